@@ -1,0 +1,207 @@
+"""The database: tables of frozen rows, and how each database effect is done. One effect is one transaction.
+
+Everything that changes goes through a journal of ``(dictionary, key, old value)``, so that a world can undo it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from heatproof.model.effects import (
+    Delete,
+    Duplicate,
+    Escape,
+    ForeignKeyError,
+    Insert,
+    Key,
+    Query,
+    Read,
+    Row,
+    Table,
+    Thrown,
+    Transaction,
+    Update,
+)
+from heatproof.model.errors import DesignError
+
+Journal = list[tuple[dict[Any, Any], Any, Any]]
+
+
+class _Missing:
+    """Stands in a journal for 'was not there'."""
+
+    def __repr__(self) -> str:
+        return "missing"
+
+
+MISSING = _Missing()
+
+
+class Database:
+    """The tables of one world. ``rows[table]`` maps keys to rows; treat it as read-only."""
+
+    def __init__(self, tables: Iterable[Table], journal: Journal):
+        self.rows: dict[Table, dict[Key, Row]] = {table: {} for table in tables}
+        self.used: dict[tuple[str, Key], int] = {}  # how often each text key was ever inserted
+        self.journal = journal
+        self._indexes: dict[Table, dict[tuple[str, Any], list[Key]]] = {}
+
+    def read(self, effect: Read) -> Row | None:
+        """The row of that key, or None."""
+        return self.rows[effect.table].get(effect.key)
+
+    def query(self, effect: Query) -> tuple[Row, ...]:
+        """The matching rows in the order of their keys."""
+        table, where, unless = effect.table, effect.where, effect.unless
+        rows = self.rows[table]
+        return tuple(
+            rows[key]
+            for key in sorted(self._candidates(table, where))  # type: ignore[type-var]
+            if _matches(rows[key], where) and not (unless and _matches(rows[key], unless))
+        )
+
+    def insert(self, effect: Insert) -> Key | Thrown:
+        """Store the row; the key it got."""
+        table, row = effect.table, effect.row
+        if type(row) is not table.row:
+            raise DesignError(f"step {effect.step}: a row for table {table} must be a {table.row.__name__}, not {row!r:.200}")
+        rows, key = self.rows[table], table.key_of(row)
+        if isinstance(key, str) and isinstance(table.key, str):
+            times = self.used.get((table.name, key), 0) + 1
+            self.journal.append((self.used, (table.name, key), times - 1 or MISSING))
+            self.used[table.name, key] = times
+            if times > 1:
+                key = f"{key}#{times}"
+                row = row._replace(**{table.key: key})
+        if key in rows:
+            return Thrown(Duplicate(table.name, key))
+        if table.references and (broken := self._dangling(table, None, row)):
+            return broken
+        self._indexes.pop(table, None)
+        self.journal.append((rows, key, MISSING))
+        rows[key] = row
+        return key
+
+    def update(self, effect: Update) -> int | Thrown:
+        """Write the row if it is there and matches; how many rows matched."""
+        table, key, where = effect.table, effect.key, effect.where
+        rows = self.rows[table]
+        row = rows.get(key)
+        if row is None or (where and not _matches(row, where)):
+            return 0
+        values = effect.values
+        new = row._replace(**values) if isinstance(values, dict) else values
+        if table.references and (broken := self._dangling(table, row, new)):
+            return broken
+        if table in self._indexes and any(getattr(row, c) != getattr(new, c) for c in table.index):
+            del self._indexes[table]
+        self.journal.append((rows, key, row))
+        rows[key] = new
+        return 1
+
+    def delete(self, effect: Delete) -> int | Thrown:
+        """Delete the matching rows; how many."""
+        table, where = effect.table, effect.where
+        rows = self.rows[table]
+        keys = [key for key in self._candidates(table, where) if _matches(rows[key], where)]
+        if keys:
+            for other, column in table.referred:
+                gone = set(keys)
+                if any(getattr(row, column) in gone for row in self.rows[other].values()):
+                    return Thrown(ForeignKeyError(f"{other}.{column}", "refers to", table.name))
+            self._indexes.pop(table, None)
+        for key in keys:
+            self.journal.append((rows, key, rows[key]))
+            del rows[key]
+        return len(keys)
+
+    def transact(self, effect: Transaction, known: tuple[Any, ...] = (), stop_after: int | None = None) -> Any:
+        """Run a transaction's body in one go.
+
+        ``known``: results of its first effects, if it was split before. ``stop_after``: run only so many effects and
+        return the tuple of their results instead (to split it). An exception that leaves the body undoes what it wrote.
+        """
+        body = effect.body(*effect.args)
+        mark = len(self.journal)
+        results: list[Any] = []
+        result: Any = None
+        while True:
+            try:
+                inner = body.throw(result.exception) if type(result) is Thrown else body.send(result)
+            except StopIteration as stop:
+                return stop.value
+            except Escape as error:
+                self.rollback(mark)
+                return Thrown(error)
+            if len(results) < len(known):
+                result = known[len(results)]
+            else:
+                method = _METHODS.get(type(inner))
+                if method is None:
+                    raise DesignError(
+                        f"step {effect.step}: a transaction may contain Read, Query, Insert, Update and Delete, not {inner!r:.200}"
+                    )
+                result = method(self, inner)
+            results.append(result)
+            if stop_after is not None and len(results) >= stop_after:
+                body.close()
+                return tuple(results)
+
+    def rollback(self, mark: int) -> None:
+        """Undo everything after position ``mark`` of the journal."""
+        undo(self.journal, mark)
+        self.forget_indexes()
+
+    def forget_indexes(self) -> None:
+        """Must be called when rows were changed from outside (by an undo)."""
+        if self._indexes:
+            self._indexes.clear()
+
+    def _dangling(self, table: Table, old: Row | None, new: Row) -> Thrown | None:
+        for column, other in table.references.items():
+            value = getattr(new, column)
+            if value is None or (old is not None and getattr(old, column) == value):
+                continue
+            if value not in self.rows[other]:
+                return Thrown(ForeignKeyError(f"{table}.{column}", value, f"is not in {other}"))
+        return None
+
+    def _candidates(self, table: Table, where: Mapping[str, Any]) -> Iterable[Key]:
+        columns = [c for c in table.index if c in where]
+        if not columns:
+            return list(self.rows[table])
+        index = self._indexes.get(table)
+        if index is None:
+            index = {}
+            for key, row in self.rows[table].items():
+                for column in table.index:
+                    index.setdefault((column, getattr(row, column)), []).append(key)
+            self._indexes[table] = index
+        return min((index.get((column, where[column]), []) for column in columns), key=len)
+
+
+def _matches(row: Row, where: Mapping[str, Any]) -> bool:
+    for column, value in where.items():  # noqa: SIM110  # a loop is twice as fast as all() here
+        if getattr(row, column) != value:
+            return False
+    return True
+
+
+def undo(journal: Journal, mark: int) -> None:
+    """Put back every old value after position ``mark``, latest first."""
+    while len(journal) > mark:
+        dictionary, key, old = journal.pop()
+        if old is MISSING:
+            del dictionary[key]
+        else:
+            dictionary[key] = old
+
+
+_METHODS: dict[type[Any], Any] = {
+    Read: Database.read,
+    Query: Database.query,
+    Insert: Database.insert,
+    Update: Database.update,
+    Delete: Database.delete,
+}

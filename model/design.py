@@ -1,0 +1,75 @@
+"""What a design is: its tables, its handlers, what it claims to survive, and how it is seen from outside."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from heatproof.model.effects import Handler, Table
+from heatproof.model.errors import DesignError
+from heatproof.model.scenario import Operation
+
+if TYPE_CHECKING:
+    from heatproof.model.watching import WorldObservation
+    from heatproof.model.world import World
+
+
+class Design:
+    """One convergence algorithm. Subclass it; override one method to try an alternative.
+
+    Class attributes:
+
+    - ``name`` and ``sentence``: how it is listed.
+    - ``tables``: its :class:`Table` objects.
+    - ``messages``: names of the methods that handle messages; ``tasks``: of those that are only spawned.
+    - ``operations``: for each kind of operation a user can ask, the method that handles it, called with the number of the
+      operation (from 1) and the :class:`Operation`.
+    - ``survives``: the kinds of faults that it claims to survive: progress is expected in spite of them.
+    - ``acknowledge``: ``early`` (before handling: lost with the worker) or ``late`` (after: delivered again).
+    - ``order``: ``bag`` (messages may overtake) or ``fifo`` (per topic, which is the message's handler).
+
+    Each handler takes a :class:`heatproof.model.effects.Me` first and yields effects.
+    """
+
+    name: ClassVar[str] = ""
+    sentence: ClassVar[str] = ""
+    tables: ClassVar[tuple[Table, ...]] = ()
+    messages: ClassVar[tuple[str, ...]] = ()
+    tasks: ClassVar[tuple[str, ...]] = ()
+    operations: ClassVar[dict[str, str]] = {}
+    survives: ClassVar[frozenset[str]] = frozenset()
+    acknowledge: ClassVar[str] = "early"
+    order: ClassVar[str] = "bag"
+
+    def handlers(self) -> dict[str, Callable[..., Handler]]:
+        """Every handler by name. Raises :class:`DesignError` for a name without a method and for impossible settings."""
+        found = {}
+        for name in (*self.messages, *self.tasks, *self.operations.values()):
+            method = getattr(self, name, None)
+            if method is None:
+                raise DesignError(f"design {self.name!r} lists a handler {name!r} but {type(self).__name__} has no such method")
+            found[name] = method
+        if self.acknowledge not in ("early", "late"):
+            raise DesignError(f"design {self.name!r}: acknowledge must be 'early' or 'late', not {self.acknowledge!r}")
+        if self.order not in ("bag", "fifo"):
+            raise DesignError(f"design {self.name!r}: order must be 'bag' or 'fifo', not {self.order!r}")
+        return found
+
+    def label(self, message: str, args: tuple[Any, ...]) -> str:
+        """How a message is named in schedules and stories. Structural: made of its arguments, never of a counter."""
+        return f"{message}({', '.join(str(a) for a in args if isinstance(a, str | int))})"
+
+    def operation_label(self, number: int, operation: Operation) -> str:
+        """How the task of an operation is named."""
+        return f"{operation.kind}#{number}"
+
+    def observe(self, world: World) -> WorldObservation:
+        """What can be seen of a world of this design from outside."""
+        raise DesignError(f"design {self.name!r} does not say how it is observed; give {type(self).__name__} an observe method")
+
+    def refuses(self, operations: Iterable[Operation]) -> str | None:
+        """Why these operations cannot be asked of this design, or None."""
+        for operation in operations:
+            if operation.kind not in self.operations:
+                return f"design {self.name!r} has no operation {operation.kind!r}; it has {', '.join(sorted(self.operations))}"
+        return None

@@ -1,0 +1,1 @@
+"""The designs: convergence algorithms that live in the world."""

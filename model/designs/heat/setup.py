@@ -1,0 +1,217 @@
+"""converge_stack and the set-up of a traversal. heat-algorithm.md sections 3, 4.1, 4.2 and 7.2."""
+
+from __future__ import annotations
+
+from heatproof.model.designs.heat.ending import Ending
+from heatproof.model.designs.heat.values import (
+    CHECK,
+    COMPLETE,
+    CREATE,
+    DELETE,
+    FAILED,
+    IN_PROGRESS,
+    INIT,
+    RESOURCE,
+    ROLLBACK,
+    SYNC_POINT,
+    TEMPLATE,
+    C,
+    GNode,
+    Graph,
+    ResourceRow,
+    StackRow,
+    SyncPointRow,
+    TemplateRow,
+    U,
+    full,
+)  # fmt: skip
+from heatproof.model.effects import (
+    Cancel,
+    Delete,
+    Escape,
+    Handler,
+    Insert,
+    Me,
+    Query,
+    Send,
+    Sleep,
+    Spawn,
+    Update,
+)  # fmt: skip
+from heatproof.model.templates import EMPTY, Template
+
+POLLS = 3  # SW-3: a poll every 5 s, 3 times
+
+
+class NoThreads(Escape):
+    """The stack object at hand has no thread manager (CK-1)."""
+
+
+class CircularDependency(Escape):
+    """The graph has a cycle (dependencies.CircularDependencyException)."""
+
+
+class Setup(Ending):
+    """CV, SU, the graph G, and SW."""
+
+    def converge_stack(
+        self,
+        me: Me,
+        st: StackRow,
+        action: str,
+        traversal: str,
+        goal: str | None = None,
+        content: Template = EMPTY,
+        rollback: bool | None = None,
+        timeout: bool | None = None,
+        from_worker: bool = False,
+        threads: bool = True,
+    ) -> Handler:
+        """4.1 (stack.py:converge_stack). ``st`` is the stack as loaded earlier; ``goal`` the id of the goal template if it
+        is stored already, ``content`` what it says; ``traversal`` the fresh id of CV-3."""
+        old = st.traversal
+        try:
+            if action != CHECK:
+                st = st._replace(prev_template=self.previous_template(st, action), template=goal)  # CV-1
+            st = st._replace(action=action, status=IN_PROGRESS, reason=f"Stack {action} started", traversal=traversal)  # CV-2, 3
+            if action != CREATE:
+                st = st._replace(updated_at=st.updated_at + 1)
+            if rollback is not None:
+                st = st._replace(rollback=rollback)
+            if timeout is not None:
+                st = st._replace(timeout=timeout)
+            if st.template is None:
+                stored = yield Insert("CV-4", TEMPLATE, TemplateRow(f"t({traversal})", content))
+                st = st._replace(template=stored)
+            matched = yield from self.store_stack("CV-5", st.id, st, old)
+            if not matched:
+                return
+            if old:
+                yield Delete("CV-7", SYNC_POINT, {"stack": st.id, "traversal": old})
+            if not threads:
+                raise NoThreads("the stack has no thread manager")
+            yield Spawn("CV-8", "converge_create_or_update", (st, content, from_worker))
+        except Escape as error:
+            if st.status == IN_PROGRESS:  # CV-9: stack.py:reset_state_on_error
+                yield from self.mark_failed(me, st, st.traversal, str(error), threads)
+            raise
+
+    def previous_template(self, st: StackRow, action: str) -> str | None:
+        """CV-1: what becomes the previous template; whether the goal was ever reached does not matter."""
+        return st.prev_template if action == CREATE else st.template
+
+    def converge_create_or_update(self, me: Me, st: StackRow, content: Template, from_worker: bool) -> Handler:
+        """4.2 (stack.py:_converge_create_or_update), in a thread of its own."""
+        try:
+            rows = yield Query("SU-1", RESOURCE, {"stack": st.id}, unless={"action": DELETE, "status": COMPLETE})
+            ext = {row.id: row for row in rows}
+            taken: dict[str, ResourceRow] = {}  # SU-2: the rows whose ids the template's resources took over
+            if not from_worker:
+                for name in content.names:
+                    found = yield Query("SU-2", RESOURCE, {"stack": st.id, "name": name})
+                    if found:
+                        taken[name] = found[0]
+            current: dict[str, str] = {}  # SU-3: name -> the row chosen or inserted for it
+            for name in reversed(content.order):
+                best = self.best_existing(st, [row for row in rows if row.name == name])
+                if best is not None:
+                    current[name] = best.id
+                elif name in taken:
+                    row = taken[name]._replace(template=st.template)
+                    yield Update("SU-3b", RESOURCE, row.id, full(row))
+                    current[name] = row.id
+                else:
+                    action = st.action if from_worker and st.action in (ROLLBACK, DELETE) else INIT
+                    fresh = ResourceRow(
+                        f"{name}@{st.traversal}", name, st.id, action, COMPLETE, st.template,
+                        updated_at=st.updated_at, kind=content[name].kind,
+                    )  # fmt: skip
+                    current[name] = yield Insert("SU-3a", RESOURCE, fresh)
+            graph = self.graph(content, ext, current)
+            yield from self.publish(me, st._replace(deps=graph), content)
+        except Escape as error:
+            yield from self.setup_failed(me, st, error)  # SU-9
+
+    def publish(self, me: Me, st: StackRow, content: Template) -> Handler:
+        """SU-5 to SU-8: the graph first, the sync points after it, then the leaves."""
+        matched = yield from self.store_stack("SU-5", st.id, st, st.traversal)
+        if not matched:
+            return
+        if st.action == DELETE:
+            yield from self.stop_all_workers(me, st)  # SU-5b
+        yield from self.insert_sync_points(st)
+        if not st.deps.leaves:
+            yield from self.mark_complete(me, st, st.traversal)
+        for row, kind in st.deps.leaves:
+            yield Send("SU-8", "check_resource", (row, kind, st.traversal))
+
+    def insert_sync_points(self, st: StackRow) -> Handler:
+        """SU-6, SU-7."""
+        try:
+            order = st.deps.order()
+        except ValueError as error:
+            raise CircularDependency(str(error)) from None
+        for row, kind in order:
+            yield from self.retried(Insert("SU-6", SYNC_POINT, SyncPointRow(row, st.traversal, kind, st.id)))
+        yield from self.retried(Insert("SU-7", SYNC_POINT, SyncPointRow(st.id, st.traversal, U, st.id)))
+
+    def setup_failed(self, me: Me, st: StackRow, error: Escape) -> Handler:
+        """SU-9."""
+        yield from self.mark_failed(me, st, st.traversal, str(error))
+        raise error
+
+    # ------------------------------------------------------------------------------------------------ section 3: graph
+
+    def graph(self, content: Template, ext: dict[str, ResourceRow], current: dict[str, str]) -> Graph:
+        """G-1 to G-7: the graph over the goal template's names (``current``: name to row) and all existing rows."""
+        nodes: set[GNode] = {(row, U) for row in current.values()}
+        edges: set[tuple[GNode, GNode]] = {
+            ((current[a], U), (current[b], U)) for a in content.names for b in content[a].requires()
+        }  # G-1
+        for row in ext.values():
+            nodes.add((row.id, C))  # G-2
+            edges.update(((other, C), (row.id, C)) for other in row.requires if other in ext)  # G-3
+            if row.replaces in ext and row.replaces is not None:
+                edges.add(((row.replaces, C), (row.id, C)))  # G-4
+            if (row.id, U) in nodes:
+                edges.add(((row.id, C), (row.id, U)))  # G-5
+        return Graph(nodes, edges)
+
+    def best_existing(self, st: StackRow, rows: list[ResourceRow]) -> ResourceRow | None:
+        """Choose the row for a name (stack.py:_get_best_existing_rsrc_db); None if there is none."""
+        return max(rows, key=lambda row: (self.score(st, row), row.updated_at), default=None)
+
+    def score(self, st: StackRow, row: ResourceRow) -> int:
+        """How well a row serves the goal; a higher score is better."""
+        score = 0
+        if row.status == FAILED:
+            score -= 30
+        if row.action == DELETE:
+            score -= 50
+        if row.replaced_by is not None:
+            score -= 1
+        if row.template is not None and row.template == st.prev_template:
+            score += 5
+        if row.template == st.template:
+            score += 10
+        return score
+
+    # -------------------------------------------------------------------------------------------- 7.2: stop the workers
+
+    def stop_all_workers(self, me: Me, st: StackRow) -> Handler:
+        """7.2 (worker.py:stop_all_workers, _cancel_workers): tell every engine that locks a row of the stack, then wait a while."""
+        locked = yield Query("SW-1", RESOURCE, {"stack": st.id}, unless={"engine": None})
+        for engine in sorted({row.engine for row in locked}):
+            if engine == me.engine:
+                yield Cancel("SW-2", st.id)
+            else:
+                yield Send("SW-2", "cancel_check_resource", (st.id,), to=engine)
+        for _ in range(POLLS):
+            if not locked:
+                return
+            yield Sleep("SW-3")
+            locked = yield Query("SW-3", RESOURCE, {"stack": st.id}, unless={"engine": None})
+
+    def cancel_check_resource(self, me: Me, stack: str) -> Handler:
+        """SW-4, in the engine that was told."""
+        yield Cancel("SW-4", stack)

@@ -1,0 +1,195 @@
+"""Heat's tables as rows, and the values that its rows and messages carry: the graph, the data of a node, the input map.
+
+Column names follow ``heat-algorithm.md`` section 1; the shorter ones are: ``traversal`` = current_traversal, ``template`` =
+raw_template_id or current_template_id, ``deps`` = current_deps, ``engine`` = engine_id, ``key`` = atomic_key, ``physical`` =
+physical_resource_id, ``properties`` = the property data last applied.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import cached_property
+from typing import Any, NamedTuple
+
+from heatproof.model.effects import Table
+from heatproof.model.templates import Plain, Template
+
+U, C = "U", "C"
+"""The kinds of node: update and cleanup (``is_update``)."""
+
+GNode = tuple[str, str]
+"""A node of the graph: (row id, kind)."""
+
+CREATE, UPDATE, DELETE, ROLLBACK, CHECK, INIT = "CREATE", "UPDATE", "DELETE", "ROLLBACK", "CHECK", "INIT"
+IN_PROGRESS, COMPLETE, FAILED = "IN_PROGRESS", "COMPLETE", "FAILED"
+
+
+class Graph:
+    """``current_deps``: nodes and edges "a requires b", with everything a worker asks of it computed once."""
+
+    def __init__(self, nodes: Iterable[GNode] = (), edges: Iterable[tuple[GNode, GNode]] = ()):
+        self.edges = frozenset(edges)
+        self.nodes = frozenset(nodes) | {n for edge in self.edges for n in edge}
+        self._hash = hash((self.nodes, self.edges))
+
+    def __eq__(self, other: object) -> bool:
+        return self is other or (isinstance(other, Graph) and self.edges == other.edges and self.nodes == other.nodes)
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    def __contains__(self, node: object) -> bool:
+        return node in self.nodes
+
+    def __repr__(self) -> str:
+        return f"Graph({len(self.nodes)} nodes, {len(self.edges)} edges)"
+
+    def canonical(self) -> object:
+        """The content in a fixed order."""
+        return (sorted(self.nodes), sorted(self.edges))
+
+    @cached_property
+    def _requires(self) -> dict[GNode, frozenset[GNode]]:
+        found: dict[GNode, set[GNode]] = {n: set() for n in self.nodes}
+        for a, b in self.edges:
+            found[a].add(b)
+        return {n: frozenset(s) for n, s in found.items()}
+
+    @cached_property
+    def _required_by(self) -> dict[GNode, tuple[GNode, ...]]:
+        found: dict[GNode, list[GNode]] = {n: [] for n in self.nodes}
+        for a, b in self.edges:
+            found[b].append(a)
+        return {n: tuple(sorted(s, key=lambda m: (m[1], m[0]))) for n, s in found.items()}
+
+    def predecessors(self, node: GNode) -> frozenset[GNode]:
+        """The nodes that ``node`` requires; empty if it is not in the graph."""
+        return self._requires.get(node, frozenset())
+
+    def dependents(self, node: GNode) -> tuple[GNode, ...]:
+        """The nodes that require ``node``, cleanup nodes first."""
+        return self._required_by.get(node, ())
+
+    @cached_property
+    def leaves(self) -> tuple[GNode, ...]:
+        """The nodes that require nothing, cleanup nodes first."""
+        return tuple(sorted((n for n, r in self._requires.items() if not r), key=lambda m: (m[1], m[0])))
+
+    @cached_property
+    def roots(self) -> frozenset[GNode]:
+        """The nodes that nobody requires."""
+        return frozenset(n for n, r in self._required_by.items() if not r)
+
+    def order(self) -> list[GNode]:
+        """All nodes, requirements first. Raises ValueError on a cycle (G-10)."""
+        waiting = {n: len(r) for n, r in self._requires.items()}
+        ready = sorted((n for n, count in waiting.items() if not count), reverse=True)
+        order = []
+        while ready:
+            node = ready.pop()
+            order.append(node)
+            for other in sorted(self._required_by[node], reverse=True):
+                waiting[other] -= 1
+                if not waiting[other]:
+                    ready.append(other)
+        if len(order) != len(self.nodes):
+            raise ValueError("the graph has a cycle")
+        return order
+
+
+class NodeData(NamedTuple):
+    """What a finished update node tells its dependents: row id, name, reference id, the attributes they read."""
+
+    id: str
+    name: str
+    reference: str | None
+    attributes: tuple[tuple[str, Plain], ...] = ()
+
+    def __str__(self) -> str:
+        return self.reference or self.id
+
+
+Data = frozenset[tuple[GNode, Any]]
+"""The input map of a sync point: (sender, data) pairs, one for each sender."""
+
+
+def merge(data: Data, sender: GNode, value: Any) -> Data:
+    """The map with the entry of ``sender`` written."""
+    return frozenset({pair for pair in data if pair[0] != sender} | {(sender, value)})
+
+
+class StackRow(NamedTuple):
+    """Section 1.1. ``updated_at`` counts the operations begun on the stack: it only grows, as a clock does."""
+
+    id: str
+    traversal: str
+    action: str
+    status: str
+    template: str | None
+    prev_template: str | None = None
+    deps: Graph = Graph()
+    rollback: bool = False
+    timeout: bool = False
+    updated_at: int = 0
+    reason: str = ""
+    deleted: bool = False
+
+
+class ResourceRow(NamedTuple):
+    """Section 1.2."""
+
+    id: str
+    name: str
+    stack: str
+    action: str
+    status: str
+    template: str | None
+    requires: frozenset[str] = frozenset()
+    replaces: str | None = None
+    replaced_by: str | None = None
+    engine: str | None = None
+    key: int | None = None
+    physical: str | None = None
+    properties: tuple[tuple[str, Plain], ...] = ()
+    attributes: tuple[tuple[str, Plain], ...] | None = None
+    metadata: int = 0
+    updated_at: int = 0
+    kind: str = "thing"
+
+
+class SyncPointRow(NamedTuple):
+    """Section 1.3. ``failures`` and ``skip`` are its extra_data, used by CHECK only."""
+
+    entity: str
+    traversal: str
+    kind: str
+    stack: str
+    key: int = 0
+    data: Data = frozenset()
+    failures: frozenset[tuple[str, str]] = frozenset()
+    skip: bool = False
+
+
+class TemplateRow(NamedTuple):
+    """Section 1.4."""
+
+    id: str
+    content: Template
+
+
+TEMPLATE = Table("raw_template", TemplateRow)
+STACK = Table("stack", StackRow, references={"template": TEMPLATE, "prev_template": TEMPLATE})
+RESOURCE = Table("resource", ResourceRow, index=("stack", "name"), references={"template": TEMPLATE, "stack": STACK})
+SYNC_POINT = Table("sync_point", SyncPointRow, key=("entity", "traversal", "kind"), index=("traversal",))
+
+UNGUARDED = tuple(c for c in ResourceRow._fields if c not in ("engine", "key"))
+
+
+def full(row: ResourceRow) -> dict[str, Any]:
+    """A full-row write from memory without lock and version: what ``Resource.store`` writes BLIND."""
+    return {column: getattr(row, column) for column in UNGUARDED}
+
+
+def next_key(key: int | None) -> int:
+    """The version after ``key`` (null, 1, 2, ...)."""
+    return (key or 0) + 1

@@ -1,0 +1,23 @@
+"""Errors that are for people: every one says what, where and what to do."""
+
+from __future__ import annotations
+
+
+class HeatproofError(Exception):
+    """Wrong use or broken input. The command line prints its text and ends with exit code 2."""
+
+
+class TemplateError(HeatproofError):
+    """A template that cannot be: a cycle, a reference to nothing, a name twice."""
+
+
+class ScenarioError(HeatproofError):
+    """A scenario that cannot be run: an unknown operation, a stack before its create, an impossible scope."""
+
+
+class DesignError(HeatproofError):
+    """A design that yields nonsense, never ends, or touches state behind the kernel's back."""
+
+
+class NotEnabled(HeatproofError):
+    """An action that is not possible in the present state: a schedule that does not fit."""

@@ -1,0 +1,265 @@
+"""The faults: what the world does on its own. A table of kinds, each with a sentence, its possible targets and its injection.
+
+Each kind is switched on by giving it a budget in the scenario; every injection uses one up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, NamedTuple
+
+from heatproof.model import anomalies, engines
+from heatproof.model import effects as fx
+from heatproof.model.database import MISSING
+from heatproof.model.errors import NotEnabled, ScenarioError
+from heatproof.model.reality import drift_of
+
+if TYPE_CHECKING:
+    from heatproof.model.world import Action, Entry, World
+
+WRITES = (fx.Insert, fx.Update, fx.Delete, fx.Transaction)
+HOLDS = {"stall": ("10", "40", "rest"), "pause": ("10", "40"), "slow": ("10", "40")}
+"""For how many actions a message, an engine or a physical operation may be held back; ``rest``: until nothing else can run."""
+
+
+class Fault(NamedTuple):
+    """One kind of fault: ``targets`` lists the subjects it could strike now, ``strike`` does it and enters it into the log."""
+
+    kind: str
+    layer: str
+    sentence: str
+    targets: Callable[[World], Iterable[str]]
+    strike: Callable[[World, Action], Entry]
+
+
+# ------------------------------------------------------------------------------------------------------- messages
+
+
+def _messages(world: World) -> Iterable[str]:
+    return list(world.bag)
+
+
+def _lose(world: World, action: Action) -> Entry:
+    world.put(world.bag, action.subject, MISSING)
+    return world.note(action)
+
+
+def _duplicate(world: World, action: Action) -> Entry:
+    message = world.bag[action.subject]
+    world.post(message.handler, message.args, message.to, name=message.name.partition("#")[0])
+    return world.note(action)
+
+
+def _hold(world: World, action: Action) -> Entry:
+    until = len(world.log) + 1_000_000 if action.detail == "rest" else len(world.log) + int(action.detail or "10")
+    world.put(world.held, action.subject, until)
+    return world.note(action)
+
+
+def _overtakers(world: World) -> Iterable[str]:
+    if world.any_order:
+        return ()
+    heads = {message.name for message in world.deliverable()}
+    return [name for name in world.bag if name not in heads]
+
+
+def _overtake(world: World, action: Action) -> Entry:
+    message = world.bag[action.subject]
+    first = world.deliverable()[0]
+    ahead = type(message)(message.name, message.handler, message.args, message.to, (-1 - len(world.log), first.seq[1]))
+    world.put(world.bag, message.name, MISSING)
+    items = list(world.bag.items())
+    for name, _ in items:
+        world.put(world.bag, name, MISSING)
+    world.put(world.bag, ahead.name, ahead)
+    for name, other in items:
+        world.put(world.bag, name, other)
+    return world.note(action)
+
+
+# -------------------------------------------------------------------------------------------------------- engines
+
+
+def _crash(world: World, action: Action) -> Entry:
+    engines.crash(world, action.subject)
+    return world.note(action)
+
+
+def _probes(world: World) -> Iterator[str]:
+    for name in world.tasks:
+        effect = world.nodes[name].effect
+        if type(effect) is fx.Probe and effect.engine in world.free:
+            yield name
+
+
+def _false_dead(world: World, action: Action) -> Entry:
+    return _with_result(world, action, False)
+
+
+# ------------------------------------------------------------------------------------------------------- database
+
+
+def _writers(world: World) -> Iterator[str]:
+    return (name for name in world.tasks if type(world.nodes[name].effect) in WRITES)
+
+
+def _abort(world: World, action: Action) -> Entry:
+    world.put(world.split, action.subject, MISSING)
+    return _with_result(world, action, fx.Thrown(fx.Aborted("deadlock")))
+
+
+def _disconnect(world: World, action: Action) -> Entry:
+    node = world.nodes[action.subject]
+    node.perform(world, world.tasks[action.subject], node.effect)
+    return _with_result(world, action, fx.Thrown(fx.Disconnected("connection lost after commit")))
+
+
+# -------------------------------------------------------------------------------------------------------- reality
+
+
+def _finishing(world: World) -> Iterator[str]:
+    for name in world.tasks:
+        effect = world.nodes[name].effect
+        if type(effect) is fx.Finish and effect.physical in world.reality.things:
+            yield name
+
+
+def _unheld(world: World, names: Iterable[str]) -> Iterator[str]:
+    now = len(world.log)
+    return (name for name in names if world.held.get(name, 0) <= now)
+
+
+def _outcome(outcome: str) -> Callable[[World, Action], Entry]:
+    def strike(world: World, action: Action) -> Entry:
+        effect = world.nodes[action.subject].effect
+        assert isinstance(effect, fx.Finish)
+        return _with_result(world, action, world.reality.finish(action.subject, effect.physical, outcome))
+
+    return strike
+
+
+def _fail_always(world: World, action: Action) -> Entry:
+    effect = world.nodes[action.subject].effect
+    assert isinstance(effect, fx.Finish)
+    world.reality.break_name(world.reality.things[effect.physical].name)
+    return _with_result(world, action, world.reality.finish(action.subject, effect.physical, "failed"))
+
+
+def _standing(world: World) -> Iterator[str]:
+    return (p for p, thing in sorted(world.reality.things.items()) if thing.state == "healthy" and not thing.drifted)
+
+
+def _vanish(world: World, action: Action) -> Entry:
+    world.reality.remove(action.subject)
+    return world.note(action)
+
+
+def _changeable(world: World) -> Iterator[str]:
+    return (p for p in _standing(world) if world.reality.things[p].spec.properties)
+
+
+def _change(world: World, action: Action) -> Entry:
+    drifted = drift_of(world.reality.things[action.subject])
+    world.reality.change(action.subject, spec=drifted.spec, drifted=True)
+    return world.note(action)
+
+
+def _sicken(world: World, action: Action) -> Entry:
+    world.reality.change(action.subject, state="unhealthy")
+    return world.note(action)
+
+
+# ----------------------------------------------------------------------------------------------------------- time
+
+
+def _clocks(world: World) -> list[str]:
+    topics: set[object] = set()
+    for thing in world.reality.things.values():
+        topics.update(b.topic for b in thing.busy if b.topic is not None and b.task)
+    for name in world.tasks:
+        effect = world.nodes[name].effect
+        if type(effect) is fx.Expired:
+            topics.add(effect.topic)
+    return sorted(str(t) for t in topics if t not in world.expired)
+
+
+def _timeout(world: World, action: Action) -> Entry:
+    world.put(world.expired, action.subject, True)
+    return world.note(action)
+
+
+def _with_result(world: World, action: Action, result: object) -> Entry:
+    task = world.tasks[action.subject]
+    return world.advance(action, task, world.nodes[action.subject], result)
+
+
+FAULTS: dict[str, Fault] = {
+    f.kind: f
+    for f in (
+        Fault("lose", "messages", "a message is lost", _messages, _lose),
+        Fault("duplicate", "messages", "a message is delivered twice", _messages, _duplicate),
+        Fault("stall", "messages", "a message is held back for a while, or until nothing else can run",
+              lambda w: _unheld(w, w.bag), _hold),
+        Fault("overtake", "messages", "a message overtakes an older one although their order was promised",
+              _overtakers, _overtake),
+        Fault("crash", "engines", "an engine dies between two effects of its tasks", lambda w: list(w.free), _crash),
+        Fault("restart", "engines", "a dead engine comes back under a new id", lambda w: list(w.down), engines.restart),
+        Fault("pause", "engines", "an engine stands still for a while", lambda w: _unheld(w, list(w.free)), _hold),
+        Fault("false-dead", "engines", "a live engine is judged dead by a probe", _probes, _false_dead),
+        Fault("abort", "database", "a transaction is rolled back and the caller is told (deadlock)", _writers, _abort),
+        Fault("disconnect", "database", "the connection is lost after the commit: the caller cannot know the outcome",
+              _writers, _disconnect),
+        *(Fault(a.name, "database", a.sentence, a.targets, a.strike) for a in anomalies.ANOMALIES),
+        Fault("fail", "reality", "a physical operation fails once", _finishing, _outcome("failed")),
+        Fault("fail-always", "reality", "a physical operation fails, and so does every later one on that name",
+              _finishing, _fail_always),
+        Fault("conflict", "reality", "a physical operation meets a conflict and has to be tried again",
+              _finishing, _outcome("conflict")),
+        Fault("slow", "reality", "a physical operation takes long", lambda w: _unheld(w, _finishing(w)), _hold),
+        Fault("not-found", "reality", "a physical operation finds that its object is gone", _finishing, _outcome("not found")),
+        Fault("vanish", "reality", "a physical resource vanishes behind the record", _standing, _vanish),
+        Fault("change", "reality", "a property of a physical resource changes behind the record", _changeable, _change),
+        Fault("sicken", "reality", "a physical resource becomes unhealthy", _standing, _sicken),
+        Fault("timeout", "time", "the time limit of an operation runs out while it is running", _clocks, _timeout),
+    )
+}  # fmt: skip
+
+
+def enabled(world: World) -> list[Action]:
+    """Every fault that could strike now within the budget left."""
+    from heatproof.model.world import Action
+
+    actions: list[Action] = []
+    for kind, left in world.left.items():
+        if left > 0:
+            for target in FAULTS[kind].targets(world):
+                if kind in HOLDS:
+                    actions.extend(Action(kind, target, length) for length in HOLDS[kind])
+                else:
+                    actions.append(Action(kind, target))
+    return actions
+
+
+def inject(world: World, action: Action) -> Entry:
+    """Let a fault strike. Raises :class:`NotEnabled` if it cannot, or if its budget is used up."""
+    kind = action.kind
+    fault = FAULTS.get(kind)
+    if fault is None:
+        raise NotEnabled(f"no action is called {kind!r}")
+    left = world.left.get(kind, 0)
+    if left < 1:
+        raise NotEnabled(f"no {kind!r} is left in the fault budget")
+    if action.subject not in fault.targets(world):
+        raise NotEnabled(f"fault {kind!r} cannot strike {action.subject!r} now")
+    world.put(world.left, kind, left - 1)
+    world.put(world.happened, kind, world.happened.get(kind, 0) + 1)
+    return fault.strike(world, action)
+
+
+def refuse_unknown(budget: Mapping[str, int]) -> None:
+    """Raise :class:`ScenarioError` if a budget names a fault that does not exist."""
+    for kind, count in budget.items():
+        if kind not in FAULTS:
+            raise ScenarioError(f"unknown fault {kind!r}; known are {', '.join(FAULTS)}")
+        if count < 0:
+            raise ScenarioError(f"the budget for fault {kind!r} is {count}; it must be 0 or more")

@@ -1,0 +1,297 @@
+"""Handlers as a trie of effects: a task's state is the history of results it was sent.
+
+Rules of this file:
+
+1. A node stands for "this handler, called with these arguments, was sent these results"; it holds the effect that was yielded
+   next, or None at the end. Nodes are computed once and shared by all worlds of one program.
+2. Where a live generator still stands at a node it is used once and moves on to the child; elsewhere the handler is
+   run again from its beginning with the recorded results. Running again must yield the same effects, and is checked to.
+3. What a handler does wrong is reported as a :class:`DesignError` with file, line and what to do.
+"""
+
+from __future__ import annotations
+
+import linecache
+import signal
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any
+
+from heatproof.model.effects import EFFECTS, Effect, Escape, Me, Thrown
+from heatproof.model.errors import DesignError
+
+LIMIT = 400_000
+"""Nodes kept before the trie is forgotten and begun anew; running tasks keep the path they stand on."""
+
+
+class Node:
+    """One point in the life of a handler.
+
+    ``effect`` is what it yielded there (None: it ended), ``perform`` what does that effect in a world, ``children`` the next nodes
+    by result, ``escaped`` the exception that left the handler.
+    """
+
+    __slots__ = ("children", "depth", "effect", "escaped", "gen", "mark", "parent", "perform", "result", "root", "value")
+
+    def __init__(self, root: Root, parent: Node | None, result: Any, gen: Generator[Any, Any, Any] | None):
+        self.root = root
+        self.parent = parent
+        self.result = result
+        self.gen = gen
+        self.children: dict[Any, Node] = {}
+        self.effect: Effect | None = None
+        self.perform: Any = None
+        self.value: Any = None
+        self.escaped: Escape | None = None
+        self.mark: int | None = None  # its hash, once somebody has asked for it
+        self.depth: int = 0 if parent is None else parent.depth + 1
+
+    def path(self) -> list[Node]:
+        """The nodes from the root to this one."""
+        nodes = []
+        node: Node | None = self
+        while node is not None:
+            nodes.append(node)
+            node = node.parent
+        return nodes[::-1]
+
+
+class Root:
+    """One call of a handler: its name, its arguments, and the identity of the task that makes it."""
+
+    __slots__ = ("args", "handler", "me", "node")
+
+    def __init__(self, handler: str, args: tuple[Any, ...], me: Me):
+        self.handler = handler
+        self.args = args
+        self.me = me
+        self.node: Node = None  # type: ignore[assignment]  # set by the program that makes the root
+
+
+class Program:
+    """The handlers of one design and the trie of everything they were seen to do.
+
+    ``performers`` maps each effect class to what performs it; a node keeps the one it needs.
+    """
+
+    def __init__(self, handlers: dict[str, Callable[..., Any]], performers: dict[type[Any], Any], max_effects: int = 20_000):
+        self.handlers = handlers
+        self.performers = performers
+        self.max_effects = max_effects
+        self.roots: dict[tuple[str, tuple[Any, ...], Me], Root] = {}
+        self.nodes = 0
+        self.resumed: Node | None = None  # the node whose handler is running right now, for the watchdog
+
+    def start(self, handler: str, args: tuple[Any, ...], me: Me) -> Node:
+        """The first node of a call. Raises :class:`DesignError` if there is no such handler or it is no generator function."""
+        key = (handler, args, me)
+        try:
+            root = self.roots.get(key)
+        except TypeError:
+            raise DesignError(
+                f"message {handler!r} carries an argument that cannot be hashed: {args!r}; send tuples instead of lists and dicts"
+            ) from None
+        if root is None:
+            if self.nodes > LIMIT:
+                self.roots.clear()
+                self.nodes = 0
+            root = Root(handler, args, me)
+            gen = self._call(root)
+            root.node = Node(root, None, None, gen)
+            self._resume(root.node, None)
+            self.roots[key] = root
+        return root.node
+
+    def follow(self, node: Node, result: Any) -> Node:
+        """The node after ``node`` when its effect had ``result``; the caller has looked for it among the children in vain."""
+        try:
+            hash(result)
+        except TypeError:
+            raise DesignError(
+                f"{self._where(node)}: the result of {type(node.effect).__name__} cannot be hashed: {result!r};"
+                " rows must hold tuples and frozensets, not lists, dicts or sets"
+            ) from None
+        gen = node.gen
+        if gen is None:
+            gen = self._again(node)
+        node.gen = None
+        child = Node(node.root, node, result, gen)
+        if child.depth > self.max_effects:
+            raise DesignError(
+                f"{self._where(node, gen)}: handler {node.root.handler!r} yielded more than {self.max_effects} effects for one"
+                " message and does not end; let it send itself a message instead of looping, or bound its attempts"
+            )
+        self._resume(child, result)
+        node.children[result] = child
+        return child
+
+    def replay(self, node: Node) -> None:
+        """Run the handler once more along the path to ``node``; raises :class:`DesignError` if it does anything else."""
+        self._again(node)
+
+    # ------------------------------------------------------------------------------------------------------------
+
+    def _call(self, root: Root) -> Generator[Any, Any, Any]:
+        function = self.handlers.get(root.handler)
+        if function is None:
+            raise DesignError(f"no handler is called {root.handler!r}; this design has {', '.join(sorted(self.handlers))}")
+        try:
+            gen = function(root.me, *root.args)
+        except TypeError as error:
+            raise DesignError(
+                f"{_place_of(function)}: handler {root.handler!r} cannot be called with {root.args!r}: {error}"
+            ) from error
+        if not isinstance(gen, Generator):
+            raise DesignError(
+                f"{_place_of(function)}: handler {root.handler!r} returned {type(gen).__name__} instead of being a generator;"
+                " it must contain at least one 'yield'"
+            )
+        return gen
+
+    def _resume(self, node: Node, result: Any) -> None:
+        gen, self.resumed = node.gen, node
+        assert gen is not None
+        self.nodes += 1
+        try:
+            if type(result) is Thrown:
+                effect = gen.throw(result.exception)
+            else:
+                effect = gen.send(result)
+        except StopIteration as stop:
+            node.value = stop.value
+            node.gen = None
+            return
+        except Escape as escaped:
+            node.escaped = escaped
+            node.gen = None
+            return
+        except _Stuck as stuck:
+            raise DesignError(
+                f"{stuck}: handler {node.root.handler!r} runs without yielding and does not end; between two yields a handler"
+                " may only compute"
+            ) from None
+        except DesignError:
+            raise
+        except Exception as error:
+            raise DesignError(
+                f"{_place_of_error(error)}: handler {node.root.handler!r} raised {type(error).__name__}: {error}; an exception that"
+                " is meant to leave a handler must be a subclass of heatproof.model.effects.Escape"
+            ) from error
+        finally:
+            self.resumed = None
+        performer = self.performers.get(type(effect))
+        if performer is None:
+            raise DesignError(_no_effect(node.root.handler, gen, effect))
+        node.effect = effect
+        node.perform = performer
+
+    def _again(self, node: Node) -> Generator[Any, Any, Any]:
+        gen = self._call(node.root)
+        for known in node.path():
+            fresh = Node(node.root, None, None, gen)
+            self.nodes -= 1
+            self._resume(fresh, known.result)
+            if not _same(fresh, known):
+                raise DesignError(
+                    f"{self._where(known, gen)}: handler {node.root.handler!r} is no function of its message and the results it was"
+                    f" sent: run again, it went on with {_told(fresh)} instead of {_told(known)}; it must not use module"
+                    " or object state, clocks, random numbers or the order of sets"
+                )
+        return gen
+
+    def _where(self, node: Node, gen: Generator[Any, Any, Any] | None = None) -> str:
+        gen = gen or node.gen
+        frame = _innermost(gen) if gen is not None else None
+        if frame is None:
+            return _place_of(self.handlers[node.root.handler])
+        return _place(frame)
+
+    @contextmanager
+    def watchdog(self, seconds: float = 5.0) -> Iterator[None]:
+        """While open, a handler that computes for more than ``seconds`` of processor time without yielding is interrupted.
+
+        Works in the main thread only (it uses SIGVTALRM); elsewhere it does nothing.
+        """
+        seen: Node | None = None
+
+        def tick(_signal: int, frame: FrameType | None) -> None:
+            nonlocal seen
+            if self.resumed is not None and self.resumed is seen:
+                seen = None
+                raise _Stuck(_place(frame) if frame is not None else "somewhere")
+            seen = self.resumed
+
+        try:
+            before = signal.signal(signal.SIGVTALRM, tick)
+        except ValueError:  # not the main thread
+            yield
+            return
+        signal.setitimer(signal.ITIMER_VIRTUAL, seconds, seconds)
+        try:
+            yield
+        finally:
+            signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+            signal.signal(signal.SIGVTALRM, before)
+
+
+class _Stuck(BaseException):
+    """Raised by the watchdog inside a handler; a BaseException, so that a handler's own ``except Exception`` lets it through."""
+
+
+def _same(one: Node, other: Node) -> bool:
+    return (
+        one.effect == other.effect
+        and type(one.effect) is type(other.effect)
+        and one.value == other.value
+        and type(one.escaped) is type(other.escaped)
+    )
+
+
+def _told(node: Node) -> str:
+    if node.effect is not None:
+        return repr(node.effect)[:300]
+    if node.escaped is not None:
+        return f"the exception {node.escaped!r}"
+    return f"its end (returning {node.value!r})"
+
+
+def _no_effect(handler: str, gen: Generator[Any, Any, Any], effect: object) -> str:
+    frame = _innermost(gen)
+    assert frame is not None
+    line = linecache.getline(frame.f_code.co_filename, frame.f_lineno).strip()
+    if isinstance(effect, Generator):
+        name = getattr(effect, "__name__", "the sub-handler")
+        advice = f"write 'yield from {name}(...)' instead of 'yield {name}(...)'"
+    elif effect is None:
+        advice = "give the yield a value, such as 'yield Sleep(\"step id\")'"
+    elif isinstance(effect, type) and effect in EFFECTS:
+        advice = f"call it: 'yield {effect.__name__}(...)'"
+    else:
+        advice = f"yield one of {', '.join(e.__name__ for e in EFFECTS)}"
+    return f"{_place(frame)}: handler {handler!r} yielded {effect!r:.200}, which is no effect\n    {line}\n  {advice}"
+
+
+def _innermost(gen: Any) -> FrameType | None:
+    frame: FrameType | None = gen.gi_frame
+    while (inner := getattr(gen, "gi_yieldfrom", None)) is not None and getattr(inner, "gi_frame", None) is not None:
+        gen = inner
+        frame = gen.gi_frame
+    return frame
+
+
+def _place(frame: FrameType) -> str:
+    return f"{frame.f_code.co_filename}:{frame.f_lineno}"
+
+
+def _place_of(function: Callable[..., Any]) -> str:
+    code = getattr(function, "__code__", None) or getattr(getattr(function, "__func__", None), "__code__", None)
+    return f"{code.co_filename}:{code.co_firstlineno}" if code is not None else repr(function)
+
+
+def _place_of_error(error: BaseException) -> str:
+    traceback = error.__traceback__
+    assert traceback is not None
+    while traceback.tb_next is not None:
+        traceback = traceback.tb_next
+    return f"{traceback.tb_frame.f_code.co_filename}:{traceback.tb_lineno}"

@@ -1,0 +1,117 @@
+"""A world seen from outside: the part of the observation that is the same for all designs, and what an action changed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from heatproof.model import effects as fx
+from heatproof.model.database import MISSING
+from heatproof.model.observation import Change, Event, Request
+from heatproof.model.program import Node
+from heatproof.model.world import World
+
+NOTHING: Mapping[Any, Any] = {}
+
+
+class WorldObservation:
+    """Base of the observations of designs: a subclass points ``stacks``, ``resources``, ``sync_points`` and ``templates`` to
+    mappings whose values have the fields that :mod:`heatproof.model.observation` names."""
+
+    def __init__(self, world: World):
+        self._world = world
+        self.stacks: Mapping[Any, Any] = NOTHING
+        self.resources: Mapping[Any, Any] = NOTHING
+        self.sync_points: Mapping[Any, Any] = NOTHING
+        self.templates: Mapping[Any, Any] = NOTHING
+        self.reality = world.reality.things
+        self.tasks = world.tasks
+        self.engines = world.free
+        self.faults = world.happened
+        self.memory = world.memory
+
+    @property
+    def history(self) -> Sequence[Event]:
+        """Every effect that was done so far, in order."""
+        return [
+            event(entry.before, entry.after, entry.task.name)
+            for entry in self._world.log
+            if entry.task is not None and entry.before is not None and entry.after is not None
+        ]
+
+    @property
+    def requests(self) -> Sequence[Request]:
+        """What the user has asked so far."""
+        operations = self._world.scenario.operations
+        return [Request(n, operations[n - 1], *answer) for n, answer in sorted(self._world.requests.items())]
+
+    def remember(self, key: Any, value: Any) -> None:
+        """Remember ``value`` under ``key`` as part of the state."""
+        self._world.put(self._world.memory, key, value)
+
+
+def event(before: Node, after: Node, task: str) -> Event:
+    """What an effect was and how it ended."""
+    effect, result = before.effect, after.result
+    assert effect is not None
+    name = type(effect).__name__.lower()
+    table = getattr(effect, "table", None)
+    key: Any = getattr(effect, "key", None)
+    if key is None:
+        key = next((v for f in ("physical", "subject", "engine", "message", "handler") if (v := getattr(effect, f, None))), None)
+    return Event(effect.step, name, table.name if table is not None else "", key, _outcome(effect, result), task)
+
+
+def _outcome(effect: fx.Effect, result: Any) -> str:
+    if type(result) is fx.Thrown:
+        return type(result.exception).__name__
+    match effect:
+        case fx.Read() | fx.Look():
+            return "missing" if result is None else "found"
+        case fx.Query():
+            return "found" if result else "missing"
+        case fx.Update() | fx.Delete():
+            return "matched" if result else "lost"
+        case fx.Transaction():
+            last = result[-1] if isinstance(result, tuple) and result and type(result) is tuple else result
+            return "lost" if last == 0 and isinstance(last, int) else "matched"
+        case fx.Probe():
+            return "alive" if result else "dead"
+        case fx.Expired():
+            return "expired" if result else "running"
+        case fx.Begin():
+            return "begun" if result else "not found"
+        case fx.Finish():
+            return str(result)
+        case _:
+            return "done"
+
+
+class Watch:
+    """Tells what each action changed, from the journal of the world."""
+
+    def __init__(self, world: World, observation: WorldObservation):
+        self._journal = world.journal
+        self._marks = world.marks
+        self._aspects: dict[int, tuple[str, Mapping[Any, Any]]] = {
+            id(table): (aspect, table)
+            for aspect, table in (
+                ("stack", observation.stacks),
+                ("resource", observation.resources),
+                ("sync point", observation.sync_points),
+                ("template", observation.templates),
+                ("reality", observation.reality),
+                ("request", world.requests),
+            )
+        }
+
+    def changes(self) -> Iterator[Change]:
+        """What the last action changed, in order. A row that was written twice by one action shows twice."""
+        aspects = self._aspects
+        journal = self._journal
+        for position in range(self._marks[-1], len(journal)):
+            table, key, old = journal[position]
+            aspect = aspects.get(id(table))
+            if aspect is not None:
+                new = aspect[1].get(key)
+                yield Change(aspect[0], key, None if old is MISSING else old, new)

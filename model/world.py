@@ -1,0 +1,435 @@
+"""The world: everything that is shared, what can happen next, and one way to make it happen.
+
+Rules of this file:
+
+1. All state lives in dictionaries and every change goes through the journal, so that :meth:`World.undo` is exact.
+2. An action is a name, never an index: it means the same in another process and after an edit of the design.
+3. One implementation of the semantics serves all drivers: random, recorded, exhaustive.
+
+Theory of operation. ``perform`` takes one :class:`Action`, does it and appends one entry to ``log``; ``undo`` takes the last one
+back. ``progress`` lists what the system itself can do next, ``operations`` what the user can ask next, ``faults`` what may go
+wrong within the budget, and ``default`` names what the boring policy would do. The world is *at rest* when ``progress`` is empty.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from heatproof.model import engines, faults, performing
+from heatproof.model.database import MISSING, Database, Journal, undo
+from heatproof.model.design import Design
+from heatproof.model.effects import DATABASE, Me, Refused, Sleep
+from heatproof.model.errors import DesignError, NotEnabled, ScenarioError
+from heatproof.model.program import Node, Program
+from heatproof.model.reality import Reality
+from heatproof.model.scenario import Scenario
+
+PATIENCE = 300
+"""Steps after which the default policy stops passing over a task that a deviation held back: it stays fair."""
+
+
+class Action(NamedTuple):
+    """One choice of what happens next: its kind, whom it concerns, and a detail (the engine, the duration)."""
+
+    kind: str
+    subject: str
+    detail: str = ""
+
+    def __str__(self) -> str:
+        if self.kind == "deliver":
+            return f"deliver {self.subject} to {self.detail}"
+        if self.kind == "operate":
+            return f"operate {self.subject} at {self.detail}"
+        return f"{self.kind} {self.subject}" + (f" ({self.detail})" if self.detail else "")
+
+
+class Message:
+    """A message in the message layer. ``seq`` orders messages by when they were sent; it is no part of the state."""
+
+    __slots__ = ("args", "deliveries", "handler", "name", "seq", "to")
+
+    def __init__(self, name: str, handler: str, args: tuple[Any, ...], to: str | None, seq: tuple[int, int]):
+        self.name = name
+        self.handler = handler
+        self.args = args
+        self.to = to
+        self.seq = seq
+        self.deliveries: dict[str, Action] = {}
+
+
+class Task:
+    """A handler that is running: ``name``, its engine, and whether it takes one of the engine's worker threads."""
+
+    __slots__ = ("action", "args", "engine", "handler", "message", "name", "seq", "worker")
+
+    def __init__(self, name: str, handler: str, args: tuple[Any, ...], engine: str, seq: tuple[int, int], message: Message | None):
+        self.name = name
+        self.handler = handler
+        self.args = args
+        self.engine = engine
+        self.seq = seq
+        self.message = message
+        self.worker = message is not None
+        self.action = Action("step", name)
+
+
+class Entry(NamedTuple):
+    """One entry of the log: what was done, by which task, the node it stood on before and the one it stands on now."""
+
+    action: Action
+    task: Task | None
+    before: Node | None
+    after: Node | None
+
+
+class World:
+    """A design and a scenario, in one state. Raises :class:`ScenarioError` if the design has no such operations."""
+
+    def __init__(self, design: Design, scenario: Scenario, program: Program | None = None):
+        if reason := design.refuses(scenario.operations):
+            raise ScenarioError(reason)
+        faults.refuse_unknown(scenario.faults)
+        self.design = design
+        self.scenario = scenario
+        self.program = program or Program(design.handlers(), performing.PERFORMERS, max_effects=20_000 + 20 * scenario.size)
+        self.late = design.acknowledge == "late"
+        self.any_order = design.order == "bag" and scenario.scope.reorder
+        journal: Journal = []
+        self.journal = journal
+        self.database = Database(design.tables, journal)
+        self.reality = Reality(journal)
+        self.bag: dict[str, Message] = {}
+        self.tasks: dict[str, Task] = {}
+        self.nodes: dict[str, Node] = {}
+        self.free: dict[str, int] = {f"E{n}": scenario.scope.threads for n in range(1, scenario.scope.engines + 1)}
+        self.down: dict[str, str] = {}  # a crashed engine -> the id it will have after its restart
+        self.listens: dict[str, tuple[Any, ...]] = {}
+        self.notices: dict[str, bool] = {}
+        self.expired: dict[Any, bool] = {}
+        self.split: dict[str, tuple[Any, ...]] = {}  # results so far of a transaction that a fault has split
+        self.held: dict[str, int] = {}  # a message, task or engine -> the length of the log until which it is held back
+        self.ranks: dict[str, int] = {}  # what the default policy passes over, since when
+        self.left: dict[str, int] = dict(scenario.faults)
+        self.happened: dict[str, int] = {}
+        self.state: dict[str, int] = {"issued": 0}
+        self.requests: dict[int, tuple[str, str, tuple[int, ...]]] = {}  # an operation -> outcome so far, reason, those beside it
+        self.asked: dict[str, int] = {}  # the task that handles an operation -> the operation's number
+        self.memory: dict[Any, Any] = {}  # what properties remember
+        self.log: list[Entry] = []
+        self.marks: list[int] = []
+        self._ordered: tuple[dict[str, Any], ...] = (self.bag, self.tasks)
+
+    # ------------------------------------------------------------------------------------------ what can happen next
+
+    def progress(self) -> list[Action]:
+        """What the system itself can do next, oldest first: step a task, deliver a message, settle what a dead task left."""
+        actions = self._progress(self.held)
+        if not actions and self.held:
+            actions = self._progress({})
+        return actions
+
+    def _progress(self, held: dict[str, int]) -> list[Action]:
+        now = len(self.log)
+        if not held:
+            actions = [task.action for task in self.tasks.values()]
+        else:
+            actions = [
+                task.action for task in self.tasks.values() if held.get(task.name, 0) <= now and held.get(task.engine, 0) <= now
+            ]
+        if self.bag:
+            idle = [e for e, free in self.free.items() if free > 0 and held.get(e, 0) <= now]
+            if idle:
+                for message in self.deliverable():
+                    if held.get(message.name, 0) <= now:
+                        deliveries = message.deliveries
+                        for engine in idle:
+                            if message.to is None or message.to == engine:
+                                action = deliveries.get(engine)
+                                if action is None:
+                                    action = deliveries[engine] = Action("deliver", message.name, engine)
+                                actions.append(action)
+        if self.down:
+            actions.extend(Action("settle", thing) for thing in self.reality.orphans())
+            if not self.free:
+                actions.extend(Action("restart", engine) for engine in self.down)
+        return actions
+
+    def deliverable(self) -> list[Message]:
+        """The messages that may be delivered next, oldest first: all of a bag, the oldest of each topic of a fifo."""
+        if self.any_order:
+            return list(self.bag.values())
+        heads: dict[str, Message] = {}
+        for message in self.bag.values():
+            heads.setdefault(message.handler, message)
+        return list(heads.values())
+
+    def operations(self) -> list[Action]:
+        """What the user can ask next: the next operation of the scenario, at any engine that lives."""
+        issued = self.state["issued"]
+        if issued >= len(self.scenario.operations):
+            return []
+        label = self.design.operation_label(issued + 1, self.scenario.operations[issued])
+        return [Action("operate", label, engine) for engine in self.free]
+
+    def faults(self) -> list[Action]:
+        """What may go wrong now, within the budget of the scenario."""
+        return faults.enabled(self)
+
+    def actions(self) -> list[Action]:
+        """Everything that can happen next; what the system does itself first, oldest first."""
+        return self.progress() + self.operations() + self.faults()
+
+    @property
+    def at_rest(self) -> bool:
+        """Whether nothing but a user or a fault can change anything any more."""
+        return not self.tasks and not self.progress()
+
+    def default(self) -> Action | None:
+        """What the default policy does next, or None at the end: the oldest task goes on to its end, then the oldest message
+        is delivered, then what sleeps or was held back goes on, then the next operation is issued."""
+        now, ranks = len(self.log), self.ranks
+        held = self.held
+        later: list[tuple[int, tuple[int, int], Action]] = []
+        for task in self.tasks.values():
+            since = ranks.get(task.name)
+            if held and (held.get(task.name, 0) > now or held.get(task.engine, 0) > now):
+                continue
+            if since is not None and since > now - PATIENCE:
+                later.append((since + 1, task.seq, task.action))
+            elif type(self.nodes[task.name].effect) is Sleep:
+                later.append((0, task.seq, task.action))
+            else:
+                return task.action
+        if self.bag:
+            idle = [e for e, free in self.free.items() if free > 0 and held.get(e, 0) <= now]
+            for message in self.bag.values() if idle else ():
+                if held.get(message.name, 0) > now:
+                    continue
+                engine = next((e for e in idle if message.to is None or message.to == e), None)
+                if engine is None:
+                    continue
+                action = Action("deliver", message.name, engine)
+                since = ranks.get(message.name)
+                if since is None or since <= now - PATIENCE:
+                    return action
+                later.append((since + 1, message.seq, action))
+        if later:
+            return min(later)[2]
+        progress = self.progress()
+        if progress:
+            return progress[0]
+        operations = self.operations()
+        return operations[0] if operations else None
+
+    def pass_over(self, action: Action) -> None:
+        """The default policy would have done ``action`` and something else is done: hold its subject back from now on."""
+        if action.kind in ("step", "deliver"):
+            self.journal.append((self.ranks, action.subject, self.ranks.get(action.subject, MISSING)))
+            self.ranks[action.subject] = len(self.log)
+
+    # ---------------------------------------------------------------------------------------------- making it happen
+
+    def perform(self, action: Action) -> Entry:
+        """Do ``action``. Raises :class:`NotEnabled`, with nothing changed, if it is not possible now."""
+        self.marks.append(len(self.journal))
+        kind, subject = action.kind, action.subject
+        try:
+            if kind == "step":
+                task = self.tasks.get(subject)
+                if task is None:
+                    raise NotEnabled(f"no task is called {subject!r}; running are {', '.join(self.tasks) or 'none'}")
+                node = self.nodes[subject]
+                return self.advance(action, task, node, node.perform(self, task, node.effect))
+            if kind == "deliver":
+                return self._deliver(action)
+            if kind == "operate":
+                return self._operate(action)
+            if kind == "settle":
+                return self._settle(action)
+            if kind == "restart" and not self.free:
+                return engines.restart(self, action)
+            return faults.inject(self, action)
+        except NotEnabled:
+            self._undo()
+            raise
+
+    def advance(self, action: Action, task: Task, node: Node, result: Any) -> Entry:
+        """The effect of ``node`` had ``result``: the task goes on to its next effect or ends."""
+        try:
+            after = node.children.get(result)
+        except TypeError:
+            after = None  # not hashable: follow says so
+        if after is None:
+            after = self.program.follow(node, result)
+        name = task.name
+        self.journal.append((self.nodes, name, node))
+        self.nodes[name] = after
+        entry = Entry(action, task, node, after)
+        self.log.append(entry)
+        if after.effect is None:
+            self._end(task)
+        return entry
+
+    def note(self, action: Action, task: Task | None = None, after: Node | None = None) -> Entry:
+        """Enter an action that is no step of a task into the log."""
+        entry = Entry(action, task, None, after)
+        self.log.append(entry)
+        return entry
+
+    def put(self, dictionary: dict[Any, Any], key: Any, value: Any) -> None:
+        """Write one entry of the state, through the journal; MISSING takes it out."""
+        old = dictionary.get(key, MISSING)
+        if old is value:
+            return
+        self.journal.append((dictionary, key, old))
+        if value is MISSING:
+            del dictionary[key]
+        else:
+            dictionary[key] = value
+
+    def post(self, handler: str, args: tuple[Any, ...], to: str | None, name: str | None = None) -> Message | None:
+        """Put a message into the message layer; None if it is addressed to an engine that is gone."""
+        if handler not in self.program.handlers:
+            raise DesignError(
+                f"a message was sent to {handler!r}, but design {self.design.name!r} has no such handler;"
+                f" it has {', '.join(sorted(self.program.handlers))}"
+            )
+        if to is not None and to not in self.free:
+            return None
+        name = self.unused(name or self.design.label(handler, args))
+        message = Message(name, handler, args, to, (len(self.log), len(self.bag)))
+        self.journal.append((self.bag, name, MISSING))
+        self.bag[name] = message
+        return message
+
+    def unused(self, name: str) -> str:
+        """``name``, or with ``#2``, ``#3``, ... behind it while a message or task of that name is about."""
+        if name not in self.bag and name not in self.tasks:
+            return name
+        number = 2
+        while f"{name}#{number}" in self.bag or f"{name}#{number}" in self.tasks:
+            number += 1
+        return f"{name}#{number}"
+
+    def begin(self, name: str, handler: str, args: tuple[Any, ...], engine: str, message: Message | None) -> tuple[Task, Node]:
+        """Start a task; it stands before its first effect."""
+        task = Task(name, handler, args, engine, (len(self.log), len(self.tasks)), message)
+        node = self.program.start(handler, args, Me(engine, name))
+        self.journal.append((self.tasks, name, MISSING))
+        self.journal.append((self.nodes, name, MISSING))
+        self.tasks[name] = task
+        self.nodes[name] = node
+        if message is not None:
+            self.journal.append((self.free, engine, self.free[engine]))
+            self.free[engine] -= 1
+        return task, node
+
+    def _deliver(self, action: Action) -> Entry:
+        message = self.bag.get(action.subject)
+        engine = action.detail
+        if message is None:
+            raise NotEnabled(f"no message is called {action.subject!r}; waiting are {', '.join(self.bag) or 'none'}")
+        if self.free.get(engine, 0) < 1 or message.to not in (None, engine):
+            raise NotEnabled(f"engine {engine!r} cannot take {message.name!r}: it is busy, down, or not the addressee")
+        if not self.any_order and message not in self.deliverable():
+            raise NotEnabled(f"message {message.name!r} cannot overtake an older one here")
+        self.put(self.bag, message.name, MISSING)
+        self.put(self.ranks, message.name, MISSING)
+        self.put(self.held, message.name, MISSING)
+        task, node = self.begin(message.name, message.handler, message.args, engine, message)
+        entry = self.note(action, task, node)
+        if node.effect is None:
+            self._end(task)
+        return entry
+
+    def _operate(self, action: Action) -> Entry:
+        number = self.state["issued"]
+        if number >= len(self.scenario.operations):
+            raise NotEnabled("every operation of the scenario has been issued")
+        operation = self.scenario.operations[number]
+        label = self.design.operation_label(number + 1, operation)
+        if action.subject != label:
+            raise NotEnabled(f"the next operation is {label!r}, not {action.subject!r}")
+        if action.detail not in self.free:
+            raise NotEnabled(f"engine {action.detail!r} is not alive; alive are {', '.join(self.free) or 'none'}")
+        self.put(self.state, "issued", number + 1)
+        handler = self.design.operations[operation.kind]
+        task, node = self.begin(self.unused(label), handler, (number + 1, operation), action.detail, None)
+        self.put(self.requests, number + 1, ("running", "", tuple(sorted(self.asked.values()))))
+        self.put(self.asked, task.name, number + 1)
+        entry = self.note(action, task, node)
+        if node.effect is None:
+            self._end(task)
+        return entry
+
+    def _settle(self, action: Action) -> Entry:
+        thing = self.reality.things.get(action.subject)
+        if thing is None or all(b.task for b in thing.busy):
+            raise NotEnabled(f"nothing goes on at {action.subject!r} without a task")
+        self.reality.finish("", action.subject, "done")
+        return self.note(action)
+
+    def _end(self, task: Task) -> None:
+        name = task.name
+        if name in self.asked:
+            node = self.nodes[name]
+            if node.escaped is not None:
+                self.answer(name, "escaped", str(node.escaped))
+            elif type(node.value) is Refused:
+                self.answer(name, "refused", node.value.reason)
+            else:
+                self.answer(name, "accepted", "")
+        self.put(self.tasks, name, MISSING)
+        self.put(self.nodes, name, MISSING)
+        if task.worker:
+            self.put(self.free, task.engine, self.free[task.engine] + 1)
+        for table in (self.listens, self.notices, self.held, self.ranks, self.split):
+            if table and name in table:
+                self.put(table, name, MISSING)
+
+    def answer(self, name: str, outcome: str, reason: str) -> None:
+        """The operation that the task ``name`` handles has ended."""
+        number = self.asked[name]
+        self.put(self.requests, number, (outcome, reason, self.requests[number][2]))
+        self.put(self.asked, name, MISSING)
+
+    # ------------------------------------------------------------------------------------------------- taking it back
+
+    def undo(self) -> Entry:
+        """Take the last performed action back; its entry."""
+        entry = self.log.pop()
+        self._undo()
+        return entry
+
+    def _undo(self) -> None:
+        mark = self.marks.pop()
+        for dictionary in self._ordered:
+            if any(d is dictionary and old is not MISSING for d, _, old in self.journal[mark:]):
+                undo(self.journal, mark)
+                for ordered in self._ordered:
+                    items = sorted(ordered.items(), key=lambda item: item[1].seq)
+                    ordered.clear()
+                    ordered.update(items)
+                break
+        else:
+            undo(self.journal, mark)
+        self.database.forget_indexes()
+
+    def next_access(self, action: Action) -> Any:
+        """The effect that a step action would do, or None for any other action."""
+        node = self.nodes.get(action.subject) if action.kind == "step" else None
+        return None if node is None else node.effect
+
+    def audit(self) -> None:
+        """Run every handler of the log once more; raises :class:`DesignError` if one is no function of what it was sent."""
+        last = {}
+        for entry in self.log:
+            if entry.task is not None and entry.after is not None:
+                last[entry.task.name, entry.task.seq] = entry.after
+        for node in last.values():
+            self.program.replay(node)
+
+
+def is_database(effect: object) -> bool:
+    """Whether an effect is an access to the database."""
+    return type(effect) in DATABASE

@@ -1,0 +1,1 @@
+"""What must hold, what must be reachable, and the pytest tests that assert it."""

@@ -1,0 +1,97 @@
+"""What a property is: a named statement with an expectation, and a witness when it does not hold."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple
+
+from heatproof.model.observation import Change, Event, Observation
+
+Expectation = Literal["always", "at rest", "eventually", "sometimes", "cost"]
+
+MESSAGES = frozenset({"lose", "duplicate", "stall", "overtake"})
+ENGINES = frozenset({"crash", "restart", "pause", "false-dead"})
+DATABASE = frozenset({"abort", "disconnect"})
+ANOMALIES = frozenset({"PMP", "G-single", "G2-item", "P4"})
+PHYSICAL = frozenset({"fail", "fail-always", "conflict", "slow", "not-found"})
+DRIFT = frozenset({"vanish", "change", "sicken"})
+TIME = frozenset({"timeout"})
+EVERY = MESSAGES | ENGINES | DATABASE | ANOMALIES | PHYSICAL | DRIFT | TIME
+
+
+class Witness(NamedTuple):
+    """Why a property does not hold: ``kind`` tells different failures of one property apart, ``values`` are named facts."""
+
+    kind: str
+    values: tuple[tuple[str, Any], ...] = ()
+
+    def __str__(self) -> str:
+        return self.kind + "".join(f"; {name}: {_shown(value)}" for name, value in self.values)
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, tuple | list | frozenset | set):
+        items = sorted(value) if isinstance(value, frozenset | set) else value
+        return ", ".join(map(_shown, items)) or "none"
+    return "none" if value is None else str(value)
+
+
+def witness(kind: str, **values: Any) -> Witness:
+    """A witness from keyword arguments; underscores in names become spaces."""
+    return Witness(kind, tuple((name.replace("_", " "), value) for name, value in values.items()))
+
+
+@dataclass(frozen=True, slots=True)
+class Property:
+    """A named statement about a target.
+
+    - ``expectation``: *always* is asked after every action that changed one of the aspects in ``watches``; *at rest* and *cost*
+      are asked when nothing can happen any more; *sometimes* says that a run ought to reach the situation; *eventually* is
+      judged by whoever drives the run.
+    - ``sentence``: what holds, in one sentence.
+    - ``tolerates``: the kinds of faults in spite of which it must hold for any design. After another fault it is asked only
+      of a design that claims to survive it.
+    - ``check``: for *always* called with the observation and the change, else with the observation; each witness found, or for
+      *sometimes* whether the situation is reached. ``seen`` is the other way to say a *sometimes*: pairs of (step, outcome).
+    """
+
+    name: str
+    expectation: Expectation
+    sentence: str
+    tolerates: frozenset[str] = EVERY
+    watches: frozenset[str] = frozenset()
+    check: Callable[..., Any] | None = None
+    seen: frozenset[tuple[str, str]] = frozenset()
+
+    def asked(self, faults: Iterable[str], survives: frozenset[str]) -> bool:
+        """Whether the property must hold after these faults for a design that survives those."""
+        return all(fault in self.tolerates or fault in survives for fault in faults)
+
+    def is_seen(self, event: Event) -> bool:
+        """Whether this event alone reaches the situation."""
+        return (event.step, event.outcome) in self.seen
+
+
+Always = Callable[[Observation, Change], Witness | None]
+AtRest = Callable[[Observation], Iterable[Witness]]
+
+
+def always(name: str, sentence: str, watches: Iterable[str], tolerates: frozenset[str] = EVERY) -> Callable[[Always], Property]:
+    """Declare an *always* property whose check is the decorated function."""
+    return lambda check: Property(name, "always", sentence, tolerates, frozenset(watches), check)
+
+
+def at_rest(name: str, sentence: str, tolerates: frozenset[str] = EVERY) -> Callable[[AtRest], Property]:
+    """Declare an *at rest* property whose check is the decorated function."""
+    return lambda check: Property(name, "at rest", sentence, tolerates, frozenset(), check)
+
+
+def sometimes(name: str, sentence: str, watches: Iterable[str]) -> Callable[[Callable[[Observation, Change], bool]], Property]:
+    """Declare a *sometimes* property that is reached by a change."""
+    return lambda check: Property(name, "sometimes", sentence, EVERY, frozenset(watches), check)
+
+
+def seen(name: str, sentence: str, *events: tuple[str, str]) -> Property:
+    """A *sometimes* property that is reached by one of these (step, outcome) pairs."""
+    return Property(name, "sometimes", sentence, EVERY, seen=frozenset(events))

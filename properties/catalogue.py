@@ -1,0 +1,24 @@
+"""All properties by name, in the order in which they are listed."""
+
+from __future__ import annotations
+
+from heatproof.properties.acting import ACTING
+from heatproof.properties.base import EVERY, Property
+from heatproof.properties.converged import RESTING as CONVERGED_AT_REST
+from heatproof.properties.converged import WRITTEN
+from heatproof.properties.resting import PROGRESS, RESTING, WRITING
+from heatproof.properties.situations import SITUATIONS
+
+REST_IS_REACHED = Property(
+    "rest is reached",
+    "eventually",
+    "A run that stays fair comes to rest: it does not go round in circles for ever.",
+    tolerates=PROGRESS,
+)
+"""Judged by the explorer: under the fair default policy a state that comes again comes again for ever."""
+
+ALL: dict[str, Property] = {
+    p.name: p for p in (*ACTING, *WRITTEN, *WRITING, *CONVERGED_AT_REST, *RESTING, REST_IS_REACHED, *SITUATIONS)
+}
+
+__all__ = ["ALL", "EVERY", "REST_IS_REACHED"]

@@ -1,0 +1,89 @@
+"""A monitor asks the properties of a run: after every action those that watch what it changed, at rest the others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import NamedTuple
+
+from heatproof.model.observation import Change, Event, Observation
+from heatproof.properties.base import Property, Witness
+
+
+class Violation(NamedTuple):
+    """A property that does not hold, why, and after how many actions of the run that was seen."""
+
+    broken: Property
+    witness: Witness
+    step: int
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """What makes two violations the same failure: the property and the kind of witness."""
+        return (self.broken.name, self.witness.kind)
+
+
+class Monitor:
+    """Asks ``properties`` of one run. ``changes`` yields what the last action changed.
+
+    ``violations`` holds the first violation of each kind, ``reached`` the names of the situations that were seen.
+    """
+
+    def __init__(
+        self,
+        properties: Iterable[Property],
+        observation: Observation,
+        changes: Callable[[], Iterator[Change]],
+        survives: frozenset[str],
+    ):
+        self.observation = observation
+        self.survives = survives
+        self.violations: dict[tuple[str, str], Violation] = {}
+        self.reached: set[str] = set()
+        self._changes = changes
+        self._watchers: dict[str, list[Property]] = {}
+        self._situations: dict[str, list[Property]] = {}
+        self._resting: list[Property] = []
+        self._seen: dict[tuple[str, str], list[str]] = {}
+        for prop in properties:
+            if prop.expectation == "always":
+                for aspect in prop.watches:
+                    self._watchers.setdefault(aspect, []).append(prop)
+            elif prop.expectation == "sometimes":
+                for aspect in prop.watches:
+                    self._situations.setdefault(aspect, []).append(prop)
+                for pair in prop.seen:
+                    self._seen.setdefault(pair, []).append(prop.name)
+            elif prop.expectation in ("at rest", "cost"):
+                self._resting.append(prop)
+
+    def after(self, step: int) -> None:
+        """Ask what the last action, number ``step``, concerns."""
+        observation = self.observation
+        for change in self._changes():
+            for prop in self._watchers.get(change.aspect, ()):
+                assert prop.check is not None
+                found = prop.check(observation, change)
+                if found is not None:
+                    self._violated(prop, found, step)
+            for prop in self._situations.get(change.aspect, ()):
+                assert prop.check is not None
+                if prop.name not in self.reached and prop.check(observation, change):
+                    self.reached.add(prop.name)
+
+    def at_rest(self, step: int) -> None:
+        """Ask what must hold now that nothing can happen any more."""
+        for prop in self._resting:
+            assert prop.check is not None
+            if prop.asked(self.observation.faults, self.survives):
+                for found in prop.check(self.observation):
+                    self._violated(prop, found, step)
+
+    def saw(self, events: Iterable[Event]) -> None:
+        """Note the situations that these events reach."""
+        for event in events:
+            self.reached.update(self._seen.get((event.step, event.outcome), ()))
+
+    def _violated(self, prop: Property, found: Witness, step: int) -> None:
+        key = (prop.name, found.kind)
+        if key not in self.violations and prop.asked(self.observation.faults, self.survives):
+            self.violations[key] = Violation(prop, found, step)

@@ -1,0 +1,1 @@
+"""What comes out: stories, cases, tables, progress."""

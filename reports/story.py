@@ -1,0 +1,172 @@
+"""A failure told as a numbered story: who did what to which row, with the deviations marked, ending in the witness."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from heatproof.model.faults import FAULTS
+from heatproof.model.scenario import Operation, Scenario
+from heatproof.model.templates import Attr, Ref, ResourceDef, Template
+from heatproof.model.world import Entry, World
+from heatproof.properties.monitor import Violation
+from heatproof.reports.telling import tell, touched
+from heatproof.strategies.schedules import Deviation
+
+WIDTH = 118
+
+
+def story(world: World, deviations: Sequence[Deviation], violation: Violation, title: str = "") -> str:
+    """The story of the run in ``world`` as text. ``deviations`` are those of its schedule, in order."""
+    lines = [title or f"{violation.broken.name}: {violation.witness.kind}", ""]
+    lines += [f"  {line}" for line in setting(world.scenario)]
+    lines += ["", *_told(world, deviations), ""]
+    lines += [f"  Violated after step {violation.step}: {violation.broken.sentence}"]
+    lines += [f"  Witness: {violation.witness}"]
+    steps = _steps(world.log)
+    if steps:
+        lines += [f"  Steps of the design: {', '.join(steps)}"]
+    return "\n".join(lines)
+
+
+def setting(scenario: Scenario) -> list[str]:
+    """The scenario in words, one line an operation."""
+    scope = scenario.scope
+    lines = [f"{_count(scope.engines, 'engine')} of {_count(scope.threads, 'thread')}"]
+    if scenario.faults:
+        lines[0] += "; faults: " + ", ".join(f"{n} x {kind}" for kind, n in scenario.faults.items())
+    previous: Template | None = None
+    for number, operation in enumerate(scenario.operations, 1):
+        lines.append(f"operation {number}: {_operation(operation, previous)}")
+        previous = operation.template if operation.template is not None else previous
+    return lines
+
+
+def _operation(operation: Operation, previous: Template | None) -> str:
+    words = [operation.kind]
+    if operation.resource:
+        words.append(operation.resource)
+    if operation.rollback:
+        words.append("(rolls back on failure)")
+    if operation.timeout:
+        words.append("(with a time limit)")
+    if operation.template is not None:
+        parts = [
+            _definition(definition)
+            if previous is None or previous.get(definition.name) != definition
+            else f"{definition.name} as before"
+            for definition in operation.template.resources
+        ]
+        words.append("to " + ("; ".join(parts) or "nothing"))
+    return " ".join(words)
+
+
+def _definition(definition: ResourceDef) -> str:
+    def shown(value: object) -> str:
+        if isinstance(value, Ref):
+            return f"id of {value.resource}"
+        if isinstance(value, Attr):
+            return f"{value.attribute} of {value.resource}"
+        return repr(value)
+
+    parts = [f"{name}={shown(value)}" for name, value in definition.in_place]
+    parts += [f"{name}!={shown(value)}" for name, value in definition.replace]
+    if definition.kind != "thing":
+        parts.append(f"class {definition.kind}")
+    if definition.depends_on:
+        parts.append("after " + ", ".join(definition.depends_on))
+    if definition.fails:
+        parts.append("always fails to " + ", ".join(definition.fails))
+    return definition.name + (f"({', '.join(parts)})" if parts else "")
+
+
+def _told(world: World, deviations: Sequence[Deviation]) -> Iterator[str]:
+    """The log: consecutive steps of one task that follow the default policy make one paragraph."""
+    waiting = list(deviations)
+    writer: dict[tuple[str, Any], tuple[int, str]] = {}
+    seen: dict[tuple[str, str, Any], int] = {}
+    paragraph: list[str] = []
+    first, who = 0, ""
+
+    def flush(last: int) -> Iterator[str]:
+        if paragraph:
+            numbers = f"{first}" if first == last else f"{first}-{last}"
+            yield from _wrapped(f"{numbers:>8}  {who}: ", "; ".join(paragraph))
+            paragraph.clear()
+
+    for number, entry in enumerate(world.log, 1):
+        deviation = None
+        if waiting and waiting[0].instead == entry.action and _here(waiting[0], entry):
+            deviation = waiting.pop(0)
+        task = entry.task.name if entry.task is not None else ""
+        if entry.before is None or task != who or deviation is not None:
+            yield from flush(number - 1)
+            who, first = task, number
+        if deviation is not None:
+            yield f"      >>  not {deviation.anchor}, but:"
+        if entry.before is None:
+            yield f"{number:>8}  {_happening(entry)}"
+            who = ""
+            continue
+        told = tell(entry)
+        phrase = f"{told.step} {told.phrase}"
+        for table, key, written in touched(entry):
+            if entry.action.kind == "step" and "LOST" in told.phrase and (table, key) in writer:
+                step, other = writer[table, key]
+                if other != task and seen.get((task, table, key), 0) < step:
+                    phrase += f" [read at {seen.get((task, table, key), '?')}, changed at {step} by {other}]"
+            seen[task, table, key] = number
+            if written:
+                writer[table, key] = (number, task)
+        if entry.action.kind in FAULTS:
+            phrase = f"FAULT {entry.action.kind} at {phrase}"
+        if told.matters or entry.action.kind in FAULTS or deviation is not None:
+            paragraph.append(phrase)
+        if entry.after is not None and entry.after.escaped is not None:
+            paragraph.append(f"ends with {type(entry.after.escaped).__name__}: {entry.after.escaped}")
+        elif not paragraph and entry.after is not None and entry.after.effect is None:
+            paragraph.append(f"{phrase}; ends")
+    yield from flush(len(world.log))
+
+
+def _here(deviation: Deviation, entry: Entry) -> bool:
+    return True
+
+
+def _happening(entry: Entry) -> str:
+    action = entry.action
+    if action.kind == "operate":
+        return f"the user asks {action.detail}: {action.subject}"
+    if action.kind == "deliver":
+        return f"{action.detail} takes {action.subject}"
+    if action.kind == "settle":
+        return f"the operation on {action.subject}, left by a dead task, ends"
+    if action.kind in FAULTS:
+        return f"FAULT {action}"
+    return str(action)
+
+
+def _wrapped(head: str, text: str) -> Iterator[str]:
+    indent = " " * 12
+    line = head
+    for word in text.split(" "):
+        if len(line) + len(word) + 1 > WIDTH and line.strip() != head.strip():
+            yield line.rstrip()
+            line = indent
+        line += word + " "
+    yield line.rstrip()
+
+
+def _steps(log: Sequence[Entry]) -> list[str]:
+    """The step ids that the run went through where it did not just follow the default, in order of appearance."""
+    found: dict[str, None] = {}
+    for entry in log:
+        if entry.before is not None and entry.before.effect is not None:
+            told = tell(entry)
+            if "LOST" in told.phrase or "gone" in told.phrase or entry.action.kind in FAULTS:
+                found[told.step] = None
+    return list(found)
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" + ("s" if number != 1 else "")

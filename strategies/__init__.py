@@ -1,0 +1,1 @@
+"""What Hypothesis draws; how schedules are picked, recorded and made small."""
