@@ -130,11 +130,13 @@ class Transaction(NamedTuple):
     """Several database effects as one transaction: ``body(*args)`` is a generator of them, run in one go.
 
     Result: what the body returns. The anomaly faults (PMP, G-single, G2-item, P4) may split it after its first reads.
+    ``reads_only``: the body never writes, so that nothing can abort it.
     """
 
     step: str
     body: Callable[..., Body]
     args: tuple[Any, ...] = ()
+    reads_only: bool = False
 
 
 DatabaseEffect = Read | Query | Insert | Update | Delete

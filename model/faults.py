@@ -100,7 +100,10 @@ def _false_dead(world: World, action: Action) -> Entry:
 
 
 def _writers(world: World) -> Iterator[str]:
-    return (name for name in world.tasks if type(world.nodes[name].effect) in WRITES)
+    for name in world.tasks:
+        effect = world.nodes[name].effect
+        if type(effect) in WRITES and not (type(effect) is fx.Transaction and effect.reads_only):
+            yield name
 
 
 def _abort(world: World, action: Action) -> Entry:

@@ -32,7 +32,7 @@ class Node:
     by result, ``escaped`` the exception that left the handler.
     """
 
-    __slots__ = ("children", "depth", "effect", "escaped", "gen", "mark", "parent", "perform", "result", "root", "value")
+    __slots__ = ("children", "depth", "effect", "escaped", "gen", "mark", "met", "parent", "perform", "result", "root", "value")
 
     def __init__(self, root: Root, parent: Node | None, result: Any, gen: Generator[Any, Any, Any] | None):
         self.root = root
@@ -44,6 +44,7 @@ class Node:
         self.perform: Any = None
         self.value: Any = None
         self.escaped: Escape | None = None
+        self.met: tuple[str, str] | None = None  # its step and outcome, once somebody has asked
         self.mark: int | None = None  # its hash, once somebody has asked for it
         self.depth: int = 0 if parent is None else parent.depth + 1
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from heatproof.model import effects as fx
@@ -48,6 +48,15 @@ class WorldObservation:
     def remember(self, key: Any, value: Any) -> None:
         """Remember ``value`` under ``key`` as part of the state."""
         self._world.put(self._world.memory, key, value)
+
+
+def met(before: Node, after: Node) -> tuple[str, str]:
+    """The step id and the outcome of an effect; worked out once for each node."""
+    if after.met is None:
+        effect = before.effect
+        assert effect is not None
+        after.met = (effect.step, _outcome(effect, after.result))
+    return after.met
 
 
 def event(before: Node, after: Node, task: str) -> Event:
@@ -105,13 +114,14 @@ class Watch:
             )
         }
 
-    def changes(self) -> Iterator[Change]:
+    def changes(self) -> list[Change]:
         """What the last action changed, in order. A row that was written twice by one action shows twice."""
-        aspects = self._aspects
-        journal = self._journal
+        found: list[Change] = []
+        journal, aspects = self._journal, self._aspects
         for position in range(self._marks[-1], len(journal)):
             table, key, old = journal[position]
             aspect = aspects.get(id(table))
             if aspect is not None:
-                new = aspect[1].get(key)
-                yield Change(aspect[0], key, None if old is MISSING else old, new)
+                change = (aspect[0], key, None if old is MISSING else old, aspect[1].get(key))
+                found.append(tuple.__new__(Change, change))
+        return found

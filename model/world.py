@@ -91,7 +91,7 @@ class World:
         faults.refuse_unknown(scenario.faults)
         self.design = design
         self.scenario = scenario
-        self.program = program or Program(design.handlers(), performing.PERFORMERS, max_effects=20_000 + 20 * scenario.size)
+        self.program = program or program_for(design, scenario)
         self.late = design.acknowledge == "late"
         self.any_order = design.order == "bag" and scenario.scope.reorder
         journal: Journal = []
@@ -123,19 +123,22 @@ class World:
 
     def progress(self) -> list[Action]:
         """What the system itself can do next, oldest first: step a task, deliver a message, settle what a dead task left."""
-        actions = self._progress(self.held)
-        if not actions and self.held:
-            actions = self._progress({})
-        return actions
-
-    def _progress(self, held: dict[str, int]) -> list[Action]:
-        now = len(self.log)
+        held = self.held
         if not held:
             actions = [task.action for task in self.tasks.values()]
-        else:
-            actions = [
-                task.action for task in self.tasks.values() if held.get(task.name, 0) <= now and held.get(task.engine, 0) <= now
-            ]
+            if self.bag or self.down:
+                self._add_deliveries(actions, held)
+            return actions
+        now = len(self.log)
+        actions = [task.action for task in self.tasks.values() if held.get(task.name, 0) <= now and held.get(task.engine, 0) <= now]
+        self._add_deliveries(actions, held)
+        if not actions:  # what is held back goes on when nothing else can
+            actions = [task.action for task in self.tasks.values()]
+            self._add_deliveries(actions, {})
+        return actions
+
+    def _add_deliveries(self, actions: list[Action], held: dict[str, int]) -> None:
+        now = len(self.log)
         if self.bag:
             idle = [e for e, free in self.free.items() if free > 0 and held.get(e, 0) <= now]
             if idle:
@@ -152,7 +155,6 @@ class World:
             actions.extend(Action("settle", thing) for thing in self.reality.orphans())
             if not self.free:
                 actions.extend(Action("restart", engine) for engine in self.down)
-        return actions
 
     def deliverable(self) -> list[Message]:
         """The messages that may be delivered next, oldest first: all of a bag, the oldest of each topic of a fifo."""
@@ -202,7 +204,7 @@ class World:
                 return task.action
         if self.bag:
             idle = [e for e, free in self.free.items() if free > 0 and held.get(e, 0) <= now]
-            for message in self.bag.values() if idle else ():
+            for message in (self.bag.values() if self.any_order else self.deliverable()) if idle else ():
                 if held.get(message.name, 0) > now:
                     continue
                 engine = next((e for e in idle if message.to is None or message.to == e), None)
@@ -428,6 +430,11 @@ class World:
                 last[entry.task.name, entry.task.seq] = entry.after
         for node in last.values():
             self.program.replay(node)
+
+
+def program_for(design: Design, scenario: Scenario) -> Program:
+    """A program for worlds of this design. A handler may yield more effects the more resources there are."""
+    return Program(design.handlers(), performing.PERFORMERS, max_effects=20_000 + 20 * scenario.size)
 
 
 def is_database(effect: object) -> bool:

@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
-from heatproof.model.observation import Change, Event, Observation
+from heatproof.model.observation import Change, Observation
 from heatproof.properties.base import Property, Witness
 
 
 class Violation(NamedTuple):
     """A property that does not hold, why, and after how many actions of the run that was seen."""
 
-    broken: Property
+    name: str
+    sentence: str
     witness: Witness
     step: int
 
     @property
     def key(self) -> tuple[str, str]:
         """What makes two violations the same failure: the property and the kind of witness."""
-        return (self.broken.name, self.witness.kind)
+        return (self.name, self.witness.kind)
 
 
 class Monitor:
@@ -32,7 +33,7 @@ class Monitor:
         self,
         properties: Iterable[Property],
         observation: Observation,
-        changes: Callable[[], Iterator[Change]],
+        changes: Callable[[], Iterable[Change]],
         survives: frozenset[str],
     ):
         self.observation = observation
@@ -78,12 +79,12 @@ class Monitor:
                 for found in prop.check(self.observation):
                     self._violated(prop, found, step)
 
-    def saw(self, events: Iterable[Event]) -> None:
-        """Note the situations that these events reach."""
-        for event in events:
-            self.reached.update(self._seen.get((event.step, event.outcome), ()))
+    def saw(self, met: Iterable[tuple[str, str]]) -> None:
+        """Note the situations that these events, as pairs of (step, outcome), reach."""
+        for pair in met:
+            self.reached.update(self._seen.get(pair, ()))
 
     def _violated(self, prop: Property, found: Witness, step: int) -> None:
         key = (prop.name, found.kind)
         if key not in self.violations and prop.asked(self.observation.faults, self.survives):
-            self.violations[key] = Violation(prop, found, step)
+            self.violations[key] = Violation(prop.name, prop.sentence, found, step)

@@ -18,10 +18,10 @@ WIDTH = 118
 
 def story(world: World, deviations: Sequence[Deviation], violation: Violation, title: str = "") -> str:
     """The story of the run in ``world`` as text. ``deviations`` are those of its schedule, in order."""
-    lines = [title or f"{violation.broken.name}: {violation.witness.kind}", ""]
+    lines = [title or f"{violation.name}: {violation.witness.kind}", ""]
     lines += [f"  {line}" for line in setting(world.scenario)]
     lines += ["", *_told(world, deviations), ""]
-    lines += [f"  Violated after step {violation.step}: {violation.broken.sentence}"]
+    lines += [f"  Violated after step {violation.step}: {violation.sentence}"]
     lines += [f"  Witness: {violation.witness}"]
     steps = _steps(world.log)
     if steps:

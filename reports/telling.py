@@ -45,11 +45,11 @@ def _phrase(effect: fx.Effect, result: Any, thrown: bool) -> tuple[str, bool]:
             return (f"{text}: LOST, expected {_columns(where or {})}" if lost else text), True
         case fx.Delete(_, table, where):
             return f"deletes {'?' if thrown else result} of {table} where {_columns(where)}", bool(result)
-        case fx.Transaction(_, body, args):
+        case fx.Transaction(_, body, args, reads_only):
             lost = isinstance(result, int) and result == 0
             name = getattr(body, "__name__", "transaction")
             text = f"{name}({', '.join(_brief_text(a) for a in args)})"
-            return (f"{text}: LOST" if lost else text), lost or "load" not in name
+            return (f"{text}: LOST" if lost else text), lost or not reads_only
         case fx.Send(_, message, args, to):
             return f"sends {message}({', '.join(str(a) for a in args if isinstance(a, str))}){f' to {to}' if to else ''}", True
         case fx.Spawn(_, handler, _):

@@ -136,6 +136,10 @@ class Pos:
 WRITES = (fx.Insert, fx.Update, fx.Delete, fx.Transaction)
 
 
+def _writes(effect: Any) -> bool:
+    return type(effect) in WRITES and not getattr(effect, "reads_only", False)
+
+
 def racing(one: Any, other: Any) -> bool:
     """Whether the order of two effects can matter: they touch the same row, or one asks for rows of a table the other
     writes, and at least one of them writes. A transaction may touch anything in the database."""
@@ -144,7 +148,7 @@ def racing(one: Any, other: Any) -> bool:
     kinds = type(one), type(other)
     if kinds[0] not in fx.DATABASE or kinds[1] not in fx.DATABASE:
         return kinds[0] in (fx.Begin, fx.Finish) and kinds[1] in (fx.Begin, fx.Finish)
-    if kinds[0] not in WRITES and kinds[1] not in WRITES:
+    if not _writes(one) and not _writes(other):
         return False
     if fx.Transaction in kinds:
         return True

@@ -14,7 +14,7 @@ from heatproof.model.design import Design
 from heatproof.model.fingerprint import fingerprint
 from heatproof.model.program import Program
 from heatproof.model.scenario import Scenario
-from heatproof.model.watching import Watch, event
+from heatproof.model.watching import Watch, met
 from heatproof.model.world import Action, World
 from heatproof.properties.base import Property, witness
 from heatproof.properties.catalogue import REST_IS_REACHED
@@ -89,14 +89,15 @@ class Driver:
     def finish(self, end: str) -> Run:
         """The run as it was."""
         world = self.world
-        nodes = {id(e.after): e for e in world.log if e.before is not None}
-        self.monitor.saw(event(e.before, e.after, e.task.name) for e in nodes.values() if e.before and e.after and e.task)
+        self.monitor.saw({met(e.before, e.after) for e in world.log if e.before is not None and e.after is not None})
         violations = dict(self.monitor.violations)
         if end == "circle" and REST_IS_REACHED in self.properties:
             survives = world.design.survives
             if REST_IS_REACHED.asked(world.happened, survives):
                 tasks = sorted({e.task.handler for e in world.log[-200:] if e.task is not None})
-                found = Violation(REST_IS_REACHED, witness("goes round in circles", handlers=tasks), len(world.log))
+                found = Violation(
+                    REST_IS_REACHED.name, REST_IS_REACHED.sentence, witness("goes round in circles", handlers=tasks), len(world.log)
+                )
                 violations[found.key] = found
         return Run([e.action for e in world.log], violations, self.monitor.reached, end, world)
 

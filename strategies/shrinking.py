@@ -58,7 +58,7 @@ class Shrinker:
 
     def __init__(self, design: Design, properties: Sequence[Property], failure: Failure, budget: int = 1500):
         self.design = design
-        self.properties = [p for p in properties if p.name == failure.violation.broken.name or _remembers(p)]
+        self.properties = [p for p in properties if p.name == failure.violation.name or _remembers(p)]
         self.key: Key = failure.violation.key
         self.left = budget
         self.best = failure

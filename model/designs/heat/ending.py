@@ -109,14 +109,17 @@ class Ending(Design):
         if matched:
             yield from self.purge_db(me, st._replace(status=COMPLETE, reason=""), traversal)
 
-    def mark_failed(self, me: Me, st: StackRow, traversal: str, reason: str, threads: bool = True) -> Handler:
-        """6.2 (stack.py:mark_failed). False if the stack was not ours any more."""
+    def mark_failed(
+        self, me: Me, st: StackRow, traversal: str, reason: str, threads: bool = True, from_worker: bool = True
+    ) -> Handler:
+        """6.2 (stack.py:mark_failed). False if the stack was not ours any more. ``from_worker``: the stack object came from a
+        worker's message, which matters to a rollback (SU-2)."""
         matched = yield from self.store_stack("MF-1", st.id, _status(st.action, FAILED, reason), traversal)
         if not matched:
             return False
         st = st._replace(status=FAILED, reason=reason)
         if st.rollback and st.action in (CREATE, UPDATE):
-            yield from self.rollback(me, st, traversal, threads)
+            yield from self.rollback(me, st, traversal, threads, from_worker)
         else:
             yield from self.purge_db(me, st, traversal)
         return True
@@ -144,7 +147,7 @@ class Ending(Design):
         """PG-2: the traversal id that a failed stack keeps."""
         return ""
 
-    def rollback(self, me: Me, st: StackRow, traversal: str, threads: bool = True) -> Handler:
+    def rollback(self, me: Me, st: StackRow, traversal: str, threads: bool = True, from_worker: bool = True) -> Handler:
         """6.4 (stack.py:rollback)."""
         goal: str | None = None
         content: Template = EMPTY
@@ -158,7 +161,7 @@ class Ending(Design):
             if not matched:
                 return
         yield from self.converge_stack(
-            me, st, ROLLBACK, f"{traversal}~{origin(me)}", goal=goal, content=content, from_worker=True, threads=threads
+            me, st, ROLLBACK, f"{traversal}~{origin(me)}", goal=goal, content=content, from_worker=from_worker, threads=threads
         )
 
 

@@ -62,8 +62,12 @@ class Requests(Worker):
             yield from self.delete_again(me, st)
             return Refused("the stack does not exist")
         if st.status == IN_PROGRESS:
-            st = yield from self.stop_traversal(me, st)  # DL-2
+            st = yield from self.stop_before_delete(me, st)
         yield from self.converge_stack(me, st, DELETE, f"T{number}")  # DL-3
+
+    def stop_before_delete(self, me: Me, st: StackRow) -> Handler:
+        """DL-2."""
+        return (yield from self.stop_traversal(me, st))
 
     def delete_again(self, me: Me, st: StackRow) -> Handler:
         """DL-1: the purge of a deleted stack that is still there is run again."""
@@ -86,9 +90,13 @@ class Requests(Worker):
     def cancel_update(self, me: Me, st: StackRow, number: int, with_rollback: bool) -> Handler:
         """CA-2, in a thread of its own."""
         if with_rollback:
-            yield from self.rollback(me, st, st.traversal)
+            yield from self.cancel_with_rollback(me, st)
         else:
             yield from self.stop_traversal(me, st)
+
+    def cancel_with_rollback(self, me: Me, st: StackRow) -> Handler:
+        """CA-2."""
+        yield from self.rollback(me, st, st.traversal, from_worker=False)
 
     def check_stack(self, me: Me, number: int, operation: Operation) -> Handler:
         """4.7 (service.py:stack_check)."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 
 from heatproof.model.designs.heat.sync import Sync
@@ -62,6 +63,7 @@ class Job:
     before: ResourceDef | None
     after: ResourceDef | None
     data: dict[str, NodeData]
+    senders: frozenset[str]
 
     @property
     def requires(self) -> frozenset[str]:
@@ -124,9 +126,10 @@ class Resource(Sync):
         return (yield from self.retried(Update("LK-1", RESOURCE, held.id, held, where=where)))
 
     def clear_attributes(self, job: Job) -> Handler:
-        """LK-3: forget cached attributes, BLIND."""
-        yield Update("LK-3", RESOURCE, job.row.id, {"attributes": None})
-        job.row = job.row._replace(attributes=None)
+        """LK-3: forget cached attributes, BLIND; nothing is written if the loaded copy has none (clear_stored_attributes)."""
+        if job.row.attributes is not None:
+            yield Update("LK-3", RESOURCE, job.row.id, {"attributes": None})
+            job.row = job.row._replace(attributes=None)
 
     def unlock(self, job: Job, action: str, status: str) -> Handler:
         """LK-4: release by CAS with a full-row write. Raises :class:`UpdateInProgress` if it loses; the lock then stays."""
@@ -151,13 +154,18 @@ class Resource(Sync):
         if outcome == "conflict":
             return True
         if outcome == "cancelled":
-            yield from self.unlock(job, action, FAILED)
+            yield from self.abort(job, action)
             raise Cancelled(f"{action} aborted")
         if outcome == "timed out":
-            yield from self.unlock(job, action, FAILED)
+            yield from self.abort(job, action)
             raise TimedOut("Timed out")
         yield from self.fail(job, action, outcome)
         return False
+
+    def abort(self, job: Job, action: str) -> Handler:
+        """LK-5: (action, FAILED) after a cancel or a timeout; that this write fails is only logged."""
+        with contextlib.suppress(Escape):
+            yield from self.unlock(job, action, FAILED)
 
     def fail(self, job: Job, action: str, outcome: str) -> Handler:
         """LK-5: the failure of an action."""
@@ -170,7 +178,7 @@ class Resource(Sync):
         """5.5 (resource.py:create_convergence, create)."""
         self.adopt_template(job)  # RC-1
         job.row = job.row._replace(requires=self.required(job))
-        definition = job.after
+        definition = job.before  # W-6 has put the goal definition there
         if definition is None:
             raise ResourceFailure(f"CREATE of {job.row.name}: the template has no such resource")
         for _ in range(CREATE_ATTEMPTS):

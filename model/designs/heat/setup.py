@@ -69,7 +69,7 @@ class Setup(Ending):
     ) -> Handler:
         """4.1 (stack.py:converge_stack). ``st`` is the stack as loaded earlier; ``goal`` the id of the goal template if it
         is stored already, ``content`` what it says; ``traversal`` the fresh id of CV-3."""
-        old = st.traversal
+        old, traversal = st.traversal, self.traversal_id(traversal, goal)
         try:
             if action != CHECK:
                 st = st._replace(prev_template=self.previous_template(st, action), template=goal)  # CV-1
@@ -86,15 +86,23 @@ class Setup(Ending):
             matched = yield from self.store_stack("CV-5", st.id, st, old)
             if not matched:
                 return
-            if old:
-                yield Delete("CV-7", SYNC_POINT, {"stack": st.id, "traversal": old})
+            yield from self.forget_sync_points(st, old)
             if not threads:
                 raise NoThreads("the stack has no thread manager")
             yield Spawn("CV-8", "converge_create_or_update", (st, content, from_worker))
         except Escape as error:
             if st.status == IN_PROGRESS:  # CV-9: stack.py:reset_state_on_error
-                yield from self.mark_failed(me, st, st.traversal, str(error), threads)
+                yield from self.mark_failed(me, st, st.traversal, str(error), threads, from_worker)
             raise
+
+    def forget_sync_points(self, st: StackRow, old: str) -> Handler:
+        """CV-7: the sync points of the traversal that is over."""
+        if old:
+            yield Delete("CV-7", SYNC_POINT, {"stack": st.id, "traversal": old})
+
+    def traversal_id(self, fresh: str, goal: str | None) -> str:
+        """CV-3: a traversal is known by an id of its own."""
+        return fresh
 
     def previous_template(self, st: StackRow, action: str) -> str | None:
         """CV-1: what becomes the previous template; whether the goal was ever reached does not matter."""
@@ -130,7 +138,7 @@ class Setup(Ending):
             graph = self.graph(content, ext, current)
             yield from self.publish(me, st._replace(deps=graph), content)
         except Escape as error:
-            yield from self.setup_failed(me, st, error)  # SU-9
+            yield from self.setup_failed(me, st, error, from_worker)  # SU-9
 
     def publish(self, me: Me, st: StackRow, content: Template) -> Handler:
         """SU-5 to SU-8: the graph first, the sync points after it, then the leaves."""
@@ -155,9 +163,9 @@ class Setup(Ending):
             yield from self.retried(Insert("SU-6", SYNC_POINT, SyncPointRow(row, st.traversal, kind, st.id)))
         yield from self.retried(Insert("SU-7", SYNC_POINT, SyncPointRow(st.id, st.traversal, U, st.id)))
 
-    def setup_failed(self, me: Me, st: StackRow, error: Escape) -> Handler:
+    def setup_failed(self, me: Me, st: StackRow, error: Escape, from_worker: bool) -> Handler:
         """SU-9."""
-        yield from self.mark_failed(me, st, st.traversal, str(error))
+        yield from self.mark_failed(me, st, st.traversal, str(error), from_worker=from_worker)
         raise error
 
     # ------------------------------------------------------------------------------------------------ section 3: graph

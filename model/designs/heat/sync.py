@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 from heatproof.model.designs.heat.setup import Setup
 from heatproof.model.designs.heat.values import (
     CHECK,
     COMPLETE,
+    DELETE,
+    INIT,
     RESOURCE,
     STACK,
     SYNC_POINT,
@@ -21,7 +24,7 @@ from heatproof.model.designs.heat.values import (
     merge,
     next_key,
 )  # fmt: skip
-from heatproof.model.effects import Escape, Handler, Look, Me, Read, Send, Sleep, Update
+from heatproof.model.effects import DatabaseError, Escape, Handler, Look, Me, Read, Send, Sleep, Update
 from heatproof.model.templates import Plain, Template
 
 Failures = frozenset[tuple[str, str]]
@@ -102,8 +105,8 @@ class Sync(Setup):
             if kind == U:
                 yield from self.store_attributes(row, data)  # PR-5
             yield from self.check_stack_complete(me, row, node, traversal, st, failures, skip)  # PR-6
-        except SyncPointNotFound:  # PR-7
-            fresh = yield Read("PR-7", STACK, st.id)
+        except SyncPointNotFound:
+            fresh = yield from self.reload_stack("PR-7", st)
             if fresh is not None and not fresh.deleted and fresh.traversal != traversal:
                 yield from self.retrigger(row.id, kind, fresh)
 
@@ -120,12 +123,17 @@ class Sync(Setup):
         return NodeData(row.id, row.name, row.physical, values)
 
     def store_attributes(self, row: ResourceRow, data: NodeData | None) -> Handler:
-        """PR-5: cache the attributes that were read; nobody looks whether it worked."""
-        if data is not None and data.attributes and row.status == COMPLETE:
-            yield Update(
-                "PR-5", RESOURCE, row.id, {"attributes": data.attributes, "key": next_key(row.key)},
-                where={"engine": None, "key": row.key},
-            )  # fmt: skip
+        """PR-5: cache the attributes that were read; nobody looks whether it worked. Where no dependent was told anything, old ones
+        are cleared, BLIND."""
+        if data is None:
+            if row.attributes is not None:
+                yield Update("PR-5", RESOURCE, row.id, {"attributes": None})
+        elif data.attributes and row.status == COMPLETE and row.action not in (INIT, DELETE):
+            with contextlib.suppress(DatabaseError):
+                yield Update(
+                    "PR-5", RESOURCE, row.id, {"attributes": data.attributes, "key": next_key(row.key)},
+                    where={"engine": None, "key": row.key},
+                )  # fmt: skip
 
     def cast_check(self, row: str, kind: str, traversal: str, point: Any) -> Handler:
         """Send check_resource for a node all of whose predecessors have reported."""
@@ -151,24 +159,37 @@ class Sync(Setup):
 
     def retrigger_new_traversal(self, row: str, kind: str, traversal: str, st: StackRow) -> Handler:
         """5.11b (check_resource.py:_retrigger_new_traversal): the traversal may have changed while we worked."""
-        fresh = yield Read("RN-1", STACK, st.id)
+        fresh = yield from self.reload_stack("RN-1", st)
         if fresh is not None and not fresh.deleted and fresh.traversal != traversal:
             yield from self.retrigger(row, kind, fresh)
+
+    def reload_stack(self, step: str, st: StackRow) -> Handler:
+        """RN-1, PR-7: the stack as it is now, not as it was loaded."""
+        return (yield Read(step, STACK, st.id))
 
     def retrigger(self, row: str, kind: str, st: StackRow) -> Handler:
         """5.11c (check_resource.py:retrigger_check_resource): wake the node of ``row`` in the traversal of ``st``.
         ``kind`` is that of the node that ended; it does not matter here."""
         node = self.node_to_wake(row, kind, st)  # RT-1, RT-2
         try:
-            done = yield from self.sync(row, node[1], st.traversal, node, None, st.deps.predecessors(node))  # RT-3
+            done = yield from self.sync(row, node[1], st.traversal, node, None, self.predecessors_to_wake(node, st))  # RT-3
         except SyncPointNotFound:
             return  # RT-4
         if done is not None:  # RT-5
             yield Send("RT-5", "check_resource", (row, node[1], st.traversal, done.data, done.skip, done.failures))
 
+    def predecessors_to_wake(self, node: GNode, st: StackRow) -> frozenset[GNode]:
+        """RT-3: whose reports the node waits for; none if it is not in the graph."""
+        return st.deps.predecessors(node)
+
     def node_to_wake(self, row: str, kind: str, st: StackRow) -> GNode:
         """RT-2: the update node if the graph has one, else the cleanup node."""
         return (row, U) if (row, U) in st.deps else (row, C)
+
+
+def senders(data: Data) -> frozenset[str]:
+    """The row ids under which the predecessors that are update nodes have reported: the keys of the input map."""
+    return frozenset(node[0] for node, value in data if isinstance(value, NodeData))
 
 
 def decode(data: Data) -> dict[str, NodeData]:

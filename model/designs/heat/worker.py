@@ -11,7 +11,7 @@ from heatproof.model.designs.heat.resource import (
     UpdateInProgress,
     UpdateReplace,
 )  # fmt: skip
-from heatproof.model.designs.heat.sync import NONE, Failures, decode
+from heatproof.model.designs.heat.sync import NONE, Failures, decode, senders
 from heatproof.model.designs.heat.values import (
     CHECK,
     DELETE,
@@ -71,7 +71,7 @@ class Worker(Resource):
         row = yield Read("W-4", RESOURCE, rid)
         if row is None:
             return
-        loaded = yield Transaction("W-5", load_stack, (row.stack,))
+        loaded = yield Transaction("W-5", load_stack, (row.stack,), reads_only=True)
         if loaded is None:
             return
         st, content = loaded
@@ -82,7 +82,7 @@ class Worker(Resource):
             yield from self.retrigger_replaced(row, kind, st)
             return
         yield Listen("W-8", st.id)
-        job = Job(me, traversal, kind, row, st, before, content.get(row.name), decode(data))
+        job = Job(me, traversal, kind, row, st, before, content.get(row.name), decode(data), senders(data))
         yield from self.check_node(job, content, data, skip, failures)
 
     def definition_before(self, row: ResourceRow, kind: str, traversal: str, st: StackRow, content: Template) -> Handler:

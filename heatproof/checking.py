@@ -1,0 +1,229 @@
+"""A check from beginning to end: explore in several processes, make the failures small, write the report."""
+
+from __future__ import annotations
+
+import multiprocessing
+import re
+import signal
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import heatproof
+from heatproof.model import catalogue
+from heatproof.model.design import Design
+from heatproof.model.errors import HeatproofError
+from heatproof.properties.base import Property
+from heatproof.properties.catalogue import ALL
+from heatproof.reports.cases import Case, dump
+from heatproof.reports.files import write_whole
+from heatproof.reports.progress import Reporter, Tick
+from heatproof.reports.story import story
+from heatproof.reports.tables import Line, lines, plain_table, summary
+from heatproof.strategies.exploring import Findings, Options, batch
+from heatproof.strategies.running import Driver
+from heatproof.strategies.schedules import record
+from heatproof.strategies.shrinking import Failure, Key, Shrinker
+
+SHRINKING = 0.35
+"""The share of a time budget that is kept for making failures small."""
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What a check came to: its findings, why it stopped, and whether that was before its budget was used."""
+
+    findings: Findings
+    stopped: str
+    interrupted: bool
+
+
+def properties_for(spec: str, wanted: Sequence[str] = ()) -> list[Property]:
+    """The properties a design is asked: those of its own file if that has PROPERTIES, else all; only the ``wanted`` if any.
+
+    Raises :class:`HeatproofError` for an unknown name.
+    """
+    known = dict(ALL)
+    if ".py" in spec:
+        module = catalogue.load_module(spec.partition(":")[0])
+        own = getattr(module, "PROPERTIES", None)
+        if own is not None:
+            known = {p.name: p for p in own}
+    if unknown := [name for name in wanted if name not in known]:
+        raise HeatproofError(f"unknown property {unknown[0]!r}; 'heatproof properties' lists them")
+    return [p for name, p in known.items() if not wanted or name in wanted]
+
+
+# ------------------------------------------------------------------------------------------------- in worker processes
+
+_worker: dict[str, Any] = {}
+
+
+def _start(spec: str, wanted: tuple[str, ...]) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _worker["design"] = catalogue.load(spec)
+    _worker["properties"] = properties_for(spec, wanted)
+
+
+def _batch(options: Options, number: int) -> Findings:
+    return batch(_worker["design"], _worker["properties"], options, number)
+
+
+def _shrink(failure: Failure, budget: int) -> Failure:
+    return Shrinker(_worker["design"], _worker["properties"], failure, budget).shrink()
+
+
+# ------------------------------------------------------------------------------------------------------ in the parent
+
+
+@dataclass(slots=True)
+class Limits:
+    """How long: seconds (None: no limit), scenarios (None: no limit), processes, and runs to shrink each failure."""
+
+    seconds: float | None
+    examples: int | None
+    processes: int = 2
+    shrink: int = 1200
+
+
+class Check:
+    """Runs a check. ``clock`` tells seconds; only budgets and progress look at it."""
+
+    def __init__(
+        self,
+        spec: str,
+        wanted: tuple[str, ...],
+        options: Options,
+        limits: Limits,
+        reporter: Reporter,
+        clock: Callable[[], float] = time.monotonic,
+    ):
+        self.spec, self.wanted, self.options, self.limits = spec, wanted, options, limits
+        self.properties = properties_for(spec, wanted)
+        self.reporter = reporter
+        self.clock = clock
+        self.findings = Findings()
+        self.started = clock()
+        self.situations = sum(p.expectation == "sometimes" for p in self.properties)
+
+    def run(self) -> Outcome:
+        """Explore until the budget is used or the user interrupts; then shrink what was found."""
+        stopped, interrupted = "the budget was used", False
+        pool = ProcessPoolExecutor(
+            self.limits.processes, multiprocessing.get_context("spawn"), initializer=_start, initargs=(self.spec, self.wanted)
+        )
+        try:
+            self._explore(pool)
+            self._shrink(pool)
+        except KeyboardInterrupt:
+            stopped, interrupted = "interrupted by the user", True
+        except BrokenProcessPool as error:
+            raise HeatproofError(f"a worker process died ({error}); try fewer --processes, or look for a full memory") from error
+        finally:
+            self.reporter.close()
+            processes = list((pool._processes or {}).values())
+            pool.shutdown(wait=not interrupted, cancel_futures=True)
+            if interrupted:
+                for process in processes:
+                    process.terminate()
+        return Outcome(self.findings, stopped, interrupted)
+
+    def _explore(self, pool: ProcessPoolExecutor) -> None:
+        seconds, examples = self.limits.seconds, self.limits.examples
+        until = None if seconds is None else self.started + seconds * (1 - SHRINKING)
+        numbers = self._numbers(until, examples)
+        pending: set[Future[Findings]] = set()
+        done: dict[int, Findings] = {}
+        order: dict[Future[Findings], int] = {}
+        merged = 0
+        while True:
+            while len(pending) < self.limits.processes + 1 and (number := next(numbers, None)) is not None:
+                future = pool.submit(_batch, self.options, number)
+                order[future] = number
+                pending.add(future)
+            if not pending:
+                break
+            finished, pending = wait(pending, timeout=0.5, return_when=FIRST_COMPLETED)
+            for future in finished:
+                done[order.pop(future)] = future.result()
+            while merged in done:  # in order, so that the same batches make the same findings
+                self.findings.add(done.pop(merged))
+                merged += 1
+            self._tick("exploring", until)
+
+    def _numbers(self, until: float | None, examples: int | None) -> Iterator[int]:
+        number = 0
+        while (until is None or self.clock() < until) and (examples is None or number * 10 < examples):
+            yield number
+            number += 1
+
+    def _shrink(self, pool: ProcessPoolExecutor) -> None:
+        seconds = self.limits.seconds
+        until = None if seconds is None else self.started + seconds
+        if not self.limits.shrink:
+            return
+        waiting = sorted(self.findings.failures.items(), key=lambda item: (item[1].score, item[0]))
+        pending: dict[Future[Failure], Key] = {}
+        while waiting or pending:
+            while waiting and len(pending) <= self.limits.processes and (until is None or self.clock() < until):
+                key, failure = waiting.pop(0)
+                pending[pool.submit(_shrink, failure, self.limits.shrink)] = key
+            if not pending:
+                break
+            finished, _ = wait(pending, timeout=0.5, return_when=FIRST_COMPLETED)
+            for future in finished:
+                self.findings.failures[pending.pop(future)] = future.result()
+            self._tick(f"shrinking, {len(waiting) + len(pending)} to go", until)
+
+    def _tick(self, stage: str, until: float | None) -> None:
+        now = self.clock()
+        found = self.findings
+        rate = found.steps / max(now - self.started, 1e-9)
+        left = None if until is None else until - now
+        self.reporter.tick(
+            Tick(
+                stage,
+                found.scenarios,
+                found.runs,
+                found.steps,
+                rate,
+                len(found.reached),
+                self.situations,
+                len(found.failures),
+                left,
+            )
+        )
+
+
+# ----------------------------------------------------------------------------------------------------------- the report
+
+
+def slug(key: Key) -> str:
+    """A file name for a kind of failure."""
+    return re.sub(r"[^a-z0-9]+", "-", f"{key[0]}-{key[1]}".lower()).strip("-")[:100]
+
+
+def tell(design: Design, properties: Sequence[Property], failure: Failure) -> str:
+    """The story of a failure; also gives the failure the deviations of its schedule."""
+    driver = Driver(design, failure.scenario, properties)
+    failure.deviations = record(driver, failure.actions)
+    return story(driver.world, failure.deviations, failure.violation)
+
+
+def report(folder: Path, spec: str, outcome: Outcome, properties: Sequence[Property]) -> list[Line]:
+    """Write the table, and a case and a story for every kind of failure; the lines of the table."""
+    design = catalogue.load(spec)
+    table = lines(properties, outcome.findings)
+    for key, failure in sorted(outcome.findings.failures.items()):
+        name = slug(key)
+        case = Case(f"{key[0]}: {key[1]}", spec, failure.scenario, tuple(failure.actions), key)
+        command = f"Replay it: heatproof replay {folder / (name + '.case.json')}"
+        write_whole(folder / f"{name}.case.json", dump(case, heatproof.__version__))
+        write_whole(folder / f"{name}.story.txt", tell(design, properties, failure) + f"\n\n  {command}\n")
+    head = f"heatproof check {spec}\n{summary(outcome.findings, outcome.stopped)}\n\n"
+    write_whole(folder / "verdicts.txt", head + plain_table(table) + "\n")
+    return table

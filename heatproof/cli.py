@@ -1,0 +1,232 @@
+"""The command line. Exit codes: 0 held, 1 violated, 2 wrong use or broken input, 3 incomplete."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+
+import heatproof
+from heatproof import checking
+from heatproof.model import catalogue
+from heatproof.model.errors import HeatproofError, NotEnabled
+from heatproof.model.faults import FAULTS
+from heatproof.model.scenario import KINDS
+from heatproof.reports import cases, progress, tables
+from heatproof.reports.story import story
+from heatproof.strategies.exploring import Options
+from heatproof.strategies.policies import POLICIES, PORTFOLIO
+from heatproof.strategies.running import Driver
+from heatproof.strategies.schedules import record
+
+HELD, VIOLATED, WRONG, INCOMPLETE = 0, 1, 2, 3
+
+
+def _errors(command: Callable[..., int]) -> Callable[..., None]:
+    """Turn what a command returns into its exit code, and errors for people into one message and exit code 2."""
+
+    @wraps(command)
+    def wrapped(*args: Any, **kwargs: Any) -> None:
+        try:
+            code = command(*args, **kwargs)
+        except HeatproofError as error:
+            click.echo(f"heatproof: {error}", err=True)
+            code = WRONG
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            code = INCOMPLETE
+        except KeyboardInterrupt:
+            click.echo("heatproof: interrupted", err=True)
+            code = INCOMPLETE
+        sys.exit(code)
+
+    return wrapped
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(heatproof.__version__, prog_name="heatproof")
+def cli() -> None:
+    """A property-based model checker for convergence designs, OpenStack Heat's above all.
+
+    Exit codes: 0 everything asked held, 1 something was violated, 2 wrong use or broken input, 3 incomplete.
+    """
+
+
+def main() -> None:
+    """The entry point. What nobody foresaw ends with exit code 3: it is no verdict on a design."""
+    try:
+        cli()
+    except (SystemExit, KeyboardInterrupt):
+        raise
+    except Exception as error:
+        import traceback
+
+        traceback.print_exc()
+        click.echo(f"heatproof: this is a mistake in heatproof itself, not in a design: {type(error).__name__}: {error}", err=True)
+        sys.exit(INCOMPLETE)
+
+
+def _names(known: Any, what: str) -> Callable[[click.Context, click.Parameter, str | None], tuple[str, ...] | None]:
+    def parse(_context: click.Context, _parameter: click.Parameter, value: str | None) -> tuple[str, ...] | None:
+        if value is None:
+            return None
+        names = tuple(name.strip() for name in value.split(",") if name.strip())
+        if names == ("none",):
+            return ()
+        for name in names:
+            if name not in known:
+                raise click.BadParameter(f"unknown {what} {name!r}; known are {', '.join(known)}")
+        return names
+
+    return parse
+
+
+@cli.command()
+@click.argument("design", default="heat")
+@click.option("--resources", default=5, show_default=True, type=click.IntRange(1, 30), help="Most resources in a template.")
+@click.option("--operations", default=4, show_default=True, type=click.IntRange(1, 20), help="Most operations in a scenario.")
+@click.option("--engines", default=2, show_default=True, type=click.IntRange(1, 10), help="Most engines.")
+@click.option("--threads", default=2, show_default=True, type=click.IntRange(1, 20), help="Most worker threads of an engine.")
+@click.option(
+    "--kinds", callback=_names(KINDS, "kind of operation"), help="Kinds of operations, separated by commas; default: all."
+)
+@click.option("--faults", callback=_names(FAULTS, "fault"), help="Kinds of faults, separated by commas, or none; default: all.")
+@click.option("--fault-budget", default=2, show_default=True, type=click.IntRange(0, 20), help="Most faults of each kind in a run.")
+@click.option(
+    "--policies", callback=_names(POLICIES, "policy"), help=f"Policies, separated by commas; default: {','.join(PORTFOLIO)}."
+)
+@click.option("--property", "wanted", multiple=True, help="Ask only this property (may be given several times).")
+@click.option("--seed", default=0, show_default=True, help="The same seed and number of examples find the same.")
+@click.option(
+    "--seconds", type=click.FloatRange(0.1), help="Time budget, shrinking included. [default: 60 if --examples is not given]"
+)
+@click.option("--examples", type=click.IntRange(1), help="Stop after so many scenarios.")
+@click.option(
+    "--processes", default=os.cpu_count() or 1, show_default="one a core", type=click.IntRange(1, 256), help="Worker processes."
+)
+@click.option(
+    "--shrink", default=1200, show_default=True, type=click.IntRange(0), help="Runs to make each failure small; 0: do not."
+)
+@click.option("--report", type=click.Path(path_type=Path, file_okay=False), default=Path(".heatproof/check"), show_default=True,
+              help="Folder for the verdicts, stories and cases.")  # fmt: skip
+@_errors
+def check(design: str, **given: Any) -> int:
+    """Explore DESIGN and say what does not hold.
+
+    DESIGN is a name that 'heatproof designs' lists, such as heat or heat+MUTATION, or FILE.py:Class for a design of your own.
+    """
+    seconds = given["seconds"] if given["seconds"] or given["examples"] else 60.0
+    options = Options(
+        given["resources"], given["operations"], given["engines"], given["threads"], given["kinds"], given["faults"],
+        given["fault_budget"], given["policies"] or PORTFOLIO, given["seed"],
+    )  # fmt: skip
+    catalogue.load(design).handlers()
+    console = Console(highlight=False)
+    reporter: progress.Reporter = (
+        progress.Terminal(console) if console.is_terminal else progress.Lines(lambda line: click.echo(line), time.monotonic)
+    )
+    limits = checking.Limits(seconds, given["examples"], given["processes"], given["shrink"])
+    run = checking.Check(design, given["wanted"], options, limits, reporter)
+    outcome = run.run()
+    table = checking.report(given["report"], design, outcome, run.properties)
+    if console.is_terminal:
+        console.print(tables.terminal_table(table))
+    else:
+        click.echo(tables.plain_table(table))
+    click.echo(f"\n{tables.summary(outcome.findings, outcome.stopped)}")
+    missed = [line.name for line in table if line.verdict == "not reached"]
+    if missed:
+        click.echo(f"Never reached: {', '.join(missed)}. What depends on these situations was not put to the test.")
+    if outcome.findings.failures:
+        click.echo(f"{len(outcome.findings.failures)} kinds of failures. A story and a case of each: {given['report']}/")
+        smallest = min(outcome.findings.failures.items(), key=lambda item: (item[1].score, item[0]))
+        click.echo(f"Begin with: heatproof replay {given['report'] / (checking.slug(smallest[0]) + '.case.json')}")
+        return VIOLATED
+    if outcome.interrupted or not outcome.findings.runs:
+        return INCOMPLETE
+    click.echo(f"Nothing was violated in what was explored; that is no proof. Report: {given['report']}/")
+    return HELD
+
+
+@cli.command()
+@click.argument("case", type=click.Path(path_type=Path, dir_okay=False))
+@click.option("--design", help="Replay on this design instead of the one in the case.")
+@_errors
+def replay(case: Path, design: str | None) -> int:
+    """Replay CASE exactly and tell its story. Exit code 1 if the failure shows (as it should), 0 if it does not."""
+    stored = cases.read(case)
+    spec = design or stored.design
+    known = catalogue.load(spec)
+    driver = Driver(known, stored.scenario, checking.properties_for(spec))
+    try:
+        deviations = record(driver, stored.schedule)
+    except NotEnabled as error:
+        step = len(driver.world.log)
+        raise HeatproofError(f"{case} does not fit {spec} at step {step + 1} of {len(stored.schedule)}: {error}") from error
+    violations = driver.monitor.violations
+    found = violations.get(stored.expected) if stored.expected is not None else next(iter(violations.values()), None)
+    if found is None:
+        expected = "nothing" if stored.expected is None else ": ".join(stored.expected)
+        click.echo(f"{case}: all {len(stored.schedule)} steps fit, and the failure does not show any more on {spec}: {expected}")
+        return HELD
+    click.echo(story(driver.world, deviations, found, stored.title))
+    return VIOLATED
+
+
+@cli.command()
+@click.option("--mutations/--no-mutations", default=True, show_default=True, help="List the mutations of each design too.")
+@_errors
+def designs(mutations: bool) -> int:
+    """List the designs and their mutations, with a sentence each."""
+    for name, design in catalogue.DESIGNS.items():
+        click.echo(f"{name}: {design.sentence}")
+        for mutation, cls in catalogue.MUTATIONS_OF.get(name, {}).items() if mutations else ():
+            click.echo(f"  {name}+{mutation}: {(cls.__doc__ or '').strip()}")
+    click.echo("FILE.py:Class: a design of your own (docs/tutorial.md)")
+    return HELD
+
+
+@cli.command()
+@click.argument("design", default="heat")
+@_errors
+def properties(design: str) -> int:
+    """List the properties that DESIGN is asked, by expectation, with a sentence and what they tolerate."""
+    catalogue.load(design)
+    known = checking.properties_for(design)
+    for expectation in ("always", "at rest", "eventually", "cost", "sometimes"):
+        group = [p for p in known if p.expectation == expectation]
+        if group:
+            click.echo(f"{expectation} ({len(group)}):")
+        for prop in group:
+            excused = sorted(set(FAULTS) - prop.tolerates)
+            note = f" [not asked of a design after faults it does not claim to survive: {', '.join(excused)}]" if excused else ""
+            click.echo(f"  {prop.name}: {prop.sentence}{note if expectation != 'sometimes' else ''}")
+    return HELD
+
+
+@cli.command()
+@_errors
+def faults() -> int:
+    """List the kinds of faults, with a sentence each."""
+    for kind, fault in FAULTS.items():
+        click.echo(f"{kind} ({fault.layer}): {fault.sentence}")
+    return HELD
+
+
+@cli.command()
+@_errors
+def policies() -> int:
+    """List the policies that pick what happens next, with a sentence each."""
+    for name, entry in POLICIES.items():
+        click.echo(f"{name}: {entry.sentence}")
+    return HELD
+
+
+__all__ = ["cli", "main"]

@@ -1,0 +1,83 @@
+"""The designs by name: those that come with heatproof, their mutations, and those in a file of the user's own."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from pathlib import Path
+from types import ModuleType
+
+from heatproof.model.design import Design
+from heatproof.model.designs.heat import Heat
+from heatproof.model.designs.mutations import MUTATIONS
+from heatproof.model.errors import DesignError
+
+DESIGNS: dict[str, type[Design]] = {Heat.name: Heat}
+MUTATIONS_OF: dict[str, dict[str, type[Design]]] = {Heat.name: {m.name: m for m in MUTATIONS}}
+
+
+def load(spec: str) -> Design:
+    """A design by what the user wrote: ``heat``, ``heat+MUTATION`` (several with further +), or ``FILE.py:Class``.
+
+    Raises :class:`DesignError` with what there is to choose from.
+    """
+    if ".py" in spec:
+        return _from_file(spec)
+    name, *mutations = spec.split("+")
+    base = DESIGNS.get(name)
+    if base is None:
+        raise DesignError(
+            f"unknown design {name!r}; known are {', '.join(DESIGNS)}, and FILE.py:Class for one of your own"
+            " ('heatproof designs' lists them with their mutations)"
+        )
+    known = MUTATIONS_OF.get(name, {})
+    for mutation in mutations:
+        if mutation not in known:
+            near = [m for m in known if mutation.split("-")[0] in m] or list(known)
+            raise DesignError(f"design {name!r} has no mutation {mutation!r}; perhaps one of {', '.join(near[:8])}")
+    if not mutations:
+        return base()
+    mixed = type(
+        base.__name__, tuple(known[m] for m in reversed(mutations)), {"name": spec, "sentence": f"{name} with {len(mutations)}"}
+    )
+    design: Design = mixed()
+    return design
+
+
+def _from_file(spec: str) -> Design:
+    path, _, wanted = spec.partition(":")
+    module = load_module(path)
+    classes = {
+        name: value for name, value in vars(module).items()
+        if isinstance(value, type) and issubclass(value, Design) and value.__module__ == module.__name__
+    }  # fmt: skip
+    if not wanted and len(classes) == 1:
+        wanted = next(iter(classes))
+    if wanted not in classes:
+        raise DesignError(f"{path} has no design {wanted!r}; it has {', '.join(sorted(classes)) or 'none'}; write {path}:NAME")
+    design = classes[wanted]()
+    if not design.name:
+        type(design).name = spec
+    return design
+
+
+def load_module(path: str) -> ModuleType:
+    """The module of a user's design file; loaded once, and found again by other processes under the same name."""
+    file = Path(path)
+    if not file.is_file():
+        raise DesignError(f"there is no file {path!r}")
+    name = f"heatproof_design_{file.stem}"
+    known = sys.modules.get(name)
+    if known is not None and known.__file__ == str(file.resolve()):
+        return known
+    found = importlib.util.spec_from_file_location(name, file.resolve())
+    assert found is not None
+    assert found.loader is not None
+    module = importlib.util.module_from_spec(found)
+    sys.modules[name] = module
+    try:
+        found.loader.exec_module(module)
+    except Exception as error:
+        del sys.modules[name]
+        raise DesignError(f"{path} cannot be loaded: {type(error).__name__}: {error}") from error
+    return module

@@ -1,0 +1,32 @@
+"""Files are written whole or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+from pathlib import Path
+
+from heatproof.model.errors import HeatproofError
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write ``text`` to ``path`` so that nobody ever sees half of it.
+
+    Raises :class:`HeatproofError` with the place and the reason (no such folder, full disk); nothing is left behind then.
+    """
+    temporary: str | None = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    except OSError as error:
+        if temporary is not None:
+            with contextlib.suppress(OSError):
+                os.unlink(temporary)
+        raise HeatproofError(f"cannot write {path}: {error.strerror or error}; nothing was written there") from error

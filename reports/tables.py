@@ -1,0 +1,96 @@
+"""The verdicts of a check as a table, in plain text and for a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from rich.table import Table
+
+from heatproof.properties.base import Property
+from heatproof.strategies.exploring import Findings
+from heatproof.strategies.shrinking import Failure
+
+
+class Line(NamedTuple):
+    """One line of the table: a property, its verdict, what the verdict rests on, and the sentence or witness."""
+
+    name: str
+    expectation: str
+    verdict: str
+    basis: str
+    detail: str
+
+
+COLOURS = {"violated": "red", "held": "green", "reached": "green", "not reached": "yellow", "incomplete": "yellow"}
+
+
+def lines(properties: Sequence[Property], findings: Findings) -> list[Line]:
+    """The table: violated properties first, one line for each kind of witness, then what held, then the situations."""
+    violated, held, situations = [], [], []
+    for prop in properties:
+        if prop.expectation == "sometimes":
+            count = findings.reached.get(prop.name, 0)
+            verdict = "reached" if count else "not reached"
+            situations.append(Line(prop.name, prop.expectation, verdict, _runs(count) if count else "", prop.sentence))
+            continue
+        keys = sorted((key for key in findings.violated if key[0] == prop.name), key=lambda k: (-findings.violated[k], k))
+        for key in keys:
+            failure = findings.failures[key]
+            violated.append(
+                Line(prop.name, prop.expectation, "violated", _runs(findings.violated[key]), f"{key[1]} ({_size(failure)})")
+            )
+        if not keys:
+            verdict = "held" if findings.runs else "incomplete"
+            held.append(Line(prop.name, prop.expectation, verdict, _runs(findings.runs), prop.sentence))
+    return violated + held + sorted(situations, key=lambda line: line.verdict != "not reached")
+
+
+def _runs(count: int) -> str:
+    return f"{count} run" + ("s" if count != 1 else "")
+
+
+def _size(failure: Failure) -> str:
+    parts = [f"{len(failure.scenario.operations)} operations"]
+    faults = sum(failure.scenario.faults.values())
+    if faults:
+        parts.append(f"{faults} fault{'s' if faults > 1 else ''}: {', '.join(failure.scenario.faults)}")
+    if failure.deviations:
+        parts.append(f"{len(failure.deviations)} deviation{'s' if len(failure.deviations) > 1 else ''}")
+    return ", ".join([*parts, f"{len(failure.actions)} steps"])
+
+
+def terminal_table(table: Sequence[Line]) -> Table:
+    """The table for a terminal."""
+    shown = Table(show_lines=False, pad_edge=False, box=None)
+    for title in ("verdict", "property", "in", "what"):
+        shown.add_column(title, overflow="fold", no_wrap=title == "verdict")
+    for line in table:
+        colour = COLOURS.get(line.verdict, "white")
+        shown.add_row(f"[{colour}]{line.verdict}[/]", _escaped(line.name), line.basis, _escaped(line.detail))
+    return shown
+
+
+def _escaped(text: str) -> str:
+    return text.replace("[", r"\[")
+
+
+def plain_table(table: Sequence[Line]) -> str:
+    """The table as text."""
+    widths = [max([len(row[i]) for row in _cells(table)] or [0]) for i in range(3)]
+    return "\n".join(
+        "  ".join([*(cell.ljust(width) for cell, width in zip(row[:3], widths, strict=True)), row[3]]).rstrip()
+        for row in _cells(table)
+    )
+
+
+def _cells(table: Sequence[Line]) -> list[tuple[str, str, str, str]]:
+    return [("verdict", "property", "in", "what"), *((line.verdict, line.name, line.basis, line.detail) for line in table)]
+
+
+def summary(findings: Findings, stopped: str) -> str:
+    """One sentence on how much was done."""
+    text = f"{findings.scenarios} scenarios, {findings.runs} runs, {findings.steps} steps"
+    if findings.cut:
+        text += f"; {_runs(findings.cut)} cut before rest (inconclusive)"
+    return f"{text}; {stopped}."
