@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import re
 import signal
@@ -9,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ import heatproof
 from heatproof.model import catalogue
 from heatproof.model.design import Design
 from heatproof.model.errors import HeatproofError
+from heatproof.model.scenario import Scenario, Scope
 from heatproof.properties.base import Property
 from heatproof.properties.catalogue import ALL
 from heatproof.reports.cases import Case, dump
@@ -24,6 +26,7 @@ from heatproof.reports.files import write_whole
 from heatproof.reports.progress import Reporter, Tick
 from heatproof.reports.story import story
 from heatproof.reports.tables import Line, lines, plain_table, summary
+from heatproof.strategies import scenario_files
 from heatproof.strategies.exploring import Findings, Options, batch
 from heatproof.strategies.running import Driver
 from heatproof.strategies.schedules import record
@@ -58,6 +61,21 @@ def properties_for(spec: str, wanted: Sequence[str] = ()) -> list[Property]:
     return [p for name, p in known.items() if not wanted or name in wanted]
 
 
+def heats_scenarios(design: Design, options: Options) -> tuple[Scenario, ...]:
+    """The operations of Heat's own scenario files, as far as they are installed, within the scope, and possible for the design."""
+    folder = scenario_files.installed()
+    if folder is None or not isinstance(design, catalogue.DESIGNS["heat"]):
+        return ()
+    found = []
+    for file in scenario_files.find_files([folder]):
+        scenario = replace(scenario_files.as_scenario(file), scope=Scope(options.engines, options.threads))
+        kinds = {o.kind for o in scenario.operations}
+        fits = scenario.size <= options.resources and len(scenario.operations) <= options.operations
+        if fits and (options.kinds is None or kinds <= {"create", *options.kinds}):
+            found.append(scenario)
+    return tuple(found)
+
+
 # ------------------------------------------------------------------------------------------------- in worker processes
 
 _worker: dict[str, Any] = {}
@@ -65,6 +83,7 @@ _worker: dict[str, Any] = {}
 
 def _start(spec: str, wanted: tuple[str, ...]) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    gc.set_threshold(100_000, 20, 50)  # a trie of small objects that stay: collecting them again and again finds nothing
     _worker["design"] = catalogue.load(spec)
     _worker["properties"] = properties_for(spec, wanted)
 

@@ -6,7 +6,7 @@ import os
 import sys
 import time
 from collections.abc import Callable
-from functools import wraps
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,39 +15,18 @@ from rich.console import Console
 
 import heatproof
 from heatproof import checking
+from heatproof.exit_codes import HELD, INCOMPLETE, VIOLATED, errors
 from heatproof.model import catalogue
 from heatproof.model.errors import HeatproofError, NotEnabled
 from heatproof.model.faults import FAULTS
 from heatproof.model.scenario import KINDS
 from heatproof.reports import cases, progress, tables
 from heatproof.reports.story import story
+from heatproof.scenarios_command import scenario
 from heatproof.strategies.exploring import Options
 from heatproof.strategies.policies import POLICIES, PORTFOLIO
 from heatproof.strategies.running import Driver
 from heatproof.strategies.schedules import record
-
-HELD, VIOLATED, WRONG, INCOMPLETE = 0, 1, 2, 3
-
-
-def _errors(command: Callable[..., int]) -> Callable[..., None]:
-    """Turn what a command returns into its exit code, and errors for people into one message and exit code 2."""
-
-    @wraps(command)
-    def wrapped(*args: Any, **kwargs: Any) -> None:
-        try:
-            code = command(*args, **kwargs)
-        except HeatproofError as error:
-            click.echo(f"heatproof: {error}", err=True)
-            code = WRONG
-        except BrokenPipeError:
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            code = INCOMPLETE
-        except KeyboardInterrupt:
-            click.echo("heatproof: interrupted", err=True)
-            code = INCOMPLETE
-        sys.exit(code)
-
-    return wrapped
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -114,9 +93,11 @@ def _names(known: Any, what: str) -> Callable[[click.Context, click.Parameter, s
 @click.option(
     "--shrink", default=1200, show_default=True, type=click.IntRange(0), help="Runs to make each failure small; 0: do not."
 )
+@click.option("--scenarios/--no-scenarios", default=True, show_default=True,
+              help="Explore the operations of Heat's own scenario files too, where openstack-heat is installed.")  # fmt: skip
 @click.option("--report", type=click.Path(path_type=Path, file_okay=False), default=Path(".heatproof/check"), show_default=True,
               help="Folder for the verdicts, stories and cases.")  # fmt: skip
-@_errors
+@errors
 def check(design: str, **given: Any) -> int:
     """Explore DESIGN and say what does not hold.
 
@@ -127,7 +108,10 @@ def check(design: str, **given: Any) -> int:
         given["resources"], given["operations"], given["engines"], given["threads"], given["kinds"], given["faults"],
         given["fault_budget"], given["policies"] or PORTFOLIO, given["seed"],
     )  # fmt: skip
-    catalogue.load(design).handlers()
+    known = catalogue.load(design)
+    known.handlers()
+    if given["scenarios"]:
+        options = replace(options, fixed=checking.heats_scenarios(known, options))
     console = Console(highlight=False)
     reporter: progress.Reporter = (
         progress.Terminal(console) if console.is_terminal else progress.Lines(lambda line: click.echo(line), time.monotonic)
@@ -145,7 +129,8 @@ def check(design: str, **given: Any) -> int:
     if missed:
         click.echo(f"Never reached: {', '.join(missed)}. What depends on these situations was not put to the test.")
     if outcome.findings.failures:
-        click.echo(f"{len(outcome.findings.failures)} kinds of failures. A story and a case of each: {given['report']}/")
+        count = len(outcome.findings.failures)
+        click.echo(f"{count} kind{'s' if count > 1 else ''} of failure. A story and a case of each: {given['report']}/")
         smallest = min(outcome.findings.failures.items(), key=lambda item: (item[1].score, item[0]))
         click.echo(f"Begin with: heatproof replay {given['report'] / (checking.slug(smallest[0]) + '.case.json')}")
         return VIOLATED
@@ -158,9 +143,13 @@ def check(design: str, **given: Any) -> int:
 @cli.command()
 @click.argument("case", type=click.Path(path_type=Path, dir_okay=False))
 @click.option("--design", help="Replay on this design instead of the one in the case.")
-@_errors
+@errors
 def replay(case: Path, design: str | None) -> int:
-    """Replay CASE exactly and tell its story. Exit code 1 if the failure shows (as it should), 0 if it does not."""
+    """Replay CASE exactly and tell its story. Exit code 1 if the failure shows (as it should), 0 if it does not.
+
+    Where the steps of CASE do not show it, the run goes on under the default policy, since what must hold at rest can be said
+    only there; exit code 3 if it never comes to rest.
+    """
     stored = cases.read(case)
     spec = design or stored.design
     known = catalogue.load(spec)
@@ -170,19 +159,24 @@ def replay(case: Path, design: str | None) -> int:
     except NotEnabled as error:
         step = len(driver.world.log)
         raise HeatproofError(f"{case} does not fit {spec} at step {step + 1} of {len(stored.schedule)}: {error}") from error
-    violations = driver.monitor.violations
+    end = "rest"
+    if not driver.world.at_rest and stored.expected not in driver.monitor.violations:
+        end = driver.settle()
+    violations = driver.finish(end).violations
     found = violations.get(stored.expected) if stored.expected is not None else next(iter(violations.values()), None)
     if found is None:
         expected = "nothing" if stored.expected is None else ": ".join(stored.expected)
-        click.echo(f"{case}: all {len(stored.schedule)} steps fit, and the failure does not show any more on {spec}: {expected}")
-        return HELD
+        steps, more = len(stored.schedule), len(driver.world.log) - len(stored.schedule)
+        rest = "" if not more else f", {more} more lead to rest" if end == "rest" else f", {more} more do not lead to rest"
+        click.echo(f"{case}: all {steps} steps fit{rest}, and the failure does not show any more on {spec}: {expected}")
+        return HELD if end == "rest" else INCOMPLETE
     click.echo(story(driver.world, deviations, found, stored.title))
     return VIOLATED
 
 
 @cli.command()
 @click.option("--mutations/--no-mutations", default=True, show_default=True, help="List the mutations of each design too.")
-@_errors
+@errors
 def designs(mutations: bool) -> int:
     """List the designs and their mutations, with a sentence each."""
     for name, design in catalogue.DESIGNS.items():
@@ -195,7 +189,7 @@ def designs(mutations: bool) -> int:
 
 @cli.command()
 @click.argument("design", default="heat")
-@_errors
+@errors
 def properties(design: str) -> int:
     """List the properties that DESIGN is asked, by expectation, with a sentence and what they tolerate."""
     catalogue.load(design)
@@ -212,7 +206,7 @@ def properties(design: str) -> int:
 
 
 @cli.command()
-@_errors
+@errors
 def faults() -> int:
     """List the kinds of faults, with a sentence each."""
     for kind, fault in FAULTS.items():
@@ -221,12 +215,14 @@ def faults() -> int:
 
 
 @cli.command()
-@_errors
+@errors
 def policies() -> int:
     """List the policies that pick what happens next, with a sentence each."""
     for name, entry in POLICIES.items():
         click.echo(f"{name}: {entry.sentence}")
     return HELD
 
+
+cli.add_command(scenario)
 
 __all__ = ["cli", "main"]

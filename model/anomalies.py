@@ -93,8 +93,10 @@ def _trace(database: Database, effect: fx.Transaction) -> list[Any]:
             result = yield inner
 
     mark = len(database.journal)
-    database.transact(fx.Transaction(effect.step, body, effect.args))
-    database.rollback(mark)
+    try:
+        database.transact(fx.Transaction(effect.step, body, effect.args))
+    finally:
+        database.rollback(mark)
     return effects
 
 

@@ -5,7 +5,7 @@ Everything that changes goes through a journal of ``(dictionary, key, old value)
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Generator, Iterable, Mapping
 from typing import Any
 
 from heatproof.model.effects import (
@@ -23,7 +23,11 @@ from heatproof.model.effects import (
     Transaction,
     Update,
 )
-from heatproof.model.errors import DesignError
+from heatproof.model.errors import DesignError, place_of_error
+from heatproof.model.wellformed import mistake
+
+LONGEST = 10_000
+"""Effects in one transaction, after which it is said not to end."""
 
 Journal = list[tuple[dict[Any, Any], Any, Any]]
 
@@ -43,6 +47,12 @@ class Database:
 
     def __init__(self, tables: Iterable[Table], journal: Journal):
         self.rows: dict[Table, dict[Key, Row]] = {table: {} for table in tables}
+        if len({table.name for table in self.rows}) < len(self.rows):
+            raise DesignError(f"two tables have the same name; the tables are {', '.join(map(repr, self.rows))}")
+        for table in self.rows:
+            for column, other in table.references.items():
+                if other not in self.rows:
+                    raise DesignError(f"{table}.{column} refers to table {other}, which the design does not list among its tables")
         self.used: dict[tuple[str, Key], int] = {}  # how often each text key was ever inserted
         self.journal = journal
         self._indexes: dict[Table, dict[tuple[str, Any], list[Key]]] = {}
@@ -66,18 +76,16 @@ class Database:
         table, row = effect.table, effect.row
         if type(row) is not table.row:
             raise DesignError(f"step {effect.step}: a row for table {table} must be a {table.row.__name__}, not {row!r:.200}")
-        rows, key = self.rows[table], table.key_of(row)
-        if isinstance(key, str) and isinstance(table.key, str):
-            times = self.used.get((table.name, key), 0) + 1
-            self.journal.append((self.used, (table.name, key), times - 1 or MISSING))
-            self.used[table.name, key] = times
-            if times > 1:
-                key = f"{key}#{times}"
-                row = row._replace(**{table.key: key})
-        if key in rows:
-            return Thrown(Duplicate(table.name, key))
         if table.references and (broken := self._dangling(table, None, row)):
             return broken
+        rows, key = self.rows[table], table.key_of(row)
+        if isinstance(key, str) and isinstance(table.key, str):
+            fresh = self._next_name(table.name, key)
+            if fresh != key:
+                key = fresh
+                row = row._replace(**{table.key: key})
+        elif key in rows:
+            return Thrown(Duplicate(table.name, key))
         self._indexes.pop(table, None)
         self.journal.append((rows, key, MISSING))
         rows[key] = row
@@ -91,7 +99,14 @@ class Database:
         if row is None or (where and not _matches(row, where)):
             return 0
         values = effect.values
-        new = row._replace(**values) if isinstance(values, dict) else values
+        if isinstance(values, dict):
+            new = row._replace(**values)
+        elif type(values) is table.row:
+            new = values
+        else:
+            raise DesignError(
+                f"step {effect.step}: an update of table {table} takes a dict or a {table.row.__name__}, not {values!r:.200}"
+            )
         if table.references and (broken := self._dangling(table, row, new)):
             return broken
         if table in self._indexes and any(getattr(row, c) != getattr(new, c) for c in table.index):
@@ -108,7 +123,8 @@ class Database:
         if keys:
             for other, column in table.referred:
                 gone = set(keys)
-                if any(getattr(row, column) in gone for row in self.rows[other].values()):
+                left = (row for key, row in self.rows.get(other, {}).items() if other is not table or key not in gone)
+                if any(getattr(row, column) in gone for row in left):
                     return Thrown(ForeignKeyError(f"{other}.{column}", "refers to", table.name))
             self._indexes.pop(table, None)
         for key in keys:
@@ -121,8 +137,13 @@ class Database:
 
         ``known``: results of its first effects, if it was split before. ``stop_after``: run only so many effects and
         return the tuple of their results instead (to split it). An exception that leaves the body undoes what it wrote.
+        Raises :class:`DesignError` for a body that is no generator function, does not end, or raises anything but an Escape.
         """
         body = effect.body(*effect.args)
+        if not isinstance(body, Generator):
+            raise DesignError(
+                f"step {effect.step}: the body of a transaction must be a generator function, and {effect.body!r} returned {body!r:.200}"
+            )
         mark = len(self.journal)
         results: list[Any] = []
         result: Any = None
@@ -134,6 +155,11 @@ class Database:
             except Escape as error:
                 self.rollback(mark)
                 return Thrown(error)
+            except Exception as error:
+                raise DesignError(
+                    f"{place_of_error(error)}: the transaction of step {effect.step} raised {type(error).__name__}: {error}; an"
+                    " exception that is meant to leave it must be a subclass of heatproof.model.effects.Escape"
+                ) from error
             if len(results) < len(known):
                 result = known[len(results)]
             else:
@@ -142,8 +168,13 @@ class Database:
                     raise DesignError(
                         f"step {effect.step}: a transaction may contain Read, Query, Insert, Update and Delete, not {inner!r:.200}"
                     )
-                result = method(self, inner)
+                try:
+                    result = method(self, inner)
+                except (AttributeError, KeyError, TypeError, ValueError) as error:
+                    raise DesignError(f"step {effect.step}: {type(inner).__name__}: {mistake(inner) or repr(error)}") from error
             results.append(result)
+            if len(results) > LONGEST:
+                raise DesignError(f"step {effect.step}: a transaction of more than {LONGEST} effects does not seem to end")
             if stop_after is not None and len(results) >= stop_after:
                 body.close()
                 return tuple(results)
@@ -157,6 +188,21 @@ class Database:
         """Must be called when rows were changed from outside (by an undo)."""
         if self._indexes:
             self._indexes.clear()
+
+    def _next_name(self, table: str, key: str) -> str:
+        used = self.used
+        times = used.get((table, key), 0) + 1
+        name = key
+        if times > 1:
+            while (table, name := f"{key}#{times}") in used:
+                times += 1
+            self._use(table, name, 1)
+        self._use(table, key, times)
+        return name
+
+    def _use(self, table: str, key: str, times: int) -> None:
+        self.journal.append((self.used, (table, key), self.used.get((table, key), MISSING)))
+        self.used[table, key] = times
 
     def _dangling(self, table: Table, old: Row | None, new: Row) -> Thrown | None:
         for column, other in table.references.items():

@@ -19,7 +19,7 @@ class Design:
 
     Class attributes:
 
-    - ``name`` and ``sentence``: how it is listed.
+    - ``name`` (by default that of the class) and ``sentence``: how it is listed.
     - ``tables``: its :class:`Table` objects.
     - ``messages``: names of the methods that handle messages; ``tasks``: of those that are only spawned.
     - ``operations``: for each kind of operation a user can ask, the method that handles it, called with the number of the
@@ -40,6 +40,11 @@ class Design:
     survives: ClassVar[frozenset[str]] = frozenset()
     acknowledge: ClassVar[str] = "early"
     order: ClassVar[str] = "bag"
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "name" not in cls.__dict__:
+            cls.name = cls.__name__
 
     def handlers(self) -> dict[str, Callable[..., Handler]]:
         """Every handler by name. Raises :class:`DesignError` for a name without a method and for impossible settings."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from heatproof.model.database import MISSING
 from heatproof.model.errors import NotEnabled
@@ -19,6 +19,8 @@ def crash(world: World, engine: str) -> None:
     dead = [task for task in world.tasks.values() if task.engine == engine]
     world.put(world.free, engine, MISSING)
     world.put(world.down, engine, _successor(engine))
+    _sort(world.down)
+    world.put(world.held, engine, MISSING)
     for task in dead:
         name = task.name
         if name in world.asked:
@@ -33,7 +35,7 @@ def crash(world: World, engine: str) -> None:
     if world.late:
         for task in dead:
             if task.message is not None and task.message.to is None:
-                world.post(task.message.handler, task.message.args, None, name=task.name)
+                world.post(task.message.handler, task.message.args, None)
 
 
 def restart(world: World, action: Action) -> Entry:
@@ -44,7 +46,20 @@ def restart(world: World, action: Action) -> Entry:
     fresh = world.down[engine]
     world.put(world.down, engine, MISSING)
     world.put(world.free, fresh, world.scenario.scope.threads)
+    _sort(world.free)
     return world.note(action)
+
+
+def place(item: tuple[str, Any]) -> tuple[int, int]:
+    """Where an engine stands among the others, by its number and its life: equal states list their engines in the same order."""
+    number, _, life = item[0][1:].partition("/")
+    return int(number), int(life or 1)
+
+
+def _sort(table: dict[str, Any]) -> None:
+    items = sorted(table.items(), key=place)
+    table.clear()
+    table.update(items)
 
 
 def _successor(engine: str) -> str:

@@ -21,3 +21,12 @@ class DesignError(HeatproofError):
 
 class NotEnabled(HeatproofError):
     """An action that is not possible in the present state: a schedule that does not fit."""
+
+
+def place_of_error(error: BaseException) -> str:
+    """``FILE:LINE`` where an exception was raised."""
+    traceback = error.__traceback__
+    assert traceback is not None
+    while traceback.tb_next is not None:
+        traceback = traceback.tb_next
+    return f"{traceback.tb_frame.f_code.co_filename}:{traceback.tb_lineno}"

@@ -46,7 +46,7 @@ def _lose(world: World, action: Action) -> Entry:
 
 def _duplicate(world: World, action: Action) -> Entry:
     message = world.bag[action.subject]
-    world.post(message.handler, message.args, message.to, name=message.name.partition("#")[0])
+    world.post(message.handler, message.args, message.to)
     return world.note(action)
 
 
@@ -175,7 +175,7 @@ def _sicken(world: World, action: Action) -> Entry:
 # ----------------------------------------------------------------------------------------------------------- time
 
 
-def _clocks(world: World) -> list[str]:
+def _clocks(world: World) -> dict[str, object]:
     topics: set[object] = set()
     for thing in world.reality.things.values():
         topics.update(b.topic for b in thing.busy if b.topic is not None and b.task)
@@ -183,11 +183,11 @@ def _clocks(world: World) -> list[str]:
         effect = world.nodes[name].effect
         if type(effect) is fx.Expired:
             topics.add(effect.topic)
-    return sorted(str(t) for t in topics if t not in world.expired)
+    return {str(t): t for t in sorted(topics - world.expired.keys(), key=str)}
 
 
 def _timeout(world: World, action: Action) -> Entry:
-    world.put(world.expired, action.subject, True)
+    world.put(world.expired, _clocks(world)[action.subject], True)
     return world.note(action)
 
 
@@ -206,7 +206,7 @@ FAULTS: dict[str, Fault] = {
         Fault("overtake", "messages", "a message overtakes an older one although their order was promised",
               _overtakers, _overtake),
         Fault("crash", "engines", "an engine dies between two effects of its tasks", lambda w: list(w.free), _crash),
-        Fault("restart", "engines", "a dead engine comes back under a new id", lambda w: list(w.down), engines.restart),
+        Fault("restart", "engines", "a dead engine comes back under a new id", lambda w: list(w.down) if w.free else (), engines.restart),
         Fault("pause", "engines", "an engine stands still for a while", lambda w: _unheld(w, list(w.free)), _hold),
         Fault("false-dead", "engines", "a live engine is judged dead by a probe", _probes, _false_dead),
         Fault("abort", "database", "a transaction is rolled back and the caller is told (deadlock)", _writers, _abort),
@@ -254,6 +254,8 @@ def inject(world: World, action: Action) -> Entry:
         raise NotEnabled(f"no {kind!r} is left in the fault budget")
     if action.subject not in fault.targets(world):
         raise NotEnabled(f"fault {kind!r} cannot strike {action.subject!r} now")
+    if action.detail and action.detail not in HOLDS.get(kind, ()) and not (kind in HOLDS and action.detail.isdecimal()):
+        raise NotEnabled(f"fault {kind!r} cannot last {action.detail!r}; take one of {', '.join(HOLDS.get(kind, ())) or 'nothing'}")
     world.put(world.left, kind, left - 1)
     world.put(world.happened, kind, world.happened.get(kind, 0) + 1)
     return fault.strike(world, action)

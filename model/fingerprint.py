@@ -7,8 +7,11 @@ equal content. Names of tasks and messages that only tell equals apart are no pa
 
 from __future__ import annotations
 
+from dataclasses import fields, is_dataclass
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
+
+from heatproof.model.errors import DesignError
 
 if TYPE_CHECKING:
     from heatproof.model.program import Node
@@ -18,17 +21,29 @@ MODULUS = 1 << 128
 
 
 def canonical(value: Any) -> str:
-    """A text that is the same for equal values in every process, whatever the seed of Python's hashes."""
+    """A text that is the same for equal values in every process, whatever the seed of Python's hashes.
+
+    Raises :class:`DesignError` for a value that shows nothing of what it holds.
+    """
     if value is None or isinstance(value, str | int | bool):
         return repr(value)
     if isinstance(value, frozenset | set):
-        return "{" + ",".join(sorted(map(canonical, value))) + "}"
+        return "set{" + ",".join(sorted(map(canonical, value))) + "}"
     if isinstance(value, dict):
         return "{" + ",".join(sorted(f"{canonical(k)}:{canonical(v)}" for k, v in value.items())) + "}"
     if isinstance(value, tuple | list):
         return f"{type(value).__name__}(" + ",".join(map(canonical, value)) + ")"
     if hasattr(value, "canonical"):
         return f"{type(value).__name__}{canonical(value.canonical())}"
+    if is_dataclass(value) and not isinstance(value, type):
+        return f"{type(value).__name__}{canonical([getattr(value, f.name) for f in fields(value)])}"
+    if isinstance(value, BaseException):
+        return f"{type(value).__name__}{canonical(value.args)}"
+    if getattr(type(value), "__repr__", None) is object.__repr__:
+        raise DesignError(
+            f"a value of class {type(value).__qualname__} stands in a row, a message or a result, and nothing shows what it holds;"
+            " make it a NamedTuple or a frozen dataclass, or give it a method canonical() that returns plain values"
+        )
     return repr(value)
 
 
@@ -46,11 +61,19 @@ def fingerprint(world: World) -> int:
             total += digest("row", table.name, key, row)
     for thing in world.reality.things.values():
         total += digest("thing", thing)
+    ahead: dict[str, int] = {}  # how many messages of a topic are before the next one, where that matters
     for message in world.bag.values():
-        total += digest("message", message.handler, message.args, message.to, _left(world, message.name, now))
+        if not world.any_order:
+            ahead[message.handler] = ahead.get(message.handler, 0) + 1
+        position = ahead.get(message.handler)
+        total += digest("message", message.handler, message.args, message.to, _left(world, message.name, now), position)
     for name, task in world.tasks.items():
-        extra = (world.listens.get(name), name in world.notices, world.split.get(name), _left(world, name, now))
+        to = None if task.message is None else (task.message.to,)
+        extra = (world.listens.get(name), name in world.notices, world.split.get(name), _left(world, name, now), to)
         total += digest("task", task.engine, node_digest(world.nodes[name]), extra)
+    for engine in world.free:
+        if paused := _left(world, engine, now):
+            total += digest("paused", engine, paused)
     parts: tuple[tuple[str, Any], ...] = (
         ("used", world.database.used), ("made", world.reality.made), ("broken", world.reality.broken), ("free", world.free),
         ("down", world.down), ("expired", world.expired), ("left", world.left), ("state", world.state),
@@ -67,9 +90,16 @@ def _left(world: World, name: str, now: int) -> int:
 
 def node_digest(node: Node) -> int:
     """The hash of a task's state: its call and the results it was sent."""
-    if node.mark is None:
-        if node.parent is None:
-            node.mark = digest("call", node.root.handler, node.root.args, node.root.me)
+    path: list[Node] = []
+    known: Node | None = node
+    while known is not None and known.mark is None:
+        path.append(known)
+        known = known.parent
+    mark = 0 if known is None or known.mark is None else known.mark
+    for step in reversed(path):
+        if step.parent is None:
+            mark = digest("call", step.root.handler, step.root.args, step.root.me)
         else:
-            node.mark = digest("sent", node_digest(node.parent), node.result)
-    return node.mark
+            mark = digest("sent", mark, step.result)
+        step.mark = mark
+    return mark

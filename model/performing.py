@@ -6,7 +6,9 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from heatproof.model import effects as fx
+from heatproof.model.database import MISSING
 from heatproof.model.errors import DesignError
+from heatproof.model.program import Stuck
 
 if TYPE_CHECKING:
     from heatproof.model.world import Task, World
@@ -41,10 +43,18 @@ def transaction(world: World, task: Task, effect: fx.Transaction) -> Any:
     """Run a transaction, or what is left of one that a fault has split."""
     known = world.split.get(task.name, ())
     if known:
-        from heatproof.model.database import MISSING
-
         world.put(world.split, task.name, MISSING)
-    return world.database.transact(effect, known)
+    program = world.program
+    program.resumed = world.nodes[task.name]
+    try:
+        return world.database.transact(effect, known)
+    except Stuck as stuck:
+        raise DesignError(
+            f"{stuck}: the transaction of step {effect.step} runs without yielding and does not end; between two yields it may only"
+            " compute"
+        ) from None
+    finally:
+        program.resumed = None
 
 
 def send(world: World, _task: Task, effect: fx.Send) -> None:

@@ -19,7 +19,8 @@ from types import FrameType
 from typing import Any
 
 from heatproof.model.effects import EFFECTS, Effect, Escape, Me, Thrown
-from heatproof.model.errors import DesignError
+from heatproof.model.errors import DesignError, place_of_error
+from heatproof.model.wellformed import mistake
 
 LIMIT = 400_000
 """Nodes kept before the trie is forgotten and begun anew; running tasks keep the path they stand on."""
@@ -156,7 +157,7 @@ class Program:
         self.nodes += 1
         try:
             if type(result) is Thrown:
-                effect = gen.throw(result.exception)
+                effect = gen.throw(result.exception.with_traceback(None))
             else:
                 effect = gen.send(result)
         except StopIteration as stop:
@@ -164,10 +165,10 @@ class Program:
             node.gen = None
             return
         except Escape as escaped:
-            node.escaped = escaped
+            node.escaped = escaped.with_traceback(None)
             node.gen = None
             return
-        except _Stuck as stuck:
+        except Stuck as stuck:
             raise DesignError(
                 f"{stuck}: handler {node.root.handler!r} runs without yielding and does not end; between two yields a handler"
                 " may only compute"
@@ -176,7 +177,7 @@ class Program:
             raise
         except Exception as error:
             raise DesignError(
-                f"{_place_of_error(error)}: handler {node.root.handler!r} raised {type(error).__name__}: {error}; an exception that"
+                f"{place_of_error(error)}: handler {node.root.handler!r} raised {type(error).__name__}: {error}; an exception that"
                 " is meant to leave a handler must be a subclass of heatproof.model.effects.Escape"
             ) from error
         finally:
@@ -184,6 +185,8 @@ class Program:
         performer = self.performers.get(type(effect))
         if performer is None:
             raise DesignError(_no_effect(node.root.handler, gen, effect))
+        if wrong := mistake(effect):
+            raise DesignError(_wrong_effect(node.root.handler, gen, effect, wrong))
         node.effect = effect
         node.perform = performer
 
@@ -220,7 +223,7 @@ class Program:
             nonlocal seen
             if self.resumed is not None and self.resumed is seen:
                 seen = None
-                raise _Stuck(_place(frame) if frame is not None else "somewhere")
+                raise Stuck(_place(frame) if frame is not None else "somewhere")
             seen = self.resumed
 
         try:
@@ -236,7 +239,7 @@ class Program:
             signal.signal(signal.SIGVTALRM, before)
 
 
-class _Stuck(BaseException):
+class Stuck(BaseException):
     """Raised by the watchdog inside a handler; a BaseException, so that a handler's own ``except Exception`` lets it through."""
 
 
@@ -273,6 +276,13 @@ def _no_effect(handler: str, gen: Generator[Any, Any, Any], effect: object) -> s
     return f"{_place(frame)}: handler {handler!r} yielded {effect!r:.200}, which is no effect\n    {line}\n  {advice}"
 
 
+def _wrong_effect(handler: str, gen: Generator[Any, Any, Any], effect: Effect, wrong: str) -> str:
+    frame = _innermost(gen)
+    assert frame is not None
+    line = linecache.getline(frame.f_code.co_filename, frame.f_lineno).strip()
+    return f"{_place(frame)}: handler {handler!r}, step {effect.step}: {type(effect).__name__}: {wrong}\n    {line}"
+
+
 def _innermost(gen: Any) -> FrameType | None:
     frame: FrameType | None = gen.gi_frame
     while (inner := getattr(gen, "gi_yieldfrom", None)) is not None and getattr(inner, "gi_frame", None) is not None:
@@ -288,11 +298,3 @@ def _place(frame: FrameType) -> str:
 def _place_of(function: Callable[..., Any]) -> str:
     code = getattr(function, "__code__", None) or getattr(getattr(function, "__func__", None), "__code__", None)
     return f"{code.co_filename}:{code.co_firstlineno}" if code is not None else repr(function)
-
-
-def _place_of_error(error: BaseException) -> str:
-    traceback = error.__traceback__
-    assert traceback is not None
-    while traceback.tb_next is not None:
-        traceback = traceback.tb_next
-    return f"{traceback.tb_frame.f_code.co_filename}:{traceback.tb_lineno}"

@@ -1,7 +1,8 @@
 """Reality: the physical resources that exist, apart from any record of them.
 
 A physical operation begins and ends as two effects. In between it is *busy*: it stands in the ``busy`` tuple of the resource with
-the task, the operation and the cause. If its task dies the operation goes on without it and ends by the action *settle*.
+the task, the operation and the cause. If its task dies, or ends without having waited for it, the operation goes on alone and
+ends by the action *settle*.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ class Spec(NamedTuple):
 
 
 class Busy(NamedTuple):
-    """A physical operation in progress. ``task`` is empty when the task that began it is dead."""
+    """A physical operation in progress. ``task`` is empty when the task that began it is gone."""
 
     task: str
     operation: str
@@ -67,7 +68,19 @@ class Reality:
         self.things: dict[str, Physical] = {}
         self.made: dict[str, int] = {}  # how many were ever made for each owner
         self.broken: dict[str, bool] = {}  # names whose operations fail from now on
+        self.alone: dict[str, bool] = {}  # where an operation may go on whose task is gone
+        self.workers: dict[str, int] = {}  # how many operations each task has in progress
         self.journal = journal
+
+    def _work(self, task: str, more: int) -> None:
+        workers = self.workers
+        before = workers.get(task, 0)
+        if before + more > 0:
+            self.journal.append((workers, task, before or MISSING))
+            workers[task] = before + more
+        elif before:
+            self.journal.append((workers, task, before))
+            del workers[task]
 
     def _put(self, physical: str, thing: Physical) -> None:
         self.journal.append((self.things, physical, self.things.get(physical, MISSING)))
@@ -84,6 +97,7 @@ class Reality:
         self.journal.append((self.made, owner, number - 1 or MISSING))
         self.made[owner] = number
         physical = f"{owner}.{number}"
+        self._work(task, 1)
         busy = Busy(task, "create", cause, topic, spec)
         self._put(physical, Physical(physical, owner, spec, "creating", (busy,), cause, cause))
         return physical
@@ -93,6 +107,7 @@ class Reality:
         thing = self.things.get(physical)
         if thing is None:
             return False
+        self._work(task, 1)
         busy = Busy(task, operation, cause, topic, spec)
         if spec is not None:  # while it changes it depends on both the old and the new
             union = tuple(sorted({*thing.spec.requires, *spec.requires}))
@@ -102,6 +117,8 @@ class Reality:
 
     def finish(self, task: str, physical: str, outcome: str) -> str:
         """End the operation that ``task`` has in progress there, with ``outcome`` unless reality knows better; the outcome."""
+        if task:
+            self._work(task, -1)
         thing = self.things.get(physical)
         if thing is None:
             return "not found"
@@ -111,6 +128,9 @@ class Reality:
         if outcome == "done" and self.fails(thing, busy):
             outcome = "failed"
         rest = tuple(b for b in thing.busy if b is not busy)
+        if not task and all(b.task for b in rest):
+            self.journal.append((self.alone, physical, True))
+            del self.alone[physical]
         if outcome == "not found":
             self.remove(physical)
         elif outcome == "conflict":
@@ -140,16 +160,25 @@ class Reality:
             return True
         return busy.operation in spec.fails or spec.name in self.broken
 
+    def leave(self, task: str) -> None:
+        """The task has ended: what it still has in progress goes on without it."""
+        if task in self.workers:
+            self.orphan({task})
+            self._work(task, -self.workers[task])
+
     def orphan(self, tasks: set[str]) -> None:
-        """The tasks died: what they had in progress goes on without them."""
+        """The tasks are gone: what they had in progress goes on without them."""
         for physical, thing in list(self.things.items()):
             if any(b.task in tasks for b in thing.busy):
                 busy = tuple(b._replace(task="") if b.task in tasks else b for b in thing.busy)
                 self._put(physical, thing._replace(busy=busy))
+                self.journal.append((self.alone, physical, self.alone.get(physical, MISSING)))
+                self.alone[physical] = True
 
     def orphans(self) -> list[str]:
-        """The ids of things on which an operation goes on whose task is dead, in order of id."""
-        return sorted(p for p, thing in self.things.items() if thing.busy and any(not b.task for b in thing.busy))
+        """The ids of things on which an operation goes on whose task is gone, in order of id."""
+        things = self.things
+        return sorted(p for p in self.alone if p in things and any(not b.task for b in things[p].busy))
 
     def change(self, physical: str, **values: Any) -> None:
         """Drift: write fields of the thing behind every record."""

@@ -80,6 +80,11 @@ def resource(
     in_place, replace = dict(in_place or {}), dict(replace or {})
     if both := sorted(in_place.keys() & replace.keys()):
         raise TemplateError(f"resource {name!r}: property {both[0]!r} stands both under in_place and under replace; keep one")
+    for prop, value in (*in_place.items(), *replace.items()):
+        if not isinstance(value, Plain | Ref | Attr):
+            raise TemplateError(
+                f"resource {name!r}: property {prop!r} is {value!r:.80}; take a text, a number, True, False, None, Ref or Attr"
+            )
     if unknown := sorted(set(fails) - set(OPERATIONS)):
         raise TemplateError(
             f"resource {name!r}: fails names {unknown[0]!r}, which is no physical operation; take from {', '.join(OPERATIONS)}"
@@ -101,7 +106,7 @@ class Template:
     """
 
     def __init__(self, resources: Iterable[ResourceDef] = ()):
-        self.resources: tuple[ResourceDef, ...] = tuple(sorted(resources))
+        self.resources: tuple[ResourceDef, ...] = tuple(sorted(resources, key=lambda r: r.name))
         self._by_name = {r.name: r for r in self.resources}
         self._hash = hash(self.resources)
         if len(self._by_name) != len(self.resources):

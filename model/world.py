@@ -13,6 +13,8 @@ wrong within the budget, and ``default`` names what the boring policy would do. 
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from heatproof.model import engines, faults, performing
@@ -22,7 +24,7 @@ from heatproof.model.effects import DATABASE, Me, Refused, Sleep
 from heatproof.model.errors import DesignError, NotEnabled, ScenarioError
 from heatproof.model.program import Node, Program
 from heatproof.model.reality import Reality
-from heatproof.model.scenario import Scenario
+from heatproof.model.scenario import Operation, Scenario
 
 PATIENCE = 300
 """Steps after which the default policy stops passing over a task that a deviation held back: it stays fair."""
@@ -117,7 +119,9 @@ class World:
         self.memory: dict[Any, Any] = {}  # what properties remember
         self.log: list[Entry] = []
         self.marks: list[int] = []
-        self._ordered: tuple[dict[str, Any], ...] = (self.bag, self.tasks)
+        self._ordered: tuple[tuple[dict[str, Any], Callable[[tuple[str, Any]], Any]], ...] = (
+            (self.bag, _sent), (self.tasks, _sent), (self.free, engines.place), (self.down, engines.place),
+        )  # fmt: skip
 
     # ------------------------------------------------------------------------------------------ what can happen next
 
@@ -126,7 +130,7 @@ class World:
         held = self.held
         if not held:
             actions = [task.action for task in self.tasks.values()]
-            if self.bag or self.down:
+            if self.bag or self.reality.alone or not self.free:
                 self._add_deliveries(actions, held)
             return actions
         now = len(self.log)
@@ -151,10 +155,10 @@ class World:
                                 if action is None:
                                     action = deliveries[engine] = Action("deliver", message.name, engine)
                                 actions.append(action)
-        if self.down:
+        if self.reality.alone:
             actions.extend(Action("settle", thing) for thing in self.reality.orphans())
-            if not self.free:
-                actions.extend(Action("restart", engine) for engine in self.down)
+        if not self.free:
+            actions.extend(Action("restart", engine) for engine in self.down)
 
     def deliverable(self) -> list[Message]:
         """The messages that may be delivered next, oldest first: all of a bag, the oldest of each topic of a fifo."""
@@ -172,6 +176,15 @@ class World:
             return []
         label = self.design.operation_label(issued + 1, self.scenario.operations[issued])
         return [Action("operate", label, engine) for engine in self.free]
+
+    def add_operation(self, operation: Operation) -> None:
+        """Put one more operation at the end of the scenario, for who asks as he goes. Not journaled: an undo leaves it there.
+
+        Raises :class:`ScenarioError`, with nothing changed, if the design or the scenario cannot have it.
+        """
+        if reason := self.design.refuses((operation,)):
+            raise ScenarioError(reason)
+        self.scenario = replace(self.scenario, operations=(*self.scenario.operations, operation))
 
     def faults(self) -> list[Action]:
         """What may go wrong now, within the budget of the scenario."""
@@ -215,6 +228,8 @@ class World:
                 if since is None or since <= now - PATIENCE:
                     return action
                 later.append((since + 1, message.seq, action))
+        if self.reality.alone and (orphans := self.reality.orphans()):
+            return Action("settle", orphans[0])
         if later:
             return min(later)[2]
         progress = self.progress()
@@ -232,7 +247,7 @@ class World:
     # ---------------------------------------------------------------------------------------------- making it happen
 
     def perform(self, action: Action) -> Entry:
-        """Do ``action``. Raises :class:`NotEnabled`, with nothing changed, if it is not possible now."""
+        """Do ``action``. Raises :class:`NotEnabled` if it is not possible now; an error leaves nothing changed."""
         self.marks.append(len(self.journal))
         kind, subject = action.kind, action.subject
         try:
@@ -240,6 +255,8 @@ class World:
                 task = self.tasks.get(subject)
                 if task is None:
                     raise NotEnabled(f"no task is called {subject!r}; running are {', '.join(self.tasks) or 'none'}")
+                if self.held and self._held_back(action, task.engine):
+                    raise NotEnabled(f"task {subject!r} or its engine is held back, and something else can run")
                 node = self.nodes[subject]
                 return self.advance(action, task, node, node.perform(self, task, node.effect))
             if kind == "deliver":
@@ -251,7 +268,7 @@ class World:
             if kind == "restart" and not self.free:
                 return engines.restart(self, action)
             return faults.inject(self, action)
-        except NotEnabled:
+        except Exception:
             self._undo()
             raise
 
@@ -335,6 +352,8 @@ class World:
             raise NotEnabled(f"engine {engine!r} cannot take {message.name!r}: it is busy, down, or not the addressee")
         if not self.any_order and message not in self.deliverable():
             raise NotEnabled(f"message {message.name!r} cannot overtake an older one here")
+        if self.held and self._held_back(action, engine):
+            raise NotEnabled(f"message {message.name!r} or engine {engine!r} is held back, and something else can run")
         self.put(self.bag, message.name, MISSING)
         self.put(self.ranks, message.name, MISSING)
         self.put(self.held, message.name, MISSING)
@@ -364,6 +383,10 @@ class World:
             self._end(task)
         return entry
 
+    def _held_back(self, action: Action, engine: str) -> bool:
+        now, held = len(self.log), self.held
+        return (held.get(action.subject, 0) > now or held.get(engine, 0) > now) and action not in self.progress()
+
     def _settle(self, action: Action) -> Entry:
         thing = self.reality.things.get(action.subject)
         if thing is None or all(b.task for b in thing.busy):
@@ -385,6 +408,7 @@ class World:
         self.put(self.nodes, name, MISSING)
         if task.worker:
             self.put(self.free, task.engine, self.free[task.engine] + 1)
+        self.reality.leave(name)
         for table in (self.listens, self.notices, self.held, self.ranks, self.split):
             if table and name in table:
                 self.put(table, name, MISSING)
@@ -405,16 +429,13 @@ class World:
 
     def _undo(self) -> None:
         mark = self.marks.pop()
-        for dictionary in self._ordered:
-            if any(d is dictionary and old is not MISSING for d, _, old in self.journal[mark:]):
-                undo(self.journal, mark)
-                for ordered in self._ordered:
-                    items = sorted(ordered.items(), key=lambda item: item[1].seq)
-                    ordered.clear()
-                    ordered.update(items)
-                break
-        else:
-            undo(self.journal, mark)
+        gone = {id(d) for d, _, old in self.journal[mark:] if old is not MISSING}
+        undo(self.journal, mark)
+        for dictionary, place in self._ordered:
+            if id(dictionary) in gone:
+                items = sorted(dictionary.items(), key=place)
+                dictionary.clear()
+                dictionary.update(items)
         self.database.forget_indexes()
 
     def next_access(self, action: Action) -> Any:
@@ -430,6 +451,10 @@ class World:
                 last[entry.task.name, entry.task.seq] = entry.after
         for node in last.values():
             self.program.replay(node)
+
+
+def _sent(item: tuple[str, Any]) -> Any:
+    return item[1].seq
 
 
 def program_for(design: Design, scenario: Scenario) -> Program:

@@ -65,7 +65,7 @@ class Monitor:
                 assert prop.check is not None
                 found = prop.check(observation, change)
                 if found is not None:
-                    self._violated(prop, found, step)
+                    self.violated(prop, found, step)
             for prop in self._situations.get(change.aspect, ()):
                 assert prop.check is not None
                 if prop.name not in self.reached and prop.check(observation, change):
@@ -77,14 +77,15 @@ class Monitor:
             assert prop.check is not None
             if prop.asked(self.observation.faults, self.survives):
                 for found in prop.check(self.observation):
-                    self._violated(prop, found, step)
+                    self.violated(prop, found, step)
 
     def saw(self, met: Iterable[tuple[str, str]]) -> None:
         """Note the situations that these events, as pairs of (step, outcome), reach."""
         for pair in met:
             self.reached.update(self._seen.get(pair, ()))
 
-    def _violated(self, prop: Property, found: Witness, step: int) -> None:
+    def violated(self, prop: Property, found: Witness, step: int) -> None:
+        """Note a violation, unless a fault excuses the design or one of its kind is known."""
         key = (prop.name, found.kind)
         if key not in self.violations and prop.asked(self.observation.faults, self.survives):
             self.violations[key] = Violation(prop.name, prop.sentence, found, step)

@@ -257,13 +257,21 @@ def _reasons(observation: Observation) -> bool:
     return False
 
 
+def _found_wanting(observation: Observation, change: Change) -> bool:
+    """Whether a check has found a resource that is not there or not well, or a stack fails because of such a resource."""
+    if change.aspect == "stack":
+        return any(row.status == "FAILED" and row.stack == change.key for row in observation.resources.values())
+    thing = observation.reality.get(change.new.physical) if change.new.physical is not None else None
+    return change.new.action == "CHECK" and (thing is None or thing.state != "healthy" or thing.drifted)
+
+
 @always("failed only for a reason", "FAILED is written only after something failed, a fault struck or a user stopped an operation.",
         ("stack", "resource"))  # fmt: skip
 def failed_for_reason(observation: Observation, change: Change) -> Witness | None:
     """Something must have gone wrong before anything says so."""
     if change.new is None or change.new.status != "FAILED" or (change.old is not None and change.old.status == "FAILED"):
         return None
-    if _reasons(observation):
+    if _reasons(observation) or _found_wanting(observation, change):
         return None
     return witness(f"{change.aspect} {change.new.action} FAILED", key=change.key, reason=getattr(change.new, "reason", None))
 

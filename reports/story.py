@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from heatproof.model.faults import FAULTS
+from heatproof.model.program import Node
 from heatproof.model.scenario import Operation, Scenario
 from heatproof.model.templates import Attr, Ref, ResourceDef, Template
 from heatproof.model.world import Entry, World
 from heatproof.properties.monitor import Violation
-from heatproof.reports.telling import tell, touched
-from heatproof.strategies.schedules import Deviation
+from heatproof.reports.telling import overwritten, tell, touched, written_columns
+from heatproof.strategies.schedules import Anchor, Deviation
 
 WIDTH = 118
 
@@ -20,10 +21,10 @@ def story(world: World, deviations: Sequence[Deviation], violation: Violation, t
     """The story of the run in ``world`` as text. ``deviations`` are those of its schedule, in order."""
     lines = [title or f"{violation.name}: {violation.witness.kind}", ""]
     lines += [f"  {line}" for line in setting(world.scenario)]
-    lines += ["", *_told(world, deviations), ""]
+    told, steps = _told(world, deviations)
+    lines += ["", *told, ""]
     lines += [f"  Violated after step {violation.step}: {violation.sentence}"]
     lines += [f"  Witness: {violation.witness}"]
-    steps = _steps(world.log)
     if steps:
         lines += [f"  Steps of the design: {', '.join(steps)}"]
     return "\n".join(lines)
@@ -80,44 +81,62 @@ def _definition(definition: ResourceDef) -> str:
     return definition.name + (f"({', '.join(parts)})" if parts else "")
 
 
-def _told(world: World, deviations: Sequence[Deviation]) -> Iterator[str]:
-    """The log: consecutive steps of one task that follow the default policy make one paragraph."""
+def _told(world: World, deviations: Sequence[Deviation]) -> tuple[list[str], list[str]]:
+    """The log, where consecutive steps of one task that follow the default policy make one paragraph; and the step ids at which
+    something was lost, gone or struck by a fault, in order of appearance."""
+    steps: dict[str, None] = {}
+    return list(_paragraphs(world, deviations, steps)), list(steps)
+
+
+def _paragraphs(world: World, deviations: Sequence[Deviation], steps: dict[str, None]) -> Iterator[str]:
     waiting = list(deviations)
-    writer: dict[tuple[str, Any], tuple[int, str]] = {}
+    writer: dict[tuple[str, Any], tuple[int, str, frozenset[str]]] = {}
     seen: dict[tuple[str, str, Any], int] = {}
+    standing: dict[str, Node] = {}
     paragraph: list[str] = []
-    first, who = 0, ""
+    first, who, phrase = 0, "", ""
 
     def flush(last: int) -> Iterator[str]:
-        if paragraph:
+        if who:
             numbers = f"{first}" if first == last else f"{first}-{last}"
-            yield from _wrapped(f"{numbers:>8}  {who}: ", "; ".join(paragraph))
+            yield from _wrapped(f"{numbers:>8}  {who}: ", "; ".join(paragraph or [phrase]))
             paragraph.clear()
 
     for number, entry in enumerate(world.log, 1):
         deviation = None
-        if waiting and waiting[0].instead == entry.action and _here(waiting[0], entry):
+        if waiting and waiting[0].instead == entry.action and _here(waiting[0].anchor, standing):
             deviation = waiting.pop(0)
         task = entry.task.name if entry.task is not None else ""
+        if entry.after is not None:
+            standing[task] = entry.after
         if entry.before is None or task != who or deviation is not None:
             yield from flush(number - 1)
             who, first = task, number
         if deviation is not None:
-            yield f"      >>  not {deviation.anchor}, but:"
+            yield f"      >>  {_passed_over(deviation)}:"
         if entry.before is None:
             yield f"{number:>8}  {_happening(entry)}"
             who = ""
             continue
         told = tell(entry)
         phrase = f"{told.step} {told.phrase}"
+        notable = "LOST" in told.phrase or "gone" in told.phrase or entry.action.kind in FAULTS
         for table, key, written in touched(entry):
-            if entry.action.kind == "step" and "LOST" in told.phrase and (table, key) in writer:
-                step, other = writer[table, key]
-                if other != task and seen.get((task, table, key), 0) < step:
-                    phrase += f" [read at {seen.get((task, table, key), '?')}, changed at {step} by {other}]"
+            columns = overwritten(entry)
+            if entry.action.kind == "step" and (table, key) in writer:
+                step, other, theirs = writer[table, key]
+                read = seen.get((task, table, key))
+                if other != task and (read or 0) < step:
+                    if "LOST" in told.phrase:
+                        phrase += f" [read at {read or '?'}, changed at {step} by {other}]"
+                    elif written and read and columns & theirs:
+                        phrase += f" [read at {read}, OVERWRITES what {other} wrote at {step}]"
+                        notable = True
             seen[task, table, key] = number
             if written:
-                writer[table, key] = (number, task)
+                writer[table, key] = (number, task, written_columns(entry))
+        if notable:
+            steps[told.step] = None
         if entry.action.kind in FAULTS:
             phrase = f"FAULT {entry.action.kind} at {phrase}"
         if told.matters or entry.action.kind in FAULTS or deviation is not None:
@@ -129,8 +148,36 @@ def _told(world: World, deviations: Sequence[Deviation]) -> Iterator[str]:
     yield from flush(len(world.log))
 
 
-def _here(deviation: Deviation, entry: Entry) -> bool:
-    return True
+def _here(anchor: Anchor, standing: Mapping[str, Node]) -> bool:
+    """Whether the task of the anchor stands where the anchor says, as far as one can tell. An action like the deviation's may have
+    been done earlier by default."""
+    node = standing.get(anchor.subject) if anchor.kind == "step" else None
+    if node is None or node.effect is None:
+        return True
+    times = sum(1 for n in node.path() if n.effect is not None and n.effect.step == anchor.step)
+    return node.effect.step == anchor.step and times == anchor.time
+
+
+def _passed_over(deviation: Deviation) -> str:
+    """What the default policy would have done here."""
+    anchor = deviation.anchor
+    name = anchor.subject + (f" (no. {anchor.life})" if anchor.life > 1 else "")
+    beside = deviation.instead.kind in FAULTS
+    match anchor.kind:
+        case "step":
+            time = f" (time {anchor.time})" if anchor.time > 1 else ""
+            at = f"at {anchor.step}{time}"
+            return f"before {name} goes on {at}" if beside else f"instead of going on with {name} {at}"
+        case "deliver":
+            return f"before {name} is delivered" if beside else f"instead of delivering {name}"
+        case "operate":
+            return f"before the user asks {name}" if beside else f"instead of waiting for the user to ask {name}"
+        case "settle":
+            return f"before the operation on {name} ends" if beside else f"instead of ending the operation on {name}"
+        case "end":
+            return "at the end"
+        case _:
+            return f"{'before' if beside else 'instead of'} {anchor}"
 
 
 def _happening(entry: Entry) -> str:
@@ -155,17 +202,6 @@ def _wrapped(head: str, text: str) -> Iterator[str]:
             line = indent
         line += word + " "
     yield line.rstrip()
-
-
-def _steps(log: Sequence[Entry]) -> list[str]:
-    """The step ids that the run went through where it did not just follow the default, in order of appearance."""
-    found: dict[str, None] = {}
-    for entry in log:
-        if entry.before is not None and entry.before.effect is not None:
-            told = tell(entry)
-            if "LOST" in told.phrase or "gone" in told.phrase or entry.action.kind in FAULTS:
-                found[told.step] = None
-    return list(found)
 
 
 def _count(number: int, noun: str) -> str:

@@ -53,6 +53,8 @@ def _runs(count: int) -> str:
 def _size(failure: Failure) -> str:
     parts = [f"{len(failure.scenario.operations)} operations"]
     faults = sum(failure.scenario.faults.values())
+    if not failure.small:
+        return ", ".join([*parts, f"{len(failure.actions)} steps", "not made small"])
     if faults:
         parts.append(f"{faults} fault{'s' if faults > 1 else ''}: {', '.join(failure.scenario.faults)}")
     if failure.deviations:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from heatproof.model import effects as fx
@@ -123,3 +124,17 @@ def touched(entry: Entry) -> list[tuple[str, Any, bool]]:
             return [(table.name, table.key_of(row), False) for row in result] if type(result) is tuple else []
         case _:
             return []
+
+
+def written_columns(entry: Entry) -> frozenset[str]:
+    """The columns that a step wrote to one row by key."""
+    effect = entry.before.effect if entry.before is not None else None
+    if type(effect) is not fx.Update:
+        return frozenset()
+    return frozenset(effect.values) if isinstance(effect.values, Mapping) else frozenset(effect.table.columns)
+
+
+def overwritten(entry: Entry) -> frozenset[str]:
+    """The columns that a step wrote without expecting anything of the row."""
+    effect = entry.before.effect if entry.before is not None else None
+    return frozenset() if type(effect) is fx.Update and effect.where else written_columns(entry)

@@ -104,7 +104,7 @@ def batch(design: Design, properties: Sequence[Property], options: Options, numb
         except Exception as error:  # Hypothesis would run the scenario again, with the random numbers that come next
             errors.append(error)
 
-    if options.fixed and number % 2:
+    if options.fixed and number % 4 == 3:
         for scenario in options.fixed:
             explore(scenario)
         return findings

@@ -91,18 +91,18 @@ class Chains:
         for action in actions:
             value = priority.get(action.subject)
             if value is None:
-                value = priority[action.subject] = self._inherit(world, action)
+                value = priority[action.subject] = self._inherit(world)
             if value > top:
                 best, top = action, value
         if len(world.log) in self.changes:
             self.floor -= 1.0
             priority[best.subject] = self.floor
-        return best
+        return _anywhere(best, actions, self.random)
 
-    def _inherit(self, world: World, action: Action) -> float:
-        """The first message a task sends goes on with its chain, any other begins a new one."""
+    def _inherit(self, world: World) -> float:
+        """What the last step has made possible goes on with the chain of its task or begins a new one, as a coin says."""
         entry = world.log[-1] if world.log else None
-        if entry is not None and entry.task is not None and action.subject not in self.priority and self.random() < 0.5:
+        if entry is not None and entry.task is not None and self.random() < 0.5:
             return self.priority.get(entry.task.name, self.random())
         return self.random()
 
@@ -130,7 +130,15 @@ class Pos:
             if action is not best and racing(mine, world.next_access(action)):
                 priority[action.subject] = random()
         priority.pop(best.subject, None)
-        return best
+        return _anywhere(best, actions, random)
+
+
+def _anywhere(action: Action, actions: Sequence[Action], random: Callable[[], float]) -> Action:
+    """A step as it is; a delivery to any of the engines that can take the message, which share its priority."""
+    if action.kind != "deliver":
+        return action
+    same = [other for other in actions if other.subject == action.subject]
+    return same[int(random() * len(same))]
 
 
 WRITES = (fx.Insert, fx.Update, fx.Delete, fx.Transaction)

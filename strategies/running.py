@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from random import Random
+from typing import Any
 
 from heatproof.model.design import Design
 from heatproof.model.fingerprint import fingerprint
 from heatproof.model.program import Program
 from heatproof.model.scenario import Scenario
 from heatproof.model.watching import Watch, met
-from heatproof.model.world import Action, World
+from heatproof.model.world import PATIENCE, Action, World
 from heatproof.properties.base import Property, witness
 from heatproof.properties.catalogue import REST_IS_REACHED
 from heatproof.properties.monitor import Monitor, Violation
@@ -23,6 +24,11 @@ from heatproof.strategies import policies
 
 STEPS = 4_000
 TAIL = 20_000
+SYSTEM = ("step", "deliver", "settle")
+"""Kinds of actions that are never possible at rest."""
+
+CROWD = 30
+"""Messages from which on looking for a state that comes again is too dear to be done at every step."""
 
 
 @dataclass(slots=True)
@@ -37,23 +43,74 @@ class Run:
     world: World = field(repr=False)
 
 
+class Laps:
+    """Notices when a world that goes on under the default policy comes to a state again: it then goes round for ever."""
+
+    def __init__(self, world: World):
+        self.world = world
+        self.passed: set[Any] = set()
+        self.states: dict[Any, int] = {}
+
+    def began(self) -> int | None:
+        """After how many actions the present state was there before, or None.
+
+        What the default policy goes by is part of the state here: the order of messages and tasks, and what it passes over. A
+        fingerprint is dear, so it is taken from the second time on that messages and tasks are the same; and where there are
+        many messages one looks only now and then.
+        """
+        world, now = self.world, len(self.world.log)
+        if len(world.bag) > CROWD and now % 97:
+            return None
+        running = [(name, id(world.nodes[name])) for name in world.tasks]
+        outline = tuple([(message.name, message.args) for message in world.bag.values()]), tuple(running)
+        if outline not in self.passed:
+            self.passed.add(outline)
+            return None
+        held = tuple((name, now - since) for name, since in world.ranks.items() if since > now - PATIENCE)
+        before = self.states.setdefault((outline, held, fingerprint(world)), now)
+        return before if before < now else None
+
+
 class Driver:
     """A world with its monitor: every action goes through :meth:`perform`."""
 
     def __init__(self, design: Design, scenario: Scenario, properties: Iterable[Property], program: Program | None = None):
         self.properties = list(properties)
+        self.judges_ends = REST_IS_REACHED in self.properties
         self.world = World(design, scenario, program)
         self.observation = design.observe(self.world)
         self.monitor = Monitor(self.properties, self.observation, Watch(self.world, self.observation).changes, design.survives)
 
     def perform(self, action: Action) -> None:
-        """Do ``action`` and ask what it concerns."""
-        self.world.perform(action)
-        self.monitor.after(len(self.world.log))
+        """Do ``action`` and ask what it concerns; if it ends a rest, what must hold at rest is asked before."""
+        world = self.world
+        if action.kind not in SYSTEM and world.log and world.at_rest:
+            self.rest()
+        world.perform(action)
+        if action.kind != "step" or len(world.journal) - world.marks[-1] > 1:  # else nothing has changed but the task itself
+            self.monitor.after(len(world.log))
 
     def rest(self) -> None:
         """Ask what must hold at rest."""
         self.monitor.at_rest(len(self.world.log))
+
+    def look_ahead(self, limit: int = TAIL) -> None:
+        """Ask whether the system goes round in circles from here on. Nothing else is asked on the way; the world is as before."""
+        world, here, laps = self.world, len(self.world.log), Laps(self.world)
+        while (began := laps.began()) is None and len(world.log) < here + limit and world.progress():
+            action = world.default()
+            assert action is not None
+            world.perform(action)
+        if began is not None:
+            self.went_round(began, here)
+        while len(world.log) > here:
+            world.undo()
+
+    def went_round(self, began: int, step: int) -> None:
+        """The state after ``began`` actions came again under the default policy: after ``step`` actions there was no way to rest."""
+        if self.judges_ends:
+            handlers = sorted({e.task.handler for e in self.world.log[began:] if e.task is not None})
+            self.monitor.violated(REST_IS_REACHED, witness("goes round in circles", handlers=handlers), step)
 
     def burst(self, policy: policies.Policy, steps: int) -> None:
         """Let the system run under ``policy`` for so many steps, or until it rests."""
@@ -67,39 +124,23 @@ class Driver:
 
     def settle(self, limit: int = TAIL) -> str:
         """Run on under the default policy to the end of the scenario; how it ended: ``rest``, ``circle`` or ``cut``."""
-        world = self.world
-        resting = False
-        checkpoint, seen, interval = len(world.log) + limit // 4, None, 1
-        while len(world.log) < checkpoint + limit:
+        world, laps, last = self.world, Laps(self.world), len(self.world.log) + limit
+        while len(world.log) < last:
             action = world.default()
-            if action is None or (action.kind == "operate" and not resting):
+            if action is None:
                 self.rest()
-                if action is None:
-                    return "rest"
-            resting = action.kind == "operate"
+                return "rest"
             self.perform(action)
-            if len(world.log) >= checkpoint:  # Brent: compare with a state at growing distances
-                now = fingerprint(world)
-                if now == seen:
-                    return "circle"
-                if len(world.log) - checkpoint >= interval:
-                    seen, interval = now, interval * 2
+            if (began := laps.began()) is not None:
+                self.went_round(began, began)
+                return "circle"
         return "cut"
 
     def finish(self, end: str) -> Run:
         """The run as it was."""
         world = self.world
         self.monitor.saw({met(e.before, e.after) for e in world.log if e.before is not None and e.after is not None})
-        violations = dict(self.monitor.violations)
-        if end == "circle" and REST_IS_REACHED in self.properties:
-            survives = world.design.survives
-            if REST_IS_REACHED.asked(world.happened, survives):
-                tasks = sorted({e.task.handler for e in world.log[-200:] if e.task is not None})
-                found = Violation(
-                    REST_IS_REACHED.name, REST_IS_REACHED.sentence, witness("goes round in circles", handlers=tasks), len(world.log)
-                )
-                violations[found.key] = found
-        return Run([e.action for e in world.log], violations, self.monitor.reached, end, world)
+        return Run([e.action for e in world.log], dict(self.monitor.violations), self.monitor.reached, end, world)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,10 +180,9 @@ def run(design: Design, scenario: Scenario, properties: Sequence[Property], plan
         if actions:
             perform(policy.choose(world, actions))
             continue
-        if log:
-            driver.rest()
         actions = world.operations()
         if not actions:
+            driver.rest()
             return driver.finish("rest")
         perform(actions[int(random() * len(actions))])
     return driver.finish(driver.settle())

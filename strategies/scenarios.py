@@ -241,7 +241,7 @@ def _scenarios(
 
 
 EAGERNESS = (0.0, 0.005, 0.02, 0.1, 0.5)
-FAULTINESS = (0.02, 0.005, 0.1)
+FAULTINESS = (0.05, 0.01, 0.2)
 SEEDS = st.integers(0, 2**16 - 1)
 
 

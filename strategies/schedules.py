@@ -13,7 +13,7 @@ from typing import NamedTuple
 from heatproof.model.errors import NotEnabled
 from heatproof.model.faults import FAULTS
 from heatproof.model.world import Action, World
-from heatproof.strategies.running import TAIL, Driver
+from heatproof.strategies.running import TAIL, Driver, Laps
 
 
 class Anchor(NamedTuple):
@@ -55,8 +55,14 @@ class Anchors:
 
     def performed(self, action: Action) -> None:
         """An action was done."""
-        if action.kind in ("deliver", "operate"):
-            self.lives[action.subject] = self.lives.get(action.subject, 0) + 1
+        if action.kind in ("deliver", "operate", "settle"):
+            self._lives_again(action.subject)
+        newest = next(reversed(self.world.tasks.values()), None)
+        if newest is not None and newest.seq[0] == len(self.world.log) - 1 and newest.name != action.subject:  # spawned
+            self._lives_again(newest.name)
+
+    def _lives_again(self, subject: str) -> None:
+        self.lives[subject] = self.lives.get(subject, 0) + 1
 
     def of(self, action: Action | None) -> Anchor:
         """The anchor of what the default policy would do."""
@@ -80,12 +86,14 @@ def deviate(world: World, default: Action | None, instead: Action) -> None:
 
 
 def record(driver: Driver, actions: Iterable[Action]) -> list[Deviation]:
-    """Perform exactly these actions; the deviations of that schedule. Raises :class:`NotEnabled` where one does not fit."""
+    """Perform exactly these actions; the deviations of that schedule. Raises :class:`NotEnabled` where one does not fit.
+
+    Where the actions end before rest, the driver asks whether rest would come.
+    """
     world, anchors = driver.world, Anchors(driver.world)
     deviations = []
     for action in actions:
         default = world.default()
-        _rest_before(driver, action)
         if action != default:
             deviations.append(Deviation(anchors.of(default), action))
             deviate(world, default, action)
@@ -93,16 +101,13 @@ def record(driver: Driver, actions: Iterable[Action]) -> list[Deviation]:
         anchors.performed(action)
     if world.at_rest:
         driver.rest()
+    elif driver.judges_ends:
+        driver.look_ahead()
     return deviations
 
 
-def _rest_before(driver: Driver, action: Action) -> None:
-    if action.kind == "operate" and driver.world.log and driver.world.at_rest:
-        driver.rest()
-
-
 class Replayed(NamedTuple):
-    """A replay by deviations: how it ended and which deviations found no place."""
+    """A replay by deviations: how it ended (``rest``, ``circle`` or ``cut``) and which deviations found no place."""
 
     end: str
     unused: list[Deviation]
@@ -115,6 +120,7 @@ def replay(driver: Driver, deviations: Sequence[Deviation], limit: int = TAIL) -
     for deviation in deviations:
         pending.setdefault((deviation.anchor.kind, deviation.anchor.subject), []).append(deviation)
     unused: list[Deviation] = []
+    laps = Laps(world)
     while len(world.log) < limit:
         default = world.default()
         if pending:
@@ -132,9 +138,11 @@ def replay(driver: Driver, deviations: Sequence[Deviation], limit: int = TAIL) -
         if default is None:
             driver.rest()
             break
-        _rest_before(driver, default)
         driver.perform(default)
         anchors.performed(default)
+        if driver.judges_ends and not pending and (began := laps.began()) is not None:
+            driver.went_round(began, began)
+            return Replayed("circle", unused)
     left = [d for waiting in pending.values() for d in waiting]
     return Replayed("rest" if world.at_rest else "cut", unused + left)
 
@@ -149,7 +157,6 @@ def _fitting(waiting: list[Deviation], here: Anchor) -> Deviation | None:
 def _try(driver: Driver, anchors: Anchors, default: Action | None, action: Action) -> bool:
     world = driver.world
     mark = len(world.journal)
-    _rest_before(driver, action)
     deviate(world, default, action)
     try:
         driver.perform(action)

@@ -35,6 +35,7 @@ class Failure:
     actions: list[Action]
     violation: Violation
     deviations: list[Deviation] = field(default_factory=list)
+    small: bool = False  # whether a shrinker has done with it
 
     @property
     def score(self) -> tuple[int, ...]:
@@ -70,11 +71,13 @@ class Shrinker:
     def shrink(self) -> Failure:
         """Make it as small as the budget allows."""
         before: tuple[int, ...] | None = None
+        self._try(self.best.scenario, self.best.deviations)  # a run that goes round in circles is cut after its first lap
         while self.left > 0 and before != self.best.score:
             before = self.best.score
             self._fewer_deviations()
             self._smaller_scenario()
         self._fewer_deviations()
+        self.best.small = True
         return self.best
 
     # ------------------------------------------------------------------------------------------------------ trying

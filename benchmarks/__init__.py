@@ -1,0 +1,1 @@
+"""Speed and finding power, measured side by side in one run: ``make bench``."""

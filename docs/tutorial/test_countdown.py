@@ -1,0 +1,8 @@
+"""The same as a test: Hypothesis draws what is asked and how things go, pytest runs it."""
+
+from countdown import PROPERTIES, Countdown
+
+from heatproof import machine
+from heatproof.reports.story import story
+
+TestCountdown = machine(Countdown(), PROPERTIES, faults=(), explain=story).TestCase

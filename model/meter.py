@@ -1,0 +1,263 @@
+"""The access meter: what a run cost the database, by table, kind, step, handler, task and operation.
+
+It costs nothing while a run goes on: the actions of its log are performed once more in a world of their own, on the same
+trie of handlers, and what each access touches is looked at there. So the meter also knows what the log does not keep: the
+statements inside transactions, the rows that an update or a delete touched, and what was done where the answer was lost.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
+
+from heatproof.model import effects as fx
+from heatproof.model.anomalies import ANOMALIES, splits
+from heatproof.model.database import MISSING, Database
+from heatproof.model.templates import Template
+from heatproof.model.world import Action, World, is_database
+
+SPLITS = frozenset(a.name for a in ANOMALIES)
+FIELDS = ("step", "kind", "table", "handler", "task", "operation", "outcome")
+
+
+class Access(NamedTuple):
+    """One statement, or one transaction as a whole.
+
+    ``kind``: read, query, insert, update, delete or transaction; ``operation``: the number of the operation (from 1) that it was
+    done for; ``outcome``: *matched* (rows were found or written), *missed* (none was), or the exception that came back; a
+    transaction's is *done* or the exception. ``rows``: how many were found or written; ``read`` and ``written``: bytes, see :func:`size`.
+    ``inside``: it is a statement inside a transaction.
+    """
+
+    step: str
+    kind: str
+    table: str
+    handler: str
+    task: str
+    operation: int
+    outcome: str
+    rows: int = 0
+    read: int = 0
+    written: int = 0
+    inside: bool = False
+
+
+class Tally(NamedTuple):
+    """What a number of accesses come to.
+
+    ``accesses`` are round trips: a transaction is one, whatever stands in it; ``statements`` are the reads, queries, inserts,
+    updates and deletes, wherever they stand. ``matched`` and ``missed`` count statements; the rest raised an exception.
+    """
+
+    accesses: int = 0
+    statements: int = 0
+    matched: int = 0
+    missed: int = 0
+    rows: int = 0
+    read: int = 0
+    written: int = 0
+
+
+class Meter:
+    """The accesses of one run, in order."""
+
+    def __init__(self, accesses: Iterable[Access]):
+        self.accesses = tuple(accesses)
+
+    @property
+    def total(self) -> Tally:
+        """Everything together."""
+        return _tally(self.accesses)
+
+    def by(self, *fields: str) -> dict[Any, Tally]:
+        """A tally for each value of a field, or for each tuple of values of several, in order.
+
+        Fields are step, kind, table, handler, task, operation and outcome. Raises ValueError for any other.
+        """
+        for field in fields:
+            if field not in FIELDS:
+                raise ValueError(f"an access has no field {field!r}; take from {', '.join(FIELDS)}")
+        groups: dict[Any, list[Access]] = {}
+        for access in self.accesses:
+            values = tuple(getattr(access, field) for field in fields)
+            groups.setdefault(values[0] if len(fields) == 1 else values, []).append(access)
+        return {key: _tally(groups[key]) for key in sorted(groups)}
+
+    def rows(self, *fields: str) -> list[tuple[Any, ...]]:
+        """What :meth:`by` says as rows: the values of the fields, then the numbers of the :class:`Tally`."""
+        fields = fields or ("table", "kind")
+        return [(*(key if len(fields) > 1 else (key,)), *tally) for key, tally in self.by(*fields).items()]
+
+    def text(self, *fields: str) -> str:
+        """The same as a table of plain text, with the total in its last line."""
+        fields = fields or ("table", "kind")
+        names = [*fields, *Tally._fields]
+        total = ("total", *("" for _ in fields[1:]), *self.total)
+        lines = [[str(cell) for cell in row] for row in (names, *self.rows(*fields), total)]
+        widths = [max(len(line[column]) for line in lines) for column in range(len(names))]
+        return "\n".join(
+            "  ".join(
+                cell.ljust(width) if column < len(fields) else cell.rjust(width)
+                for column, (cell, width) in enumerate(zip(line, widths, strict=True))
+            ).rstrip()
+            for line in lines
+        )
+
+    def __str__(self) -> str:
+        return self.text()
+
+
+def meter(world: World) -> Meter:
+    """The meter of everything that ``world`` did so far."""
+    replay = _Replay(world)
+    for entry in world.log:
+        replay.perform(entry.action)
+    return Meter(replay.accesses)
+
+
+def size(value: Any) -> int:
+    """The bytes of a row or of values written: the length of its JSON, a row as its columns, a graph as its list of edges (a node
+    without any is paired with null), a template as its definitions by name."""
+    return len(json.dumps(_plain(value), separators=(",", ":")))
+
+
+class _Replay:
+    """A world in which a run is repeated and looked at. ``origins``: the operation that each message and task goes back to."""
+
+    def __init__(self, world: World):
+        self.world = World(world.design, world.scenario, world.program)
+        self.accesses: list[Access] = []
+        self.origins: dict[str, int] = {}
+        self.sizes: dict[tuple[type[Any], Any], int] = {}
+
+    def perform(self, action: Action) -> None:
+        world = self.world
+        mark = len(world.journal)
+        mine = {(t.handler, t.args): self.origins[name] for name, t in world.tasks.items()} if action.kind == "crash" else {}
+        node = world.nodes.get(action.subject)
+        if node is not None and is_database(node.effect):
+            self._look(action, node.effect)
+        world.perform(action)
+        parent = world.state["issued"] if action.kind == "operate" else self.origins.get(action.subject, 0)
+        for table, name, old in world.journal[mark:]:
+            if old is MISSING and (table is world.bag or table is world.tasks) and name in table:
+                made = table[name]
+                self.origins[name] = mine.get((made.handler, made.args), parent)
+
+    def _look(self, action: Action, effect: Any) -> None:
+        """Note what ``effect`` will do if ``action`` is done now. An action that only holds something back does nothing."""
+        world, name = self.world, action.subject
+        task = world.tasks[name]
+        common = (task.handler, name, self.origins.get(name, 0))
+        whole = type(effect) is fx.Transaction
+        table = "" if whole else effect.table.name
+        if action.kind == "abort":
+            self.accesses.append(Access(effect.step, _kind(effect), table, *common, "Aborted"))
+        elif action.kind in ("step", "disconnect", *SPLITS):
+            lost = "Disconnected" if action.kind == "disconnect" else ""
+            known = world.split.get(name, ())
+            statements, result = self._watch(effect, known)
+            outcome = lost or (type(result.exception).__name__ if type(result) is fx.Thrown else "done")
+            if whole and action.kind not in SPLITS:
+                self.accesses.append(Access(effect.step, "transaction", "", *common, outcome))
+            done = splits(world.database, effect)[action.kind] if action.kind in SPLITS else len(statements)
+            for inner, result, rows, read, written in statements[len(known) : done]:
+                ended = lost if lost and not whole else _ended(result, rows)
+                step = inner.step or effect.step
+                self.accesses.append(Access(step, _kind(inner), inner.table.name, *common, ended, rows, read, written, whole))
+
+    def _watch(self, effect: Any, known: tuple[Any, ...]) -> tuple[list[tuple[Any, Any, int, int, int]], Any]:
+        """The statements that ``effect`` would do, each with its result, rows, bytes read and bytes written, and the whole's result;
+        nothing is changed."""
+        database = self.world.database
+        seen: list[tuple[Any, Any, int, int, int]] = []
+
+        def body(*args: Any) -> fx.Body:
+            gen = effect.body(*args) if type(effect) is fx.Transaction else _alone(effect)
+            result: Any = None
+            while True:
+                try:
+                    inner = gen.throw(result.exception) if type(result) is fx.Thrown else gen.send(result)
+                except StopIteration as stop:
+                    return stop.value
+                try:
+                    result = yield inner
+                except fx.Escape as error:
+                    result = fx.Thrown(error)
+                seen.append((inner, result, *self._measure(database, inner, result)))
+
+        mark = len(database.journal)
+        whole = database.transact(fx.Transaction(effect.step, body, getattr(effect, "args", ())), known)
+        database.rollback(mark)
+        return seen, whole
+
+    def _measure(self, database: Database, inner: Any, result: Any) -> tuple[int, int, int]:
+        """Rows, bytes read and bytes written of a statement that has just been done."""
+        if type(result) is fx.Thrown:
+            return 0, 0, 0
+        match inner:
+            case fx.Read():
+                return (0, 0, 0) if result is None else (1, self._size(result), 0)
+            case fx.Query():
+                return len(result), sum(map(self._size, result)), 0
+            case fx.Insert():
+                return 1, 0, self._size(database.rows[inner.table][result])
+            case fx.Update():
+                written = size(inner.values) if isinstance(inner.values, dict) else self._size(inner.values)
+                return (1, 0, written) if result else (0, 0, 0)
+            case _:
+                return result, 0, 0
+
+    def _size(self, row: Any) -> int:
+        key = (type(row), row)
+        if key not in self.sizes:
+            self.sizes[key] = size(row)
+        return self.sizes[key]
+
+
+def _alone(effect: Any) -> fx.Body:
+    return (yield effect)
+
+
+def _kind(effect: Any) -> str:
+    return type(effect).__name__.lower()
+
+
+def _ended(result: Any, rows: int) -> str:
+    if type(result) is fx.Thrown:
+        return type(result.exception).__name__
+    return "matched" if rows else "missed"
+
+
+def _tally(accesses: Iterable[Access]) -> Tally:
+    numbers = [0] * len(Tally._fields)
+    for a in accesses:
+        statement = a.kind != "transaction"
+        one = (not a.inside, statement, a.outcome == "matched", a.outcome == "missed", a.rows, a.read, a.written)
+        numbers = [n + m for n, m in zip(numbers, one, strict=True)]
+    return Tally(*numbers)
+
+
+def _plain(value: Any) -> Any:
+    """``value`` as JSON has it."""
+    if value is None or isinstance(value, str | int | float | bool):
+        return value
+    if hasattr(value, "_fields"):
+        return {name: _plain(getattr(value, name)) for name in value._fields}
+    if isinstance(value, Template):
+        return {name: _plain(value[name]) for name in value.names}
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, tuple | list):
+        return [_plain(item) for item in value]
+    if isinstance(value, set | frozenset):
+        return sorted(map(_plain, value), key=json.dumps)
+    if hasattr(value, "nodes") and hasattr(value, "edges"):
+        joined = {node for edge in value.edges for node in edge}
+        pairs = [*value.edges, *((node, None) for node in value.nodes if node not in joined)]
+        return sorted(map(_plain, pairs), key=json.dumps)
+    return str(value)
+
+
+__all__ = ["FIELDS", "Access", "Meter", "Tally", "meter", "size"]

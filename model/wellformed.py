@@ -1,0 +1,64 @@
+"""What can be wrong with an effect before it is done: a table or column that does not exist, a value that cannot be hashed.
+
+Asked once for each effect that a handler yields anew, not each time it is done.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from difflib import get_close_matches
+
+from heatproof.model import effects as fx
+
+
+def mistake(effect: fx.Effect) -> str | None:
+    """What is wrong with ``effect`` and what to do about it; None if nothing is."""
+    match effect:
+        case fx.Send(args=args) | fx.Spawn(args=args):
+            if not _hashable(args):
+                return f"its arguments cannot be hashed: {args!r:.200}; send tuples and frozensets instead of lists, dicts and sets"
+        case fx.Read(table=table, key=key):
+            return _table(table) or _key(key)
+        case fx.Query(table=table, where=where, unless=unless):
+            return _table(table) or _columns(table, where, "where") or _columns(table, unless, "unless")
+        case fx.Insert(table=table):
+            return _table(table)
+        case fx.Update(table=table, key=key, values=values, where=where):
+            wrong = _table(table) or _key(key) or _columns(table, where, "where")
+            return wrong or (_columns(table, values, "values") if isinstance(values, dict) else None)
+        case fx.Delete(table=table, where=where):
+            return _table(table) or _columns(table, where, "where")
+        case _:
+            pass
+    return None
+
+
+def _table(table: object) -> str | None:
+    return None if isinstance(table, fx.Table) else f"{table!r:.80} is no Table"
+
+
+def _key(key: object) -> str | None:
+    return None if _hashable(key) else f"the key {key!r:.80} cannot be hashed"
+
+
+def _columns(table: fx.Table, values: object, what: str) -> str | None:
+    if values is None:
+        return None
+    if not isinstance(values, Mapping):
+        return f"{what} must be a dict of columns, not {values!r:.80}"
+    for column, value in values.items():
+        if column not in table.columns:
+            near = get_close_matches(str(column), table.columns, 1)
+            hint = f"; did you mean {near[0]!r}?" if near else f"; it has {', '.join(table.columns)}"
+            return f"{what} names column {column!r}, which table {table} does not have{hint}"
+        if not _hashable(value):
+            return f"{what} gives column {column!r} a value that cannot be hashed: {value!r:.80}; use tuples and frozensets"
+    return None
+
+
+def _hashable(value: object) -> bool:
+    try:
+        hash(value)
+    except TypeError:
+        return False
+    return True

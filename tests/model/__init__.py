@@ -1,0 +1,1 @@
+"""Tests of the abstract machine and of Heat's design in it."""

@@ -1,0 +1,1 @@
+"""Tests of the room reports: cases, stories, tables, progress, files."""

@@ -1,0 +1,1 @@
+"""Tests of the scenario files: their language, and the runner."""

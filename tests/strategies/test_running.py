@@ -1,0 +1,167 @@
+"""A run: a pure function of the design, the scenario and the plan; how it ends, and what it is asked on the way."""
+
+from __future__ import annotations
+
+from hashlib import sha256
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from heatproof.model.design import Design
+from heatproof.model.effects import Handler, Me, Read, Sleep
+from heatproof.model.errors import DesignError
+from heatproof.model.observation import Change, Observation
+from heatproof.model.scenario import Operation, Scenario, scenario
+from heatproof.model.world import program_for
+from heatproof.properties.base import Witness, always, witness
+from heatproof.properties.catalogue import ALL, REST_IS_REACHED
+from heatproof.strategies.policies import POLICIES
+from heatproof.strategies.running import Driver, Plan, run
+from heatproof.strategies.scenarios import plans, scenarios
+from tests.model.toys import ACCOUNT, asking
+from tests.toys import (
+    ADDING,
+    AWAITING,
+    COUNTING,
+    HEAT,
+    SPINNING,
+    STORM,
+    busy,
+    resting,
+    same_in_any_process,
+    seen_toy,
+    sending,
+    sum_is_two,
+)  # fmt: skip
+
+PROPERTIES = list(ALL.values())
+ENDLESS = (REST_IS_REACHED.name, "goes round in circles")
+
+
+# ------------------------------------------------------------------------------------------------------------ purity
+
+
+def digests() -> str:
+    """What runs under every policy did and found, as text that tells any two apart."""
+    lines = []
+    for name in POLICIES:
+        for seed in range(4):
+            done = run(HEAT, busy(faults=STORM), PROPERTIES, Plan(name, seed, eagerness=0.02, faultiness=0.05))
+            what = (done.actions, sorted(done.violations.values()), sorted(done.reached), done.end)
+            lines.append(
+                f"{name} {seed} {len(done.actions)} {sum(done.world.happened.values())} {sha256(repr(what).encode()).hexdigest()}"
+            )
+    return "\n".join(lines)
+
+
+def test_a_run_is_the_same_in_any_process() -> None:
+    lines = [line.split() for line in same_in_any_process(__name__, "digests").splitlines()]
+    assert len({line[-1] for line in lines}) > len(lines) // 2, "the runs differ from each other"
+    assert sum(int(line[3]) for line in lines) > len(lines), "faults struck"
+
+
+@given(scenarios(HEAT), st.lists(plans(), min_size=2, max_size=3))
+def test_what_a_program_has_learnt_changes_nothing(asked: Scenario, all_plans: list[Plan]) -> None:
+    program = program_for(HEAT, asked)
+    for plan in all_plans:
+        fresh = run(HEAT, asked, PROPERTIES, plan)
+        again = run(HEAT, asked, PROPERTIES, plan, program)
+        assert again.actions == fresh.actions
+        assert again.violations == fresh.violations
+        assert (again.reached, again.end) == (fresh.reached, fresh.end)
+
+
+# ----------------------------------------------------------------------------------------------------- how a run ends
+
+
+def test_a_run_that_goes_round_in_circles_is_found_out() -> None:
+    done = run(SPINNING, asking(), [REST_IS_REACHED], Plan("fifo", 0, steps=10))
+    assert done.end == "circle"
+    assert list(done.violations) == [ENDLESS]
+    assert "spin" in str(done.violations[ENDLESS].witness)
+    assert done.violations[ENDLESS].step < len(done.actions) < 60, "it was found out soon"
+
+
+def test_a_run_that_takes_long_comes_to_rest() -> None:
+    done = run(COUNTING, asking(), [REST_IS_REACHED], Plan("fifo", 0, steps=10))
+    assert len(done.actions) > 3_000
+    assert (done.end, done.violations) == ("rest", {})
+
+
+def test_the_order_of_messages_counts_as_state() -> None:
+    """The same messages in another order are no circle: those that wait for the flag come and go, but it is on its way."""
+    done = run(AWAITING, asking(), [REST_IS_REACHED], Plan("fifo", 0, steps=0))
+    assert (done.end, done.violations) == ("rest", {})
+
+
+@pytest.mark.parametrize("limit", [1, 10, 100])
+def test_a_run_that_is_cut_is_asked_nothing_about_its_end(limit: int) -> None:
+    never = resting("never", lambda _: "at rest")
+    driver = Driver(COUNTING, asking(), [never, REST_IS_REACHED])
+    done = driver.finish(driver.settle(limit))
+    assert (done.end, len(done.actions), done.violations) == ("cut", limit, {})
+
+
+def test_a_task_that_waits_in_a_loop_is_a_mistake_of_the_design() -> None:
+    """Its state is the history of results it was sent, so no state ever comes again: the limit of effects speaks up."""
+
+    def wait(self: Design, me: Me) -> Handler:
+        while not (yield Read("W-1", ACCOUNT, "A")).value:
+            yield Sleep("W-2")
+
+    with pytest.raises(DesignError, match=r"test_running\.py:\d+: handler 'wait' yielded more than \d+ effects for one message"):
+        run(seen_toy(create=sending(("wait",)), wait=wait), asking(), [REST_IS_REACHED], Plan("fifo", 0))
+
+
+def test_looking_ahead_changes_nothing() -> None:
+    driver = Driver(SPINNING, asking(), [REST_IS_REACHED])
+    driver.perform(driver.world.operations()[0])
+    before = (driver.world.log[:], driver.world.tasks.copy(), driver.world.default())
+    driver.look_ahead()
+    assert before == (driver.world.log, driver.world.tasks, driver.world.default())
+    assert driver.monitor.violations[ENDLESS].step == 1
+
+
+# --------------------------------------------------------------------------------------------------- what it is asked
+
+
+def test_every_rest_is_asked() -> None:
+    stage = resting("stage", lambda seen: f"{len(seen.requests)} asked, {sum(seen.faults.values())} faults")
+    done = run(HEAT, busy(), [stage], Plan("random", 1, eagerness=0.0))
+    assert [kind for _, kind in done.violations] == [f"{n} asked, 0 faults" for n in (1, 2, 3, 4)]
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_rest_is_asked_before_a_fault_or_an_eager_user_ends_it(seed: int) -> None:
+    stage = resting("stage", lambda seen: f"{len(seen.requests)} asked, {sum(seen.faults.values())} faults")
+    asked = scenario(*busy().operations[:1], Operation("check"), faults={"vanish": 1, "sicken": 1})
+    done = run(HEAT, asked, [stage], Plan("random", seed, eagerness=0.5, faultiness=0.5))
+    replayed = Driver(HEAT, asked, [])
+    rests = set()
+    for action in [*done.actions, None]:
+        if replayed.world.log and replayed.world.at_rest:
+            rests.add(f"{replayed.world.state['issued']} asked, {sum(replayed.world.happened.values())} faults")
+        if action is not None:
+            replayed.perform(action)
+    assert {kind for _, kind in done.violations} == rests
+
+
+def test_several_failures_of_one_run_are_all_told() -> None:
+    @always("writes", "Nothing is written.", {"resource"})
+    def no_writes(observation: Observation, change: Change) -> Witness | None:
+        return witness("written" if change.old is not None else "inserted", key=change.key)
+
+    lost = [
+        done.violations
+        for seed in range(20)
+        if (sum_is_two.name, "sum is 1")
+        in (
+            done := run(ADDING, asking(), [no_writes, sum_is_two, resting("never", lambda _: "at rest")], Plan("random", seed))
+        ).violations
+    ]
+    assert lost
+    assert all({kind for _, kind in found} == {"inserted", "written", "sum is 1", "at rest"} for found in lost)
+    assert all(
+        found["writes", "inserted"].step < found["writes", "written"].step < found["never", "at rest"].step for found in lost
+    )
