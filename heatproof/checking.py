@@ -46,18 +46,23 @@ class Outcome:
 
 
 def properties_for(spec: str, wanted: Sequence[str] = ()) -> list[Property]:
-    """The properties a design is asked: those of its own file if that has PROPERTIES, else all; only the ``wanted`` if any.
+    """The properties a design is asked; only the ``wanted`` if any.
 
-    Raises :class:`HeatproofError` for an unknown name.
+    For a design in a file: PROPERTIES of that file, or, if it has none, all but the situations, which are Heat's. For the others:
+    all. Raises :class:`HeatproofError` for an unknown name and for a file whose PROPERTIES are empty.
     """
     known = dict(ALL)
     if ".py" in spec:
-        module = catalogue.load_module(spec.partition(":")[0])
-        own = getattr(module, "PROPERTIES", None)
+        path = spec.partition(":")[0]
+        own = getattr(catalogue.load_module(path), "PROPERTIES", None)
         if own is not None:
             known = {p.name: p for p in own}
+            if not known:
+                raise HeatproofError(f"{path}: PROPERTIES is empty, so nothing would be asked; put properties in, or leave it out")
+        elif not isinstance(catalogue.load(spec), catalogue.DESIGNS["heat"]):
+            known = {name: p for name, p in ALL.items() if p.expectation != "sometimes"}
     if unknown := [name for name in wanted if name not in known]:
-        raise HeatproofError(f"unknown property {unknown[0]!r}; 'heatproof properties' lists them")
+        raise HeatproofError(f"unknown property {unknown[0]!r}; 'heatproof properties {spec}' lists them")
     return [p for name, p in known.items() if not wanted or name in wanted]
 
 
@@ -236,7 +241,7 @@ def tell(design: Design, properties: Sequence[Property], failure: Failure) -> st
 def report(folder: Path, spec: str, outcome: Outcome, properties: Sequence[Property]) -> list[Line]:
     """Write the table, and a case and a story for every kind of failure; the lines of the table."""
     design = catalogue.load(spec)
-    table = lines(properties, outcome.findings)
+    table = lines(properties, outcome.findings, design.survives)
     for key, failure in sorted(outcome.findings.failures.items()):
         name = slug(key)
         case = Case(f"{key[0]}: {key[1]}", spec, failure.scenario, tuple(failure.actions), key)

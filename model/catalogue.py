@@ -55,10 +55,7 @@ def _from_file(spec: str) -> Design:
         wanted = next(iter(classes))
     if wanted not in classes:
         raise DesignError(f"{path} has no design {wanted!r}; it has {', '.join(sorted(classes)) or 'none'}; write {path}:NAME")
-    design = classes[wanted]()
-    if not design.name:
-        type(design).name = spec
-    return design
+    return classes[wanted]()
 
 
 def load_module(path: str) -> ModuleType:
@@ -75,6 +72,8 @@ def load_module(path: str) -> ModuleType:
     assert found.loader is not None
     module = importlib.util.module_from_spec(found)
     sys.modules[name] = module
+    if (folder := str(file.resolve().parent)) not in sys.path:
+        sys.path.append(folder)  # so that a design file can import its neighbours, however heatproof was started
     try:
         found.loader.exec_module(module)
     except Exception as error:

@@ -49,7 +49,7 @@ class Lines:
         self._write = write
         self._clock = clock
         self._interval = interval
-        self._next = 0.0
+        self._next = clock() + interval
 
     def tick(self, tick: Tick) -> None:
         """Write a line if the last one is old enough."""

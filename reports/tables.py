@@ -22,10 +22,10 @@ class Line(NamedTuple):
     detail: str
 
 
-COLOURS = {"violated": "red", "held": "green", "reached": "green", "not reached": "yellow", "incomplete": "yellow"}
+COLOURS = {"violated": "red", "held": "green", "reached": "green", "not reached": "yellow", "not asked": "yellow", "incomplete": "yellow"}
 
 
-def lines(properties: Sequence[Property], findings: Findings) -> list[Line]:
+def lines(properties: Sequence[Property], findings: Findings, survives: frozenset[str] = frozenset()) -> list[Line]:
     """The table: violated properties first, one line for each kind of witness, then what held, then the situations."""
     violated, held, situations = [], [], []
     for prop in properties:
@@ -41,8 +41,9 @@ def lines(properties: Sequence[Property], findings: Findings) -> list[Line]:
                 Line(prop.name, prop.expectation, "violated", _runs(findings.violated[key]), f"{key[1]} ({_size(failure)})")
             )
         if not keys:
-            verdict = "held" if findings.runs else "incomplete"
-            held.append(Line(prop.name, prop.expectation, verdict, _runs(findings.runs), prop.sentence))
+            asked = findings.asked(prop, survives)
+            verdict = "held" if asked else "not asked" if findings.runs else "incomplete"
+            held.append(Line(prop.name, prop.expectation, verdict, _runs(asked), prop.sentence))
     return violated + held + sorted(situations, key=lambda line: line.verdict != "not reached")
 
 
@@ -51,7 +52,8 @@ def _runs(count: int) -> str:
 
 
 def _size(failure: Failure) -> str:
-    parts = [f"{len(failure.scenario.operations)} operations"]
+    count = len(failure.scenario.operations)
+    parts = [f"{count} operation{'s' if count != 1 else ''}"]
     faults = sum(failure.scenario.faults.values())
     if not failure.small:
         return ", ".join([*parts, f"{len(failure.actions)} steps", "not made small"])

@@ -18,6 +18,7 @@ from heatproof.model.templates import OPERATIONS, Attr, Ref, ResourceDef, Templa
 NAMES = ascii_uppercase
 IN_PLACE, REPLACE = ("p", "q"), ("r", "s")
 VALUES = (0, 1, 2)
+WAYS = 5  # in which one resource may require another
 
 
 def definition(name: str, others: Sequence[ResourceDef], code: bytes, fails: bool = True) -> ResourceDef:
@@ -36,19 +37,19 @@ def definition(name: str, others: Sequence[ResourceDef], code: bytes, fails: boo
     )
     for choice in (first - 96, second - 160):
         if others and choice >= 0:
-            made = linked(made, others[choice % len(others)], choice // len(others))
+            made = linked(made, others[choice // WAYS % len(others)], choice)
     return made
 
 
 def linked(one: ResourceDef, target: ResourceDef, how: int) -> ResourceDef:
     """``one`` with a requirement of ``target``. ``how`` modulo 5: by depends_on, by its id in a property that changes in place, by its id
     in one that forces a replacement, by an attribute in place, by an attribute that forces a replacement."""
-    way, known = how % 5, dict(one.properties)
+    way, known = how % WAYS, dict(one.properties)
     free = [name for name in (IN_PLACE if way % 2 else REPLACE) if not isinstance(known.get(name), Ref | Attr)]
     if way == 0 or not free:
         return one._replace(depends_on=tuple(sorted({*one.depends_on, target.name})))
     attributes = [name for name, _ in target.properties] if way > 2 else []
-    value = Attr(target.name, attributes[how % len(attributes)]) if attributes else Ref(target.name)
+    value = Attr(target.name, attributes[how // WAYS % len(attributes)]) if attributes else Ref(target.name)
     return _set(one, bool(way % 2), free[0], value)
 
 
@@ -135,7 +136,7 @@ def _link(template: Template, at: int, how: int) -> list[ResourceDef] | None:
         for other in template.resources
         if other.name not in one.requires() and not nx.has_path(template.graph, other.name, one.name)
     ]
-    return _with(template, linked(one, others[how % len(others)], how // len(others))) if others else None
+    return _with(template, linked(one, others[how // WAYS % len(others)], how)) if others else None
 
 
 def _requirements(template: Template) -> list[tuple[ResourceDef, str]]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from random import Random
 
 import hypothesis
@@ -16,6 +17,7 @@ from hypothesis import HealthCheck, Phase, Verbosity, settings
 
 from heatproof.model.design import Design
 from heatproof.model.program import Program
+from heatproof.model.purity import Purity
 from heatproof.model.scenario import Scenario
 from heatproof.model.world import program_for
 from heatproof.properties.base import Property
@@ -57,7 +59,8 @@ class Findings:
     violated: Counter[Key] = field(default_factory=Counter)
     failures: dict[Key, Failure] = field(default_factory=dict)
     reached: Counter[str] = field(default_factory=Counter)
-    struck: Counter[str] = field(default_factory=Counter)
+    struck: Counter[frozenset[str]] = field(default_factory=Counter)
+    """How many runs had these kinds of faults and no others: what a property was asked of follows from it."""
 
     def add(self, other: Findings) -> None:
         """Take over what another batch found; of each failure the smaller one stays."""
@@ -71,6 +74,10 @@ class Findings:
         for key, failure in other.failures.items():
             self.keep(key, failure)
 
+    def asked(self, prop: Property, survives: frozenset[str]) -> int:
+        """Of how many runs the property was asked: faults that it does not tolerate excuse a design that does not survive them."""
+        return sum(count for faults, count in self.struck.items() if prop.asked(faults, survives))
+
     def keep(self, key: Key, failure: Failure) -> None:
         """Keep ``failure`` unless a smaller one of its kind is known."""
         known = self.failures.get(key)
@@ -83,7 +90,7 @@ class Findings:
         self.steps += len(done.actions)
         self.cut += done.end == "cut"
         self.reached.update(done.reached)
-        self.struck.update(done.world.happened)
+        self.struck[frozenset(done.world.happened)] += 1
         for key, violation in done.violations.items():
             self.violated[key] += 1
             self.keep(key, Failure(scenario, done.actions[: violation.step], violation))
@@ -92,6 +99,7 @@ class Findings:
 def batch(design: Design, properties: Sequence[Property], options: Options, number: int, audited: int = 1) -> Findings:
     """Explore batch ``number``. The handlers of the first ``audited`` runs are run twice, to see that they are pure."""
     findings = Findings()
+    purity = _purity(design)
     rng = Random(f"{options.seed}/{number}")
 
     errors: list[Exception] = []
@@ -120,7 +128,13 @@ def batch(design: Design, properties: Sequence[Property], options: Options, numb
     hypothesis.seed(rng.getrandbits(64))(drawn)()
     if errors:
         raise errors[0]
+    purity.check()
     return findings
+
+
+@lru_cache(maxsize=8)
+def _purity(design: Design) -> Purity:
+    return Purity(design)
 
 
 def explore_one(

@@ -77,8 +77,7 @@ class Setting:
     creates: st.SearchStrategy[Operation]
 
 
-# -------------------------------------------------------------------------------------------------- what rules draw
-
+_RUNNER = st.runner()
 _INDEX = st.integers(0, 127)
 _SEED = st.integers(0, 255)  # Hypothesis tries to shrink seeds as well
 _POLICY = st.sampled_from(policies.PORTFOLIO[::-1])
@@ -87,13 +86,13 @@ _AFTER = st.sampled_from((0, *LENGTHS))
 
 
 def _of_setting(name: str) -> st.SearchStrategy[Any]:
-    return st.runner().flatmap(lambda machine: getattr(machine.setting, name))
+    return _RUNNER.flatmap(lambda machine: getattr(machine.setting, name))
 
 
 @st.composite
 def _asked(draw: st.DrawFn, kind: str) -> Operation | None:
     """The next operation, or None if the user has asked enough or there is nothing to ask for."""
-    machine: ConvergenceMachine = draw(st.runner())
+    machine: ConvergenceMachine = draw(_RUNNER)
     if len(machine.world.scenario.operations) >= machine.setting.max_operations:
         return None
     return scenarios.following(draw, kind, draw(scenarios.BYTES[4]), list(machine.goals), machine.setting.fails)
@@ -102,7 +101,7 @@ def _asked(draw: st.DrawFn, kind: str) -> Operation | None:
 @st.composite
 def _engine(draw: st.DrawFn) -> str | None:
     """An engine that lives, or None."""
-    machine: ConvergenceMachine = draw(st.runner())
+    machine: ConvergenceMachine = draw(_RUNNER)
     alive = list(machine.world.free)
     return alive[draw(_INDEX) % len(alive)] if alive else None
 
@@ -110,12 +109,9 @@ def _engine(draw: st.DrawFn) -> str | None:
 @st.composite
 def _fault(draw: st.DrawFn) -> str | None:
     """A kind of fault of which some are left, or None."""
-    machine: ConvergenceMachine = draw(st.runner())
+    machine: ConvergenceMachine = draw(_RUNNER)
     left = [kind for kind, count in machine.world.left.items() if count]
     return left[draw(_INDEX) % len(left)] if left else None
-
-
-_AT = _engine()
 
 
 def _rule(kind: str) -> Callable[..., None]:
@@ -126,10 +122,7 @@ def _rule(kind: str) -> Callable[..., None]:
 
     ask.__name__ = kind.replace(" ", "_")
     ask.__doc__ = f"The user asks for {kind}, at some engine, after so many steps of the system."
-    return rule(operation=_asked(kind), at=_AT, after=_AFTER)(ask)
-
-
-# ----------------------------------------------------------------------------------------------------- the machine
+    return rule(operation=_asked(kind), at=_engine(), after=_AFTER)(ask)
 
 
 class ConvergenceMachine(RuleBasedStateMachine):
@@ -246,9 +239,6 @@ class ConvergenceMachine(RuleBasedStateMachine):
         return run
 
 
-# ----------------------------------------------------------------------------------------------------- the factory
-
-
 def machine(
     design: Design,
     properties: Iterable[Property] = tuple(ALL.values()),
@@ -280,8 +270,8 @@ def machine(
 
     Raises :class:`ScenarioError` for impossible bounds.
     """
-    if "create" not in design.operations:
-        raise ScenarioError(f"design {design.name!r} has no operation 'create', with which every example begins")
+    if reason := design.refuses([Operation("create")]):
+        raise ScenarioError(f"{reason}; every example begins with a create")
     if steps < 1 or max_operations < 1:
         raise ScenarioError(f"an example needs at least one rule and one operation, not {steps} and {max_operations}")
     setting = Setting(

@@ -12,6 +12,7 @@ from random import Random
 from typing import Any
 
 from heatproof.model.design import Design
+from heatproof.model.errors import HeatproofError, place_of_error
 from heatproof.model.fingerprint import fingerprint
 from heatproof.model.program import Program
 from heatproof.model.scenario import Scenario
@@ -71,6 +72,15 @@ class Laps:
         return before if before < now else None
 
 
+def _in_property(error: Exception) -> HeatproofError:
+    if isinstance(error, HeatproofError):
+        return error
+    return HeatproofError(
+        f"{place_of_error(error)}: a property raised {type(error).__name__}: {error}; it asks for something that the observation of"
+        " this design does not have, or is mistaken itself"
+    )
+
+
 class Driver:
     """A world with its monitor: every action goes through :meth:`perform`."""
 
@@ -88,11 +98,17 @@ class Driver:
             self.rest()
         world.perform(action)
         if action.kind != "step" or len(world.journal) - world.marks[-1] > 1:  # else nothing has changed but the task itself
-            self.monitor.after(len(world.log))
+            try:
+                self.monitor.after(len(world.log))
+            except Exception as error:
+                raise _in_property(error) from error
 
     def rest(self) -> None:
         """Ask what must hold at rest."""
-        self.monitor.at_rest(len(self.world.log))
+        try:
+            self.monitor.at_rest(len(self.world.log))
+        except Exception as error:
+            raise _in_property(error) from error
 
     def look_ahead(self, limit: int = TAIL) -> None:
         """Ask whether the system goes round in circles from here on. Nothing else is asked on the way; the world is as before."""

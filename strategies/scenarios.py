@@ -63,7 +63,7 @@ def _template(draw: st.DrawFn, sizes: Drawn[int], fails: bool) -> Template:
 # ----------------------------------------------------------------------------------------------------------- edits
 
 _EDITS = [kind for kind, (weight, _) in EDITS.items() for _ in range(weight)]
-_HOW_MANY = st.sampled_from((1, 1, 1, 1, 1, 2, 2, 3))
+_HOW_MANY = st.sampled_from((1, 1, 1, 1, 1, 1, 2, 3))
 
 
 def edits(template: Template, fails: bool = True) -> Drawn[Template]:
@@ -193,7 +193,7 @@ def _swarms(draw: st.DrawFn, kinds: Sequence[str], most: int, restarts: bool) ->
     if kinds:
         one = st.integers(0, len(kinds) * most - 1)
         for _ in range(draw(st.sampled_from(OPENNESS))):
-            more, which = divmod(draw(one), len(kinds))
+            which, more = divmod(draw(one), most)
             budget[kinds[which]] = min(most, budget.get(kinds[which], 0) + more + 1)
     if restarts and "crash" in budget:
         budget["restart"] = budget["crash"]

@@ -22,9 +22,11 @@ from heatproof.properties.monitor import Violation
 from heatproof.strategies import running
 from heatproof.strategies.policies import PORTFOLIO
 from heatproof.strategies.running import Driver, Plan
-from heatproof.strategies.schedules import Deviation, record, replay
+from heatproof.strategies.schedules import Anchors, Deviation, record, replay
 
 Key = tuple[str, str]
+LONGEST, SINGLES = 400, 800
+"""How many steps of the default run are gone through for single deviations, and how many of those are tried."""
 
 
 @dataclass(slots=True)
@@ -64,19 +66,20 @@ class Shrinker:
         self.left = budget
         self.best = failure
         self.programs: dict[Scenario, Program] = {}
+        self.searched: set[Scenario] = set()
         first = self._recorded(failure.scenario, failure.actions)
         if first is not None:
             self.best = first
 
     def shrink(self) -> Failure:
         """Make it as small as the budget allows."""
-        before: tuple[int, ...] | None = None
         self._try(self.best.scenario, self.best.deviations)  # a run that goes round in circles is cut after its first lap
-        while self.left > 0 and before != self.best.score:
+        unfinished = True
+        while unfinished and self.left > 0:
             before = self.best.score
             self._fewer_deviations()
-            self._smaller_scenario()
-        self._fewer_deviations()
+            unfinished = self._smaller_scenario(self.left // 2) or self.best.score != before
+        self._one_deviation()
         self.best.small = True
         return self.best
 
@@ -127,7 +130,10 @@ class Shrinker:
         return True
 
     def _search(self, scenario: Scenario, runs: int) -> bool:
-        """Look for another schedule of ``scenario`` that shows the failure."""
+        """Look for another schedule of ``scenario`` that shows the failure, once for each scenario."""
+        if scenario in self.searched:
+            return False
+        self.searched.add(scenario)
         for seed in range(min(runs, self.left)):
             self.left -= 1
             rng = Random(seed)
@@ -164,20 +170,45 @@ class Shrinker:
                         if self._try(self.best.scenario, changed):
                             break
 
+    def _one_deviation(self) -> None:
+        """Delta debugging is local: it ends at several deviations where another single one would do. So every single deviation from
+        the default run is tried, within a budget of its own; not with faults, which are deviations that must stay."""
+        scenario = self.best.scenario
+        if scenario.faults or len(self.best.deviations) < 2:
+            return
+        driver = self._driver(scenario)
+        world, anchors = driver.world, Anchors(driver.world)
+        candidates = []
+        while (default := world.default()) is not None and len(world.log) < LONGEST:
+            anchor = anchors.of(default)
+            for other in world.progress() + world.operations():
+                if other.subject != default.subject:
+                    candidates.append(Deviation(anchor, other))
+            driver.perform(default)
+            anchors.performed(default)
+        self.left = min(SINGLES, len(candidates))
+        for candidate in candidates:
+            if self._try(scenario, [candidate]):
+                return
+
     # ---------------------------------------------------------------------------------------------------- scenario
 
-    def _smaller_scenario(self) -> None:
+    def _smaller_scenario(self, reserve: int) -> bool:
+        """Take parts away until that many runs are left, which deviations are to be made fewer with; whether it had to stop there."""
         tried: set[Scenario] = set()
         progress = True
-        while progress and self.left > 0:
+        while progress:
             progress = False
             for smaller in smaller_scenarios(self.best.scenario):
+                if self.left <= reserve:
+                    return self.left > 0
                 if smaller in tried:
                     continue
                 tried.add(smaller)
                 if self._try(smaller, self.best.deviations) or self._search(smaller, runs=12):
                     progress = True
                     break
+        return False
 
 
 def _remembers(prop: Property) -> bool:

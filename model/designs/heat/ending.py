@@ -141,7 +141,7 @@ class Ending(Design):
             yield Delete("PG-5", TEMPLATE, {"id": gone})
         yield Delete("PG-6", SYNC_POINT, {"stack": st.id, "traversal": traversal})
         if st.action == DELETE and st.status == COMPLETE:
-            yield from self.retried(Transaction("PG-7", stack_delete, (st.id,)))
+            yield Transaction("PG-7", stack_delete, (st.id,))
 
     def traversal_after_failure(self, st: StackRow) -> str:
         """PG-2: the traversal id that a failed stack keeps."""

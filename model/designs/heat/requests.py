@@ -10,6 +10,7 @@ from heatproof.model.designs.heat.values import (
     DELETE,
     FAILED,
     IN_PROGRESS,
+    INIT,
     RESOURCE,
     STACK,
     SYNC_POINT,
@@ -18,6 +19,7 @@ from heatproof.model.designs.heat.values import (
     ResourceRow,
     StackRow,
     TemplateRow,
+    full,
     next_key,
 )  # fmt: skip
 from heatproof.model.designs.heat.worker import Worker
@@ -25,7 +27,7 @@ from heatproof.model.effects import Delete, Handler, Insert, Me, Query, Read, Re
 from heatproof.model.scenario import Operation
 from heatproof.model.templates import EMPTY
 
-METADATA_ATTEMPTS = 12  # 8.1: 1 + 11 retries
+METADATA_ATTEMPTS = 11  # 8.1
 
 
 class Requests(Worker):
@@ -117,9 +119,10 @@ class Requests(Worker):
         if matched:
             reason = f"Stack {st.action} cancelled"
             values = {"action": st.action, "status": FAILED, "reason": reason}
-            yield from self.store_stack("SV-2", st.id, values, fence)
             st = st._replace(status=FAILED, reason=reason)
-            yield Delete("SV-3", SYNC_POINT, {"stack": st.id, "traversal": old})
+            matched = yield from self.store_stack("SV-2", st.id, values, fence)
+            if matched:
+                yield Delete("SV-3", SYNC_POINT, {"stack": st.id, "traversal": old})
         return st
 
     # ----------------------------------------------------------------------------------- 8: writers that are no traversals
@@ -129,6 +132,8 @@ class Requests(Worker):
         row = yield from self.find(operation)
         if row is None:
             return Refused("the resource does not exist")
+        if row.action in (INIT, DELETE):
+            return Refused(f"the resource is {row.action} {row.status}")
         for attempt in range(METADATA_ATTEMPTS):
             if attempt:
                 row = yield Read("8.1", RESOURCE, row.id)
@@ -150,6 +155,8 @@ class Requests(Worker):
         row = yield from self.find(operation)
         if row is None:
             return Refused("the resource does not exist")
+        if row.action == DELETE:
+            return None
         where = {"engine": None, "key": row.key}
         matched = yield from self.retried(
             Update("8.3", RESOURCE, row.id, {"engine": me.engine, "key": next_key(row.key)}, where=where)
@@ -157,7 +164,7 @@ class Requests(Worker):
         if not matched:
             return Refused("the resource is locked")
         key = next_key(row.key)
-        yield Update("8.3", RESOURCE, row.id, {"action": CHECK, "status": FAILED})
+        yield Update("8.3", RESOURCE, row.id, full(row._replace(action=CHECK, status=FAILED)))
         where = {"engine": me.engine, "key": key}
         yield from self.retried(Update("8.3", RESOURCE, row.id, {"engine": None, "key": next_key(key)}, where=where))
         return None

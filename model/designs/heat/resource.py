@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from dataclasses import dataclass
 
+from heatproof.model.designs.heat.ending import NotFound
 from heatproof.model.designs.heat.sync import Sync
 from heatproof.model.designs.heat.values import (
     CHECK,
@@ -22,13 +23,27 @@ from heatproof.model.designs.heat.values import (
     full,
     next_key,
 )  # fmt: skip
-from heatproof.model.effects import Begin, Body, Delete, Escape, Finish, Handler, Insert, Me, Read, Sleep, Transaction, Update
+from heatproof.model.effects import (
+    Begin,
+    Body,
+    DatabaseError,
+    Delete,
+    Escape,
+    Finish,
+    Handler,
+    Insert,
+    Me,
+    Read,
+    Sleep,
+    Transaction,
+    Update,
+)
 from heatproof.model.reality import Spec
 from heatproof.model.templates import Attr, Plain, Ref, ResourceDef
 
 LOCK_ATTEMPTS = 3  # LK-2: 1 + 2
 REPLACEMENT_ATTEMPTS = 3  # RP-3
-CREATE_ATTEMPTS = 5  # RC-6
+RETRIES = 5  # RC-6, RD-5: action_retry_limit
 
 
 class UpdateReplace(Escape):
@@ -105,12 +120,15 @@ class Resource(Sync):
     def lock(self, job: Job, action: str, attempts: int = LOCK_ATTEMPTS) -> Handler:
         """LK-1 to LK-3: acquire the lock by CAS, writing every column from memory. Raises :class:`UpdateInProgress`."""
         for attempt in range(attempts):
-            row = job.row
-            held = row._replace(action=action, status=IN_PROGRESS, engine=job.me.engine, key=next_key(row.key))
+            row = job.row = job.row._replace(action=action, status=IN_PROGRESS)  # in memory also where the lock is not had
+            held = row._replace(engine=job.me.engine, key=next_key(row.key))
             matched = yield from self.acquire(job, held)
             if matched:
                 job.row = held
-                yield from self.clear_attributes(job)  # LK-3
+                try:
+                    yield from self.clear_attributes(job)  # LK-3
+                except DatabaseError as error:
+                    yield from self.fail(job, action, str(error))
                 return
             if attempt + 1 < attempts:  # LK-2
                 yield Sleep("LK-2")
@@ -151,7 +169,7 @@ class Resource(Sync):
         outcome = yield Finish(step, job.row.physical)
         if outcome == "done" or (outcome == "not found" and action == DELETE):
             return False
-        if outcome == "conflict":
+        if outcome == "conflict" and action in (CREATE, DELETE):
             return True
         if outcome == "cancelled":
             yield from self.abort(job, action)
@@ -181,11 +199,12 @@ class Resource(Sync):
         definition = job.before  # W-6 has put the goal definition there
         if definition is None:
             raise ResourceFailure(f"CREATE of {job.row.name}: the template has no such resource")
-        for _ in range(CREATE_ATTEMPTS):
+        for attempt in range(1 + RETRIES):
             again = yield from self.create_once(job, definition)
             if not again:
                 return
-            yield from self.delete_physical(job, attempts=1)  # RC-6
+            if attempt < RETRIES:
+                yield from self.delete_physical(job)  # RC-6
         raise ResourceFailure(f"CREATE of {job.row.name}: conflict")
 
     def adopt_template(self, job: Job) -> None:
@@ -201,7 +220,8 @@ class Resource(Sync):
         spec = job.spec(definition)  # RC-2
         yield from self.lock(job, CREATE, attempts=1)  # RC-3
         physical = yield Begin("RC-4", "create", job.row.id, spec, job.traversal, job.traversal)
-        yield Update("RC-4", RESOURCE, job.row.id, {"physical": physical})
+        with contextlib.suppress(DatabaseError):  # resource_id_set only logs it
+            yield Update("RC-4", RESOURCE, job.row.id, {"physical": physical})
         job.row = job.row._replace(physical=physical, properties=spec.properties, kind=definition.kind)
         again = yield from self.finish(job, CREATE, "RC-4")
         yield from self.unlock(job, CREATE, FAILED if again else COMPLETE)  # RC-5
@@ -223,7 +243,7 @@ class Resource(Sync):
         old = job.row
         job.row = job.row._replace(updated_at=job.st.updated_at, requires=self.requires_while_updating(job))  # RU-7
         yield from self.lock(job, UPDATE)  # RU-8
-        held = dict(old.properties)
+        held = dict(self.properties_before(job, old))
         if any(held.get(name) != value for name, value in values if name in dict(after.replace)) or (
             {name for name, _ in after.replace} != {name for name, _ in (job.before or after).replace}
         ):
@@ -241,12 +261,19 @@ class Resource(Sync):
         row = job.row
         if row.status == FAILED or (row.action in (DELETE, INIT) and row.status == COMPLETE):
             raise UpdateReplace(row.name)
-        return job.before != after or row.properties != values
+        return job.before != after or self.properties_before(job, row) != values
+
+    def properties_before(self, job: Job, row: ResourceRow) -> tuple[tuple[str, Plain], ...]:
+        """RU-4: what was last applied; of a row to which nothing ever was, what its definition says."""
+        if row.properties is not None:
+            return row.properties
+        return () if job.before is None else job.resolve(job.before)
 
     def leave_unchanged(self, job: Job) -> Handler:
         """RU-6: stamp the goal template by CAS without taking the lock; status FAILED becomes COMPLETE."""
-        row = job.row
-        new = row._replace(template=job.st.template, status=COMPLETE if row.status == FAILED else row.status, key=next_key(row.key))
+        status = COMPLETE if job.row.status == FAILED else job.row.status
+        row = job.row = job.row._replace(template=job.st.template, status=status)
+        new = row._replace(key=next_key(row.key))
         where = {"engine": None, "key": row.key}
         matched = yield from self.retried(Update("RU-6", RESOURCE, row.id, new, where=where))
         if not matched:
@@ -262,12 +289,10 @@ class Resource(Sync):
         old_template = job.row.template
         spec = job.spec(after)
         job.row = job.row._replace(template=job.st.template)
-        again = True
-        while again:
-            begun = yield Begin("RU-9", "update", job.row.physical or "", spec, job.traversal, job.traversal)
-            if not begun:
-                yield from self.update_failed(job, "not found", old_template)
-            again = yield from self.finish_update(job, old_template)
+        begun = yield Begin("RU-9", "update", job.row.physical or "", spec, job.traversal, job.traversal)
+        if not begun:
+            yield from self.update_failed(job, "not found", old_template)
+        yield from self.finish_update(job, old_template)
         job.row = job.row._replace(properties=spec.properties, requires=self.required(job), kind=after.kind)  # RU-10
         yield from self.unlock(job, UPDATE, COMPLETE)
 
@@ -292,8 +317,7 @@ class Resource(Sync):
         begun = yield Begin("DO-1", "check", job.row.physical or "", None, job.traversal, job.traversal)
         if not begun:
             yield from self.fail(job, CHECK, "not found")
-        while (yield from self.finish(job, CHECK, "DO-1")):
-            yield Begin("DO-1", "check", job.row.physical or "", None, job.traversal, job.traversal)
+        yield from self.finish(job, CHECK, "DO-1")
         yield from self.unlock(job, CHECK, COMPLETE)
 
     # ----------------------------------------------------------------------------------------------------- 5.7 cleanup
@@ -313,7 +337,8 @@ class Resource(Sync):
             other = yield Read("RD-7", RESOURCE, job.row.replaced_by)
             if other is not None and other.template == job.st.template:
                 where = {"engine": None, "key": other.key}
-                yield Update("RD-7", RESOURCE, other.id, {"replaces": None, "key": next_key(other.key)}, where=where)
+                unlink = {"replaces": None, "key": next_key(other.key)}
+                yield from self.retried(Update("RD-7", RESOURCE, other.id, unlink, where=where))
 
     def delete_row(self, row: ResourceRow) -> Handler:
         """RD-2: a row for which nothing was ever made is deleted, BLIND."""
@@ -322,12 +347,13 @@ class Resource(Sync):
     def delete_physical(self, job: Job, attempts: int = LOCK_ATTEMPTS) -> Handler:
         """RD-4 to RD-6: one DELETE cycle; the row stays as a tombstone."""
         yield from self.lock(job, DELETE, attempts)
-        physical = job.row.physical
-        again = physical is not None
-        while again:
-            again = yield Begin("RD-5", "delete", physical or "", None, job.traversal, job.traversal)
-            if again:
-                again = yield from self.finish(job, DELETE, "RD-5")
+        for _ in range(RETRIES if job.row.physical is not None else 0):
+            begun = yield Begin("RD-5", "delete", job.row.physical or "", None, job.traversal, job.traversal)
+            if not begun or not (yield from self.finish(job, DELETE, "RD-5")):
+                break
+        else:
+            if job.row.physical is not None:
+                yield from self.fail(job, DELETE, "conflict")
         yield from self.delete_done(job)
 
     def delete_done(self, job: Job) -> Handler:
@@ -347,7 +373,9 @@ class Resource(Sync):
             if attempt:  # RP-3
                 yield Sleep("RP-3")
                 fresh = yield Read("RP-3", RESOURCE, row.id)
-                if fresh is None or fresh.engine is not None or fresh.updated_at != row.updated_at:
+                if fresh is None:
+                    raise NotFound(f"resource {row.id}")
+                if fresh.engine is not None or fresh.updated_at != row.updated_at:
                     return None
                 row = row._replace(key=fresh.key)
             made, matched = yield from self.retried(Transaction("RP-2", create_replacement, (row.id, row.key, new)))

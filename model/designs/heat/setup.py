@@ -129,7 +129,7 @@ class Setup(Ending):
                     yield Update("SU-3b", RESOURCE, row.id, full(row))
                     current[name] = row.id
                 else:
-                    action = st.action if from_worker and st.action in (ROLLBACK, DELETE) else INIT
+                    action = st.action if st.action in (ROLLBACK, DELETE) else INIT
                     fresh = ResourceRow(
                         f"{name}@{st.traversal}", name, st.id, action, COMPLETE, st.template,
                         updated_at=st.updated_at, kind=content[name].kind,

@@ -150,7 +150,7 @@ class ResourceRow(NamedTuple):
     engine: str | None = None
     key: int | None = None
     physical: str | None = None
-    properties: tuple[tuple[str, Plain], ...] = ()
+    properties: tuple[tuple[str, Plain], ...] | None = None
     attributes: tuple[tuple[str, Plain], ...] | None = None
     metadata: int = 0
     updated_at: int = 0

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from heatproof.model.designs.heat.ending import NotFound
 from heatproof.model.designs.heat.resource import (
     Cancelled,
     Job,
@@ -99,7 +102,7 @@ class Worker(Resource):
         """5.2 (worker.py:_retrigger_replaced)."""
         if (row.id, kind) in st.deps or row.replaces is None:
             return  # ST-1
-        yield Update("ST-2", RESOURCE, row.id, {"action": DELETE})
+        yield from self.write_blind("ST-2", row.id, {"action": DELETE})
         yield from self.retrigger(row.replaces, kind, st)  # ST-3
 
     # -------------------------------------------------------------------------------------------------------- 5.3 check
@@ -107,12 +110,12 @@ class Worker(Resource):
     def check_node(self, job: Job, content: Template, data: Data, skip: bool, failures: Failures) -> Handler:
         """5.3 (check_resource.py:check)."""
         st, me = job.st, job.me
+        if st.status == IN_PROGRESS and st.timeout:  # CK-1
+            expired = yield Expired("CK-1", job.traversal)
+            if expired:
+                yield from self.mark_failed(me, st, job.traversal, "Timed out", threads=False)
+                return
         try:
-            if st.status == IN_PROGRESS and st.timeout:  # CK-1
-                expired = yield Expired("CK-1", job.traversal)
-                if expired:
-                    yield from self.mark_failed(me, st, job.traversal, "Timed out", threads=False)
-                    return
             done = True
             if not skip:  # CK-2
                 done, skip, failures = yield from self.do_check(job, data, failures)  # CK-3
@@ -212,9 +215,15 @@ class Worker(Resource):
 
     def steal(self, row: ResourceRow) -> Handler:
         """UP-2a and UP-2b: take the lock of a dead engine away, both BLIND."""
-        yield Update("UP-2a", RESOURCE, row.id, {"engine": None})
+        yield from self.write_blind("UP-2a", row.id, {"engine": None})
         yield from self.fail_stolen(row)
 
     def fail_stolen(self, row: ResourceRow) -> Handler:
         """UP-2b."""
-        yield Update("UP-2b", RESOURCE, row.id, full(row._replace(status=FAILED)))
+        yield from self.write_blind("UP-2b", row.id, full(row._replace(status=FAILED)))
+
+    def write_blind(self, step: str, row: str, values: dict[str, Any]) -> Handler:
+        """A write by key alone. Raises :class:`NotFound` if the row is gone."""
+        matched = yield Update(step, RESOURCE, row, values)
+        if not matched:
+            raise NotFound(f"resource {row}")

@@ -198,7 +198,7 @@ class TombstoneUpdated(Heat):
     def needs_update(self, job: Job, after: ResourceDef, values: Any) -> bool:
         """RU-5 without the case of (DELETE, COMPLETE)."""
         if job.row.action == "DELETE" and job.row.status == COMPLETE:
-            return job.before != after or job.row.properties != values
+            return job.before != after or self.properties_before(job, job.row) != values
         return super().needs_update(job, after, values)
 
 
