@@ -239,8 +239,15 @@ def tell(design: Design, properties: Sequence[Property], failure: Failure) -> st
 
 
 def report(folder: Path, spec: str, outcome: Outcome, properties: Sequence[Property]) -> list[Line]:
-    """Write the table, and a case and a story for every kind of failure; the lines of the table."""
+    """Write the table, and a case and a story for every kind of failure; the lines of the table. What an earlier check left in the
+    same folder is taken away first."""
     design = catalogue.load(spec)
+    if (folder / "verdicts.txt").exists():
+        for old in (*folder.glob("*.case.json"), *folder.glob("*.story.txt")):
+            try:
+                old.unlink()
+            except OSError as error:
+                raise HeatproofError(f"cannot take away {old}, which an earlier check left: {error.strerror}") from error
     table = lines(properties, outcome.findings, design.survives)
     for key, failure in sorted(outcome.findings.failures.items()):
         name = slug(key)

@@ -50,10 +50,7 @@ FAULTINESS = (0.0, 0.05, 0.01, 0.2)
 
 
 class Burst(NamedTuple):
-    """What the system does by itself: so many steps under a policy with a seed.
-
-    One argument and not three, because Hypothesis favours rules with few arguments: rather a burst than an operation too many.
-    """
+    """What the system does by itself. One argument of a rule, not three: Hypothesis favours the rules with the fewest."""
 
     policy: str
     seed: int
@@ -291,9 +288,7 @@ def machine(
 
 
 def shards(made: type[ConvergenceMachine], count: int = 2, first_seed: int = 0) -> list[type[TestCase]]:
-    """``count`` test cases of a machine, each with its own seed, for the workers of pytest-xdist to share::
-
-        TestMine1, TestMine2 = shards(machine(Mine(), properties))
+    """``count`` test cases of a machine with different seeds, for the workers of pytest-xdist: ``TestA, TestB = shards(machine(...))``.
 
     A seed makes a shard draw the same in every run: pass another ``first_seed`` each night, such as a multiple of ``count``.
     """

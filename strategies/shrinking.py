@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from random import Random
 
 from heatproof.model.design import Design
-from heatproof.model.errors import HeatproofError, NotEnabled
+from heatproof.model.errors import DesignError, HeatproofError, NotEnabled
 from heatproof.model.program import Program
 from heatproof.model.scenario import Operation, Scenario, Scope
 from heatproof.model.templates import Attr, Ref, ResourceDef, Template
@@ -115,7 +115,10 @@ class Shrinker:
             return False
         self.left -= 1
         driver = self._driver(scenario)
-        replay(driver, deviations, limit=len(self.best.actions) * 2 + 500)
+        try:
+            replay(driver, deviations, limit=len(self.best.actions) * 2 + 500)
+        except DesignError:
+            return False  # another mistake; the explorer tells it if it comes to it
         violation = driver.monitor.violations.get(self.key)
         if violation is None:
             return False
@@ -139,7 +142,10 @@ class Shrinker:
             rng = Random(seed)
             plan = Plan(PORTFOLIO[seed % len(PORTFOLIO)], seed, rng.choice((0.0, 0.01, 0.05)), rng.choice((0.01, 0.05)), steps=600)
             driver = self._driver(scenario)
-            found = running.run(self.design, scenario, self.properties, plan, driver.world.program)
+            try:
+                found = running.run(self.design, scenario, self.properties, plan, driver.world.program)
+            except DesignError:
+                continue
             violation = found.violations.get(self.key)
             if violation is not None and self._keep(scenario, found.actions[: violation.step]):
                 return True
