@@ -149,7 +149,8 @@ class Reality:
             self._put(thing.id, thing._replace(busy=rest, state="healthy"))
         elif busy.operation == "update":
             assert busy.spec is not None
-            self._put(thing.id, thing._replace(busy=rest, spec=busy.spec, changed_by=busy.cause, drifted=False))
+            spec = busy.spec._replace(kind=thing.spec.kind)  # an update cannot make it a thing of another class
+            self._put(thing.id, thing._replace(busy=rest, spec=spec, changed_by=busy.cause, drifted=False))
         else:
             self._put(thing.id, thing._replace(busy=rest))
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from random import Random
 
 from heatproof.model.design import Design
-from heatproof.model.errors import DesignError, HeatproofError, NotEnabled
+from heatproof.model.errors import HeatproofError, NotEnabled
 from heatproof.model.program import Program
 from heatproof.model.scenario import Operation, Scenario, Scope
 from heatproof.model.templates import Attr, Ref, ResourceDef, Template
@@ -117,8 +117,8 @@ class Shrinker:
         driver = self._driver(scenario)
         try:
             replay(driver, deviations, limit=len(self.best.actions) * 2 + 500)
-        except DesignError:
-            return False  # another mistake; the explorer tells it if it comes to it
+        except HeatproofError:
+            return False  # a mistake of the design or of a property; the explorer tells it if it comes to it
         violation = driver.monitor.violations.get(self.key)
         if violation is None:
             return False
@@ -144,7 +144,7 @@ class Shrinker:
             driver = self._driver(scenario)
             try:
                 found = running.run(self.design, scenario, self.properties, plan, driver.world.program)
-            except DesignError:
+            except HeatproofError:
                 continue
             violation = found.violations.get(self.key)
             if violation is not None and self._keep(scenario, found.actions[: violation.step]):
@@ -190,7 +190,10 @@ class Shrinker:
             for other in world.progress() + world.operations():
                 if other.subject != default.subject:
                     candidates.append(Deviation(anchor, other))
-            driver.perform(default)
+            try:
+                driver.perform(default)
+            except HeatproofError:
+                break
             anchors.performed(default)
         self.left = min(SINGLES, len(candidates))
         for candidate in candidates:
@@ -234,7 +237,7 @@ def smaller_scenarios(scenario: Scenario) -> Iterator[Scenario]:
     operations = scenario.operations
     for kind, count in scenario.faults.items():
         yield replace(scenario, faults={**scenario.faults, kind: count - 1})
-    for index in reversed(range(len(operations))):
+    for index in reversed(range(len(operations) if len(operations) > 1 else 0)):
         yield from attempt(lambda index=index: replace(scenario, operations=operations[:index] + operations[index + 1 :]))  # type: ignore[misc]
     names = sorted({n for o in operations if o.template is not None for n in o.template.names}, reverse=True)
     for name in names:

@@ -151,6 +151,16 @@ def struck(fault: str, count: int) -> list[tuple[Scenario, Plan]]:
     raise AssertionError(f"{fault} struck {len(found)} times")
 
 
+def large() -> Scenario:
+    """Heat creates five resources, replaces, changes, drops and adds some, checks them and goes back, in some bad weather."""
+    before = [resource("A", {"p": 0}, {"r": 0}), resource("B", {"p": Attr("A", "p")}), resource("C", {"p": 0}, depends_on=["B"]),
+              resource("D", {"p": Ref("A")}), resource("E")]  # fmt: skip
+    after = [resource("A", {"p": 1}, {"r": 1}), resource("B", {"p": Attr("A", "p")}), resource("D", {"p": Ref("A")}),
+             resource("E", kind="other"), resource("F", {"q": Ref("E")})]  # fmt: skip
+    operations = [create(before), update(after, rollback=True), Operation("check"), update(before)]
+    return scenario(*operations, faults={"crash": 1, "fail": 1, "abort": 1})
+
+
 STORM = dict.fromkeys(("crash", "restart", "lose", "duplicate", "stall", "pause", "abort", "disconnect", "fail", "vanish"), 1)
 """Some of everything that goes wrong."""
 
