@@ -55,7 +55,7 @@ define run-check
 $(HEATPROOF) check --seconds $(1) --report $(2) || { \
   code=$$?; \
   if [ $$code -eq 1 ] && [ -e $(2) ]; then \
-    echo "Violations were found, as expected of Heat's own design. The report is in $(2)."; \
+    echo "Violations were found, as expected of Heat's own design. The report is in $(2); heatproof here is $(HEATPROOF)."; \
   else \
     echo "heatproof check ended with exit code $$code: this is no verdict on a design, something is wrong." >&2; \
     exit $$code; \

@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from heatproof.model.errors import HeatproofError
+from heatproof.model.faults import refuse_unknown
 from heatproof.model.scenario import Operation, Scenario, Scope
 from heatproof.model.templates import Attr, Plain, Ref, ResourceDef, Template, resource
 from heatproof.model.world import Action
@@ -111,27 +112,30 @@ def dump(case: Case, version: str) -> str:
 def read(path: Path) -> Case:
     """The case in a file. Raises :class:`HeatproofError` that says where in the file what is wrong, and what to do."""
     try:
-        size = path.stat().st_size
-        data = path.read_bytes() if size <= LIMIT else b""
+        with path.open("rb") as file:
+            data = file.read(LIMIT + 1)
     except OSError as error:
         raise HeatproofError(f"cannot read {path}: {error.strerror}") from error
-    if size > LIMIT:
-        raise HeatproofError(f"{path} is no case: it has {size} bytes, more than the {LIMIT} a case may have")
+    if len(data) > LIMIT:
+        raise HeatproofError(f"{path} is no case: it has more than the {LIMIT} bytes a case may have")
     return load(data, str(path))
 
 
 def load(data: bytes, place: str) -> Case:
     """The case in the bytes of a file called ``place``. Raises :class:`HeatproofError`."""
     try:
+        data.decode()
         version = msgspec.json.decode(data, type=_Version).schema
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except UnicodeDecodeError as error:
+        raise HeatproofError(f"{place} is no case: it is not UTF-8 from byte {error.start} on") from error
+    except (msgspec.DecodeError, RecursionError) as error:
         raise HeatproofError(f"{place} is no case: {error}") from error
     if version != SCHEMA:
         raise HeatproofError(f"{place}: cases of schema {version} cannot be read by this heatproof, which reads schema {SCHEMA}")
     try:
         raw = msgspec.json.decode(data, type=_Case)
         scenario = _scenario_in(raw.scenario)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, HeatproofError) as error:
+    except (msgspec.DecodeError, RecursionError, HeatproofError) as error:
         raise HeatproofError(f"{place} is a broken case: {error}") from error
     schedule = tuple(Action(*action) for action in raw.schedule)
     expected = None if raw.expected is None else (raw.expected.property, raw.expected.witness)
@@ -195,4 +199,5 @@ def _scenario_in(raw: _Scenario) -> Scenario:
         )
         for o in raw.operations
     )  # fmt: skip
+    refuse_unknown(raw.faults)
     return Scenario(operations, Scope(raw.engines, raw.threads, raw.reorder), raw.faults)

@@ -22,7 +22,14 @@ class Line(NamedTuple):
     detail: str
 
 
-COLOURS = {"violated": "red", "held": "green", "reached": "green", "not reached": "yellow", "not asked": "yellow", "incomplete": "yellow"}
+COLOURS = {
+    "violated": "red",
+    "held": "green",
+    "reached": "green",
+    "not reached": "yellow",
+    "not asked": "yellow",
+    "incomplete": "yellow",
+}
 
 
 def lines(properties: Sequence[Property], findings: Findings, survives: frozenset[str] = frozenset()) -> list[Line]:
