@@ -38,8 +38,8 @@ def _shown(value: Any) -> str:
 
 
 def witness(kind: str, **values: Any) -> Witness:
-    """A witness from keyword arguments; underscores in names become spaces."""
-    return Witness(kind, tuple((name.replace("_", " "), value) for name, value in values.items()))
+    """A witness from keyword arguments; underscores in names become spaces, those around them vanish (``is_``)."""
+    return Witness(kind, tuple((name.strip("_").replace("_", " "), value) for name, value in values.items()))
 
 
 @dataclass(frozen=True, slots=True)

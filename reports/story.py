@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from heatproof.model.faults import FAULTS
-from heatproof.model.program import Node
 from heatproof.model.scenario import Operation, Scenario
 from heatproof.model.templates import Attr, Ref, ResourceDef, Template
 from heatproof.model.world import Entry, World
 from heatproof.properties.monitor import Violation
 from heatproof.reports.telling import overwritten, tell, touched, written_columns
-from heatproof.strategies.schedules import Anchor, Deviation
+from heatproof.strategies.schedules import Deviation, places
 
 WIDTH = 118
 
@@ -89,10 +88,9 @@ def _told(world: World, deviations: Sequence[Deviation]) -> tuple[list[str], lis
 
 
 def _paragraphs(world: World, deviations: Sequence[Deviation], steps: dict[str, None]) -> Iterator[str]:
-    waiting = list(deviations)
+    waiting = dict(zip(places(world), deviations, strict=False))
     writer: dict[tuple[str, Any], tuple[int, str, frozenset[str]]] = {}
     seen: dict[tuple[str, str, Any], int] = {}
-    standing: dict[str, Node] = {}
     paragraph: list[str] = []
     first, who, phrase = 0, "", ""
 
@@ -103,19 +101,15 @@ def _paragraphs(world: World, deviations: Sequence[Deviation], steps: dict[str, 
             paragraph.clear()
 
     for number, entry in enumerate(world.log, 1):
-        deviation = None
-        if waiting and waiting[0].instead == entry.action and _here(waiting[0].anchor, standing):
-            deviation = waiting.pop(0)
+        deviation = waiting.get(number)
         task = entry.task.name if entry.task is not None else ""
-        if entry.after is not None:
-            standing[task] = entry.after
         if entry.before is None or task != who or deviation is not None:
             yield from flush(number - 1)
             who, first = task, number
         if deviation is not None:
             yield f"      >>  {_passed_over(deviation)}:"
         if entry.before is None:
-            yield f"{number:>8}  {_happening(entry)}"
+            yield f"{number:>8}  {_happening(entry, deviation is not None)}"
             who = ""
             continue
         told = tell(entry)
@@ -148,16 +142,6 @@ def _paragraphs(world: World, deviations: Sequence[Deviation], steps: dict[str, 
     yield from flush(len(world.log))
 
 
-def _here(anchor: Anchor, standing: Mapping[str, Node]) -> bool:
-    """Whether the task of the anchor stands where the anchor says, as far as one can tell. An action like the deviation's may have
-    been done earlier by default."""
-    node = standing.get(anchor.subject) if anchor.kind == "step" else None
-    if node is None or node.effect is None:
-        return True
-    times = sum(1 for n in node.path() if n.effect is not None and n.effect.step == anchor.step)
-    return node.effect.step == anchor.step and times == anchor.time
-
-
 def _passed_over(deviation: Deviation) -> str:
     """What the default policy would have done here."""
     anchor = deviation.anchor
@@ -180,8 +164,10 @@ def _passed_over(deviation: Deviation) -> str:
             return f"{'before' if beside else 'instead of'} {anchor}"
 
 
-def _happening(entry: Entry) -> str:
+def _happening(entry: Entry, deviates: bool) -> str:
     action = entry.action
+    if action.kind == "restart" and not deviates:
+        return f"{action.subject} is started again, since no engine is left"
     if action.kind == "operate":
         return f"the user asks {action.detail}: {action.subject}"
     if action.kind == "deliver":

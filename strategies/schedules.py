@@ -106,6 +106,19 @@ def record(driver: Driver, actions: Iterable[Action]) -> list[Deviation]:
     return deviations
 
 
+def places(world: World) -> list[int]:
+    """Where the run of ``world`` deviated from the default policy: the numbers of these actions, from 1."""
+    again = World(world.design, world.scenario, world.program)
+    found = []
+    for number, entry in enumerate(world.log, 1):
+        default = again.default()
+        if entry.action != default:
+            found.append(number)
+            deviate(again, default, entry.action)
+        again.perform(entry.action)
+    return found
+
+
 class Replayed(NamedTuple):
     """A replay by deviations: how it ended (``rest``, ``circle`` or ``cut``) and which deviations found no place."""
 
