@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from heatproof.model.world import Action, World
     from heatproof.properties.base import Property, Witness, always, at_rest, seen, sometimes, witness
     from heatproof.properties.catalogue import ALL as PROPERTIES
-    from heatproof.strategies.machine import machine
+    from heatproof.strategies.machine import machine, shards
     from heatproof.strategies.running import Driver, Plan, Run, run
     from heatproof.strategies.scenarios import edits, operations, plans, scenarios, scopes, swarms, templates
 
@@ -29,7 +29,7 @@ __all__ = [
     "PROPERTIES", "Action", "Attr", "Design", "DesignError", "Driver", "HeatproofError", "NotEnabled", "Operation", "Plan", "Property",
     "Ref", "ResourceDef", "Run", "Scenario", "ScenarioError", "Scope", "Template", "TemplateError", "Witness", "World",
     "WorldObservation", "__version__", "always", "at_rest", "create", "edits", "load", "machine", "operations", "plans", "resource",
-    "run", "scenario", "scenarios", "scopes", "seen", "sometimes", "swarms", "templates", "update", "witness",
+    "run", "scenario", "scenarios", "scopes", "seen", "shards", "sometimes", "swarms", "templates", "update", "witness",
 ]  # fmt: skip
 
 _HOME = {
@@ -72,7 +72,7 @@ _HOME = {
         "witness",
     ),
     "heatproof.properties.catalogue": ("PROPERTIES",),
-    "heatproof.strategies.machine": ("machine",),
+    "heatproof.strategies.machine": ("machine", "shards"),
     "heatproof.strategies.running": (
         "Driver",
         "Plan",

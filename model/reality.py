@@ -187,7 +187,7 @@ class Reality:
 
     def break_name(self, name: str) -> None:
         """From now on every operation on things of that name fails."""
-        self.journal.append((self.broken, name, MISSING))
+        self.journal.append((self.broken, name, self.broken.get(name, MISSING)))
         self.broken[name] = True
 
 

@@ -25,8 +25,10 @@ def write_whole(path: Path, text: str) -> None:
             os.fsync(file.fileno())
         os.chmod(temporary, 0o644)
         os.replace(temporary, path)
-    except OSError as error:
+    except BaseException as error:
         if temporary is not None:
             with contextlib.suppress(OSError):
                 os.unlink(temporary)
-        raise HeatproofError(f"cannot write {path}: {error.strerror or error}; nothing was written there") from error
+        if isinstance(error, OSError):
+            raise HeatproofError(f"cannot write {path}: {error.strerror or error}; nothing was written there") from error
+        raise

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from rich.table import Table
+from rich.text import Text
 
 from heatproof.properties.base import Property
 from heatproof.strategies.exploring import Findings
@@ -55,20 +56,23 @@ def lines(properties: Sequence[Property], findings: Findings, survives: frozense
 
 
 def _runs(count: int) -> str:
-    return f"{count} run" + ("s" if count != 1 else "")
+    return _count(count, "run")
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" + ("s" if number != 1 else "")
 
 
 def _size(failure: Failure) -> str:
-    count = len(failure.scenario.operations)
-    parts = [f"{count} operation{'s' if count != 1 else ''}"]
+    parts, steps = [_count(len(failure.scenario.operations), "operation")], _count(len(failure.actions), "step")
     faults = sum(failure.scenario.faults.values())
     if not failure.small:
-        return ", ".join([*parts, f"{len(failure.actions)} steps", "not made small"])
+        return ", ".join([*parts, steps, "not made small"])
     if faults:
-        parts.append(f"{faults} fault{'s' if faults > 1 else ''}: {', '.join(failure.scenario.faults)}")
+        parts.append(f"{_count(faults, 'fault')}: {', '.join(failure.scenario.faults)}")
     if failure.deviations:
-        parts.append(f"{len(failure.deviations)} deviation{'s' if len(failure.deviations) > 1 else ''}")
-    return ", ".join([*parts, f"{len(failure.actions)} steps"])
+        parts.append(_count(len(failure.deviations), "deviation"))
+    return ", ".join([*parts, steps])
 
 
 def terminal_table(table: Sequence[Line]) -> Table:
@@ -77,13 +81,9 @@ def terminal_table(table: Sequence[Line]) -> Table:
     for title in ("verdict", "property", "in", "what"):
         shown.add_column(title, overflow="fold", no_wrap=title == "verdict")
     for line in table:
-        colour = COLOURS.get(line.verdict, "white")
-        shown.add_row(f"[{colour}]{line.verdict}[/]", _escaped(line.name), line.basis, _escaped(line.detail))
+        verdict = Text(line.verdict, COLOURS.get(line.verdict, "white"))
+        shown.add_row(verdict, Text(line.name), Text(line.basis), Text(line.detail))  # a plain str would be read as markup
     return shown
-
-
-def _escaped(text: str) -> str:
-    return text.replace("[", r"\[")
 
 
 def plain_table(table: Sequence[Line]) -> str:
@@ -101,7 +101,7 @@ def _cells(table: Sequence[Line]) -> list[tuple[str, str, str, str]]:
 
 def summary(findings: Findings, stopped: str) -> str:
     """One sentence on how much was done."""
-    text = f"{findings.scenarios} scenarios, {findings.runs} runs, {findings.steps} steps"
+    text = f"{_count(findings.scenarios, 'scenario')}, {_runs(findings.runs)}, {_count(findings.steps, 'step')}"
     if findings.cut:
         text += f"; {_runs(findings.cut)} cut before rest (inconclusive)"
     return f"{text}; {stopped}."

@@ -306,3 +306,14 @@ def test_every_fault_has_a_sentence_and_a_layer() -> None:
     assert {f.layer for f in FAULTS.values()} == {"messages", "engines", "database", "reality", "time"}
     assert all(f.sentence[0].islower() and not f.sentence.endswith(".") for f in FAULTS.values())
     assert set(HOLDS) <= set(FAULTS)
+
+
+def test_a_name_that_is_broken_twice_is_undone() -> None:
+    asked = scenario(create(Template([resource("A")]), rollback=True), engines=1, threads=1, faults={"fail-always": 2})
+    world = World(Heat(), asked)
+    while (action := next(iter(world.faults()), world.default())) is not None:
+        world.perform(action)
+    assert world.happened == {"fail-always": 2}
+    while world.log:
+        world.undo()
+    assert not world.reality.broken

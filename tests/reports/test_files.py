@@ -2,29 +2,85 @@
 
 from __future__ import annotations
 
+import errno
+import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any, NoReturn
 
 import pytest
 
 from heatproof.model.errors import HeatproofError
-from heatproof.reports import files
+from heatproof.reports.files import write_whole
 
 
-def test_a_full_disk_leaves_what_was_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    target = tmp_path / "sub" / "a.txt"
-    files.write_whole(target, "before")
+def failing(error: BaseException) -> Callable[..., NoReturn]:
+    """A function that raises."""
 
-    def full(_descriptor: int) -> None:
-        raise OSError(28, "No space left on device")
+    def fail(*_arguments: Any, **_more: Any) -> NoReturn:
+        raise error
 
-    monkeypatch.setattr("os.fsync", full)
-    with pytest.raises(HeatproofError, match="No space left on device"):
-        files.write_whole(target, "after")
-    assert target.read_text() == "before"
-    assert [path.name for path in target.parent.iterdir()] == ["a.txt"]
+    return fail
 
 
-def test_a_file_cannot_be_a_folder(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("")
-    with pytest.raises(HeatproofError, match="nothing was written"):
-        files.write_whole(tmp_path / "file" / "a.txt", "x")
+def test_a_file_is_written_with_its_folders(tmp_path: Path) -> None:
+    path = tmp_path / "a" / "b" / "file.txt"
+    write_whole(path, "süß\n")
+    assert path.read_bytes() == "süß\n".encode()
+    assert path.stat().st_mode & 0o777 == 0o644
+    write_whole(path, "")
+    assert path.read_bytes() == b""
+    assert list(path.parent.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("function", ["fsync", "replace", "fdopen", "chmod"])
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EACCES, errno.EIO])
+@pytest.mark.parametrize("before", [None, "before"])
+def test_what_cannot_be_written_leaves_everything_as_it_was(
+    function: str, code: int, before: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "file.txt"
+    if before is not None:
+        path.write_text(before)
+    monkeypatch.setattr(os, function, failing(OSError(code, os.strerror(code))))
+    with pytest.raises(HeatproofError) as caught:
+        write_whole(path, "after")
+    monkeypatch.undo()
+    assert str(caught.value) == f"cannot write {path}: {os.strerror(code)}; nothing was written there"
+    assert [file.name for file in tmp_path.iterdir()] == ([] if before is None else ["file.txt"])
+    assert before is None or path.read_text() == before
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), MemoryError()], ids=repr)
+def test_an_interrupt_leaves_nothing_behind(error: BaseException, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "fsync", failing(error))
+    with pytest.raises(type(error)):
+        write_whole(tmp_path / "file.txt", "text")
+    monkeypatch.undo()
+    assert not list(tmp_path.iterdir())
+
+
+def test_nobody_sees_half_of_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Until the very last moment the old file is there, whole; what replaces it is whole too."""
+    path = tmp_path / "file.txt"
+    path.write_text("before")
+    seen = []
+    replace = os.replace
+
+    def look(source: str, target: Path) -> None:
+        seen.append((path.read_text(), Path(source).read_text()))
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", look)
+    write_whole(path, "after" * 100_000)
+    assert seen == [("before", "after" * 100_000)]
+
+
+def test_a_folder_that_cannot_be_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(HeatproofError, match=r"cannot write .*file/x/y: Not a directory; nothing was written there"):
+        write_whole(tmp_path / "file" / "x" / "y", "text")
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(HeatproofError, match=r"cannot write .*folder: Is a directory; nothing was written there"):
+        write_whole(tmp_path / "folder", "text")
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["file", "folder"]

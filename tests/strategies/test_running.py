@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from heatproof.model.design import Design
-from heatproof.model.effects import Handler, Me, Read, Sleep
+from heatproof.model.effects import Handler, Me, Read, Sleep, Spawn
 from heatproof.model.errors import DesignError
 from heatproof.model.observation import Change, Observation
 from heatproof.model.scenario import Operation, Scenario, scenario
@@ -81,6 +81,14 @@ def test_a_run_that_goes_round_in_circles_is_found_out() -> None:
     assert list(done.violations) == [ENDLESS]
     assert "spin" in str(done.violations[ENDLESS].witness)
     assert done.violations[ENDLESS].step < len(done.actions) < 60, "it was found out soon"
+
+
+def test_tasks_that_begin_each_other_go_round_in_circles_too() -> None:
+    def again(self: Design, me: Me, number: int = 0, operation: object = None) -> Handler:
+        yield Spawn("S-1", "again", ())
+
+    done = run(seen_toy(create=again, again=again), asking(), [REST_IS_REACHED], Plan("fifo", 0, steps=10))
+    assert (done.end, list(done.violations)) == ("circle", [ENDLESS])
 
 
 def test_a_run_that_takes_long_comes_to_rest() -> None:
