@@ -7,7 +7,7 @@ import multiprocessing
 import re
 import signal
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
@@ -25,7 +25,7 @@ from heatproof.reports.cases import Case, dump
 from heatproof.reports.files import write_whole
 from heatproof.reports.progress import Reporter, Tick
 from heatproof.reports.story import story
-from heatproof.reports.tables import Line, lines, plain_table, summary
+from heatproof.reports.tables import lines, plain_table, summary
 from heatproof.strategies import scenario_files
 from heatproof.strategies.exploring import Findings, Options, batch
 from heatproof.strategies.running import Driver
@@ -164,20 +164,24 @@ class Check:
         done: dict[int, Findings] = {}
         order: dict[Future[Findings], int] = {}
         merged = 0
-        while True:
-            while len(pending) < self.limits.processes + 1 and (number := next(numbers, None)) is not None:
-                future = pool.submit(_batch, self.options, number)
-                order[future] = number
-                pending.add(future)
-            if not pending:
-                break
-            finished, pending = wait(pending, timeout=0.5, return_when=FIRST_COMPLETED)
-            for future in finished:
-                done[order.pop(future)] = future.result()
-            while merged in done:  # in order, so that the same batches make the same findings
-                self.findings.add(done.pop(merged))
-                merged += 1
-            self._tick("exploring", until)
+        try:
+            while True:
+                while len(pending) < self.limits.processes + 1 and (number := next(numbers, None)) is not None:
+                    future = pool.submit(_batch, self.options, number)
+                    order[future] = number
+                    pending.add(future)
+                if not pending:
+                    break
+                finished, pending = wait(pending, timeout=0.5, return_when=FIRST_COMPLETED)
+                for future in finished:
+                    done[order.pop(future)] = future.result()
+                while merged in done:  # in order, so that the same batches make the same findings
+                    self.findings.add(done.pop(merged))
+                    merged += 1
+                self._tick("exploring", until)
+        finally:  # what came early is not lost where the user interrupts
+            for number in sorted(done):
+                self.findings.add(done[number])
 
     def _numbers(self, until: float | None, examples: int | None) -> Iterator[int]:
         number = 0
@@ -226,9 +230,17 @@ class Check:
 # ----------------------------------------------------------------------------------------------------------- the report
 
 
-def slug(key: Key) -> str:
-    """A file name for a kind of failure."""
-    return re.sub(r"[^a-z0-9]+", "-", f"{key[0]}-{key[1]}".lower()).strip("-")[:100]
+def slugs(keys: Iterable[Key]) -> dict[Key, str]:
+    """File names for kinds of failure, one for each."""
+    found: dict[Key, str] = {}
+    for key in sorted(keys):
+        plain = re.sub(r"[^a-z0-9]+", "-", f"{key[0]}-{key[1]}".lower()).strip("-")[:100] or "failure"
+        name, number = plain, 1
+        while name in found.values():
+            number += 1
+            name = f"{plain}-{number}"
+        found[key] = name
+    return found
 
 
 def tell(design: Design, properties: Sequence[Property], failure: Failure) -> str:
@@ -238,9 +250,9 @@ def tell(design: Design, properties: Sequence[Property], failure: Failure) -> st
     return story(driver.world, failure.deviations, failure.violation)
 
 
-def report(folder: Path, spec: str, outcome: Outcome, properties: Sequence[Property]) -> list[Line]:
-    """Write the table, and a case and a story for every kind of failure; the lines of the table. What an earlier check left in the
-    same folder is taken away first."""
+def report(folder: Path, spec: str, outcome: Outcome, properties: Sequence[Property]) -> dict[Key, str]:
+    """Write the table, and a case and a story for every kind of failure; the names of these. What an earlier check left in the same
+    folder is taken away first."""
     design = catalogue.load(spec)
     if (folder / "verdicts.txt").exists():
         for old in (*folder.glob("*.case.json"), *folder.glob("*.story.txt")):
@@ -249,12 +261,13 @@ def report(folder: Path, spec: str, outcome: Outcome, properties: Sequence[Prope
             except OSError as error:
                 raise HeatproofError(f"cannot take away {old}, which an earlier check left: {error.strerror}") from error
     table = lines(properties, outcome.findings, design.survives)
+    names = slugs(outcome.findings.failures)
     for key, failure in sorted(outcome.findings.failures.items()):
-        name = slug(key)
+        name = names[key]
         case = Case(f"{key[0]}: {key[1]}", spec, failure.scenario, tuple(failure.actions), key)
         command = f"Replay it: heatproof replay {folder / (name + '.case.json')}"
         write_whole(folder / f"{name}.case.json", dump(case, heatproof.__version__))
         write_whole(folder / f"{name}.story.txt", tell(design, properties, failure) + f"\n\n  {command}\n")
     head = f"heatproof check {spec}\n{summary(outcome.findings, outcome.stopped)}\n\n"
     write_whole(folder / "verdicts.txt", head + plain_table(table) + "\n")
-    return table
+    return names

@@ -20,7 +20,7 @@ from heatproof.model import catalogue
 from heatproof.model.errors import HeatproofError, NotEnabled
 from heatproof.model.faults import FAULTS
 from heatproof.model.scenario import KINDS
-from heatproof.reports import cases, progress, tables
+from heatproof.reports import cases, files, progress, tables
 from heatproof.reports.story import story
 from heatproof.scenarios_command import scenario
 from heatproof.strategies.exploring import Options
@@ -110,6 +110,7 @@ def check(design: str, **given: Any) -> int:
     )  # fmt: skip
     known = catalogue.load(design)
     known.handlers()
+    files.refuse_unwritable(given["report"])
     if given["scenarios"]:
         options = replace(options, fixed=checking.heats_scenarios(known, options))
     console = Console(highlight=False)
@@ -119,7 +120,12 @@ def check(design: str, **given: Any) -> int:
     limits = checking.Limits(seconds, given["examples"], given["processes"], given["shrink"])
     run = checking.Check(design, given["wanted"], options, limits, reporter)
     outcome = run.run()
-    table = checking.report(given["report"], design, outcome, run.properties)
+    table = tables.lines(run.properties, outcome.findings, known.survives)
+    try:
+        names = checking.report(given["report"], design, outcome, run.properties)
+    except HeatproofError:
+        click.echo(tables.plain_table(table))  # what was found is not lost with the report
+        raise
     if console.is_terminal:
         console.print(tables.terminal_table(table))
     else:
@@ -132,7 +138,7 @@ def check(design: str, **given: Any) -> int:
         count = len(outcome.findings.failures)
         click.echo(f"{count} kind{'s' if count > 1 else ''} of failure. A story and a case of each: {given['report']}/")
         smallest = min(outcome.findings.failures.items(), key=lambda item: (item[1].score, item[0]))
-        click.echo(f"Begin with: heatproof replay {given['report'] / (checking.slug(smallest[0]) + '.case.json')}")
+        click.echo(f"Begin with: heatproof replay {given['report'] / (names[smallest[0]] + '.case.json')}")
         return VIOLATED
     if outcome.interrupted or not outcome.findings.runs:
         return INCOMPLETE

@@ -32,3 +32,14 @@ def write_whole(path: Path, text: str) -> None:
         if isinstance(error, OSError):
             raise HeatproofError(f"cannot write {path}: {error.strerror or error}; nothing was written there") from error
         raise
+
+
+def refuse_unwritable(folder: Path) -> None:
+    """Raise :class:`HeatproofError` if no files can be written to ``folder``, which need not exist yet: better before long work."""
+    try:
+        there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+        able = there.is_dir() and os.access(there, os.W_OK | os.X_OK)
+    except OSError as error:
+        raise HeatproofError(f"cannot write to {folder}: {error.strerror}") from error
+    if not able:
+        raise HeatproofError(f"cannot write to {folder}: {there} is no folder that you may write to")
