@@ -38,8 +38,6 @@ def refuse_unwritable(folder: Path) -> None:
     """Raise :class:`HeatproofError` if no files can be written to ``folder``, which need not exist yet: better before long work."""
     try:
         there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
-        able = there.is_dir() and os.access(there, os.W_OK | os.X_OK)
+        tempfile.TemporaryFile(dir=there).close()
     except OSError as error:
         raise HeatproofError(f"cannot write to {folder}: {error.strerror}") from error
-    if not able:
-        raise HeatproofError(f"cannot write to {folder}: {there} is no folder that you may write to")
