@@ -14,7 +14,6 @@ it writes shows none.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from heatproof.model import effects as fx
@@ -32,12 +31,10 @@ class Anomaly(NamedTuple):
     name: str
     sentence: str
 
-    def targets(self, world: World) -> Iterator[str]:
-        """The tasks whose next effect is a transaction in which this anomaly could show."""
-        for name in world.tasks:
-            effect = world.nodes[name].effect
-            if type(effect) is fx.Transaction and name not in world.split and self.name in splits(world.database, effect):
-                yield name
+    def fits(self, world: World, task: str) -> bool:
+        """Whether the task's next effect is a transaction in which this anomaly could show."""
+        effect = world.nodes[task].effect
+        return type(effect) is fx.Transaction and task not in world.split and self.name in splits(world.database, effect)
 
     def strike(self, world: World, action: Action) -> Entry:
         """Perform the transaction's first reads and leave the rest for its task's next step."""

@@ -27,6 +27,8 @@ class Design:
     - ``survives``: the kinds of faults that it claims to survive: progress is expected in spite of them.
     - ``acknowledge``: ``early`` (before handling: lost with the worker) or ``late`` (after: delivered again).
     - ``order``: ``bag`` (messages may overtake) or ``fifo`` (per topic, which is the message's handler).
+    - ``front``: the name of a process of its own that handles operations, such as an API server, which takes no messages and does
+      not die; empty: an operation is handled by any engine that lives.
 
     Each handler takes a :class:`heatproof.model.effects.Me` first and yields effects.
     """
@@ -40,6 +42,7 @@ class Design:
     survives: ClassVar[frozenset[str]] = frozenset()
     acknowledge: ClassVar[str] = "early"
     order: ClassVar[str] = "bag"
+    front: ClassVar[str] = ""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -67,6 +70,11 @@ class Design:
     def operation_label(self, number: int, operation: Operation) -> str:
         """How the task of an operation is named."""
         return f"{operation.kind}#{number}"
+
+    def may_ask(self, world: World, operation: Operation) -> bool:
+        """Whether the user asks this operation, the next of the scenario, in the present state: at any time, unless a design says
+        otherwise, such as that a user waits for the end of what was asked before."""
+        return True
 
     def observe(self, world: World) -> WorldObservation:
         """What can be seen of a world of this design from outside."""

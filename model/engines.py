@@ -8,7 +8,7 @@ from heatproof.model.database import MISSING
 from heatproof.model.errors import NotEnabled
 
 if TYPE_CHECKING:
-    from heatproof.model.world import Action, Entry, World
+    from heatproof.model.world import Action, Entry, Task, World
 
 
 def crash(world: World, engine: str) -> None:
@@ -17,25 +17,33 @@ def crash(world: World, engine: str) -> None:
     A message that was to be acknowledged after handling is delivered again; one addressed to this engine is lost.
     """
     dead = [task for task in world.tasks.values() if task.engine == engine]
-    world.put(world.free, engine, MISSING)
-    world.put(world.down, engine, _successor(engine))
-    _sort(world.down)
-    world.put(world.held, engine, MISSING)
+    shut_down(world, engine)
     for task in dead:
-        name = task.name
-        if name in world.asked:
-            world.answer(name, "lost", f"{engine} died")
-        world.put(world.tasks, name, MISSING)
-        world.put(world.nodes, name, MISSING)
-        for table in (world.listens, world.notices, world.held, world.ranks, world.split):
-            world.put(table, name, MISSING)
-    world.reality.orphan({task.name for task in dead})
+        kill(world, task)
     for message in [m for m in world.bag.values() if m.to == engine]:
         world.put(world.bag, message.name, MISSING)
-    if world.late:
-        for task in dead:
-            if task.message is not None and task.message.to is None:
-                world.post(task.message.handler, task.message.args, None)
+
+
+def shut_down(world: World, engine: str) -> None:
+    """The engine itself is gone; what becomes of its tasks and of the messages to it comes after."""
+    world.put(world.free, engine, MISSING)
+    world.put(world.down, engine, _successor(engine))
+    world.arrange(world.down)
+    world.put(world.held, engine, MISSING)
+
+
+def kill(world: World, task: Task) -> None:
+    """One task of an engine that dies: nobody hears of it again, except by a message that was not acknowledged yet."""
+    name = task.name
+    if name in world.asked:
+        world.answer(name, "lost", f"{task.engine} died")
+    world.put(world.tasks, name, MISSING)
+    world.put(world.nodes, name, MISSING)
+    for table in (world.listens, world.notices, world.held, world.ranks, world.split):
+        world.put(table, name, MISSING)
+    world.reality.leave(name)
+    if world.late and task.message is not None and task.message.to is None:
+        world.post(task.message.handler, task.message.args, None)
 
 
 def restart(world: World, action: Action) -> Entry:
@@ -46,7 +54,7 @@ def restart(world: World, action: Action) -> Entry:
     fresh = world.down[engine]
     world.put(world.down, engine, MISSING)
     world.put(world.free, fresh, world.scenario.scope.threads)
-    _sort(world.free)
+    world.arrange(world.free)
     return world.note(action)
 
 
@@ -54,12 +62,6 @@ def place(item: tuple[str, Any]) -> tuple[int, int]:
     """Where an engine stands among the others, by its number and its life: equal states list their engines in the same order."""
     number, _, life = item[0][1:].partition("/")
     return int(number), int(life or 1)
-
-
-def _sort(table: dict[str, Any]) -> None:
-    items = sorted(table.items(), key=place)
-    table.clear()
-    table.update(items)
 
 
 def _successor(engine: str) -> str:

@@ -5,7 +5,7 @@ Each kind is switched on by giving it a budget in the scenario; every injection 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
 from heatproof.model import anomalies, engines
@@ -23,20 +23,61 @@ HOLDS = {"stall": ("10", "40", "rest"), "pause": ("10", "40"), "slow": ("10", "4
 
 
 class Fault(NamedTuple):
-    """One kind of fault: ``targets`` lists the subjects it could strike now, ``strike`` does it and enters it into the log."""
+    """One kind of fault: what ``domain`` its subjects come from (see ``DOMAINS``), whether it ``fits`` one of them now, and
+    ``strike``, which does it and enters it into the log."""
 
     kind: str
     layer: str
     sentence: str
-    targets: Callable[[World], Iterable[str]]
+    domain: str
+    fits: Callable[[World, str], bool]
     strike: Callable[[World, Action], Entry]
+
+    def targets(self, world: World) -> list[str]:
+        """The subjects it could strike now."""
+        return [name for name in DOMAINS[self.domain](world) if self.fits(world, name)]
+
+    def can_strike(self, world: World, subject: str) -> bool:
+        """Whether it could strike this subject now; looks at nothing else."""
+        return subject in DOMAINS[self.domain](world) and self.fits(world, subject)
+
+
+class _ordered(Collection[str]):
+    """The keys of a dictionary in their order; whether one is among them is asked of the dictionary alone."""
+
+    def __init__(self, table: Mapping[str, object]):
+        self.table = table
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(sorted(self.table))
+
+    def __len__(self) -> int:
+        return len(self.table)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.table
+
+
+def _things(world: World) -> Collection[str]:
+    return _ordered(world.reality.things)
+
+
+DOMAINS: dict[str, Callable[[World], Collection[str]]] = {
+    "message": lambda world: world.bag,
+    "task": lambda world: world.tasks,
+    "engine": lambda world: world.free,
+    "dead engine": lambda world: world.down,
+    "thing": _things,
+    "clock": lambda world: _clocks(world),
+}
+"""Where the subjects of faults come from."""
+
+
+def _always(_world: World, _subject: str) -> bool:
+    return True
 
 
 # ------------------------------------------------------------------------------------------------------- messages
-
-
-def _messages(world: World) -> Iterable[str]:
-    return list(world.bag)
 
 
 def _lose(world: World, action: Action) -> Entry:
@@ -56,11 +97,8 @@ def _hold(world: World, action: Action) -> Entry:
     return world.note(action)
 
 
-def _overtakers(world: World) -> Iterable[str]:
-    if world.any_order:
-        return ()
-    heads = {message.name for message in world.deliverable()}
-    return [name for name in world.bag if name not in heads]
+def _waits_behind(world: World, name: str) -> bool:
+    return not world.any_order and all(message.name != name for message in world.deliverable())
 
 
 def _overtake(world: World, action: Action) -> Entry:
@@ -85,11 +123,9 @@ def _crash(world: World, action: Action) -> Entry:
     return world.note(action)
 
 
-def _probes(world: World) -> Iterator[str]:
-    for name in world.tasks:
-        effect = world.nodes[name].effect
-        if type(effect) is fx.Probe and effect.engine in world.free:
-            yield name
+def _probes(world: World, name: str) -> bool:
+    effect = world.nodes[name].effect
+    return type(effect) is fx.Probe and effect.engine in world.free
 
 
 def _false_dead(world: World, action: Action) -> Entry:
@@ -99,11 +135,9 @@ def _false_dead(world: World, action: Action) -> Entry:
 # ------------------------------------------------------------------------------------------------------- database
 
 
-def _writers(world: World) -> Iterator[str]:
-    for name in world.tasks:
-        effect = world.nodes[name].effect
-        if type(effect) in WRITES and not (type(effect) is fx.Transaction and effect.reads_only):
-            yield name
+def _writes(world: World, name: str) -> bool:
+    effect = world.nodes[name].effect
+    return type(effect) in WRITES and not (type(effect) is fx.Transaction and effect.reads_only)
 
 
 def _abort(world: World, action: Action) -> Entry:
@@ -120,16 +154,13 @@ def _disconnect(world: World, action: Action) -> Entry:
 # -------------------------------------------------------------------------------------------------------- reality
 
 
-def _finishing(world: World) -> Iterator[str]:
-    for name in world.tasks:
-        effect = world.nodes[name].effect
-        if type(effect) is fx.Finish and effect.physical in world.reality.things:
-            yield name
+def _finishes(world: World, name: str) -> bool:
+    effect = world.nodes[name].effect
+    return type(effect) is fx.Finish and effect.physical in world.reality.things
 
 
-def _unheld(world: World, names: Iterable[str]) -> Iterator[str]:
-    now = len(world.log)
-    return (name for name in names if world.held.get(name, 0) <= now)
+def _unheld(world: World, name: str) -> bool:
+    return world.held.get(name, 0) <= len(world.log)
 
 
 def _outcome(outcome: str) -> Callable[[World, Action], Entry]:
@@ -148,8 +179,9 @@ def _fail_always(world: World, action: Action) -> Entry:
     return _with_result(world, action, world.reality.finish(action.subject, effect.physical, "failed"))
 
 
-def _standing(world: World) -> Iterator[str]:
-    return (p for p, thing in sorted(world.reality.things.items()) if thing.state == "healthy" and not thing.drifted)
+def _stands(world: World, physical: str) -> bool:
+    thing = world.reality.things[physical]
+    return thing.state == "healthy" and not thing.drifted
 
 
 def _vanish(world: World, action: Action) -> Entry:
@@ -157,8 +189,8 @@ def _vanish(world: World, action: Action) -> Entry:
     return world.note(action)
 
 
-def _changeable(world: World) -> Iterator[str]:
-    return (p for p in _standing(world) if world.reality.things[p].spec.properties)
+def _changeable(world: World, physical: str) -> bool:
+    return _stands(world, physical) and bool(world.reality.things[physical].spec.properties)
 
 
 def _change(world: World, action: Action) -> Entry:
@@ -199,31 +231,30 @@ def _with_result(world: World, action: Action, result: object) -> Entry:
 FAULTS: dict[str, Fault] = {
     f.kind: f
     for f in (
-        Fault("lose", "messages", "a message is lost", _messages, _lose),
-        Fault("duplicate", "messages", "a message is delivered twice", _messages, _duplicate),
-        Fault("stall", "messages", "a message is held back for a while, or until nothing else can run",
-              lambda w: _unheld(w, w.bag), _hold),
+        Fault("lose", "messages", "a message is lost", "message", _always, _lose),
+        Fault("duplicate", "messages", "a message is delivered twice", "message", _always, _duplicate),
+        Fault("stall", "messages", "a message is held back for a while, or until nothing else can run", "message", _unheld, _hold),
         Fault("overtake", "messages", "a message overtakes an older one although their order was promised",
-              _overtakers, _overtake),
-        Fault("crash", "engines", "an engine dies between two effects of its tasks", lambda w: list(w.free), _crash),
-        Fault("restart", "engines", "a dead engine comes back under a new id", lambda w: list(w.down) if w.free else (), engines.restart),
-        Fault("pause", "engines", "an engine stands still for a while", lambda w: _unheld(w, list(w.free)), _hold),
-        Fault("false-dead", "engines", "a live engine is judged dead by a probe", _probes, _false_dead),
-        Fault("abort", "database", "a transaction is rolled back and the caller is told (deadlock)", _writers, _abort),
+              "message", _waits_behind, _overtake),
+        Fault("crash", "engines", "an engine dies between two effects of its tasks", "engine", _always, _crash),
+        Fault("restart", "engines", "a dead engine comes back under a new id", "dead engine", lambda w, _: bool(w.free), engines.restart),
+        Fault("pause", "engines", "an engine stands still for a while", "engine", _unheld, _hold),
+        Fault("false-dead", "engines", "a live engine is judged dead by a probe", "task", _probes, _false_dead),
+        Fault("abort", "database", "a transaction is rolled back and the caller is told (deadlock)", "task", _writes, _abort),
         Fault("disconnect", "database", "the connection is lost after the commit: the caller cannot know the outcome",
-              _writers, _disconnect),
-        *(Fault(a.name, "database", a.sentence, a.targets, a.strike) for a in anomalies.ANOMALIES),
-        Fault("fail", "reality", "a physical operation fails once", _finishing, _outcome("failed")),
+              "task", _writes, _disconnect),
+        *(Fault(a.name, "database", a.sentence, "task", a.fits, a.strike) for a in anomalies.ANOMALIES),
+        Fault("fail", "reality", "a physical operation fails once", "task", _finishes, _outcome("failed")),
         Fault("fail-always", "reality", "a physical operation fails, and so does every later one on that name",
-              _finishing, _fail_always),
+              "task", _finishes, _fail_always),
         Fault("conflict", "reality", "a physical operation meets a conflict and has to be tried again",
-              _finishing, _outcome("conflict")),
-        Fault("slow", "reality", "a physical operation takes long", lambda w: _unheld(w, _finishing(w)), _hold),
-        Fault("not-found", "reality", "a physical operation finds that its object is gone", _finishing, _outcome("not found")),
-        Fault("vanish", "reality", "a physical resource vanishes behind the record", _standing, _vanish),
-        Fault("change", "reality", "a property of a physical resource changes behind the record", _changeable, _change),
-        Fault("sicken", "reality", "a physical resource becomes unhealthy", _standing, _sicken),
-        Fault("timeout", "time", "the time limit of an operation runs out while it is running", _clocks, _timeout),
+              "task", _finishes, _outcome("conflict")),
+        Fault("slow", "reality", "a physical operation takes long", "task", lambda w, n: _finishes(w, n) and _unheld(w, n), _hold),
+        Fault("not-found", "reality", "a physical operation finds that its object is gone", "task", _finishes, _outcome("not found")),
+        Fault("vanish", "reality", "a physical resource vanishes behind the record", "thing", _stands, _vanish),
+        Fault("change", "reality", "a property of a physical resource changes behind the record", "thing", _changeable, _change),
+        Fault("sicken", "reality", "a physical resource becomes unhealthy", "thing", _stands, _sicken),
+        Fault("timeout", "time", "the time limit of an operation runs out while it is running", "clock", _always, _timeout),
     )
 }  # fmt: skip
 
@@ -252,7 +283,7 @@ def inject(world: World, action: Action) -> Entry:
     left = world.left.get(kind, 0)
     if left < 1:
         raise NotEnabled(f"no {kind!r} is left in the fault budget")
-    if action.subject not in fault.targets(world):
+    if not fault.can_strike(world, action.subject):
         raise NotEnabled(f"fault {kind!r} cannot strike {action.subject!r} now")
     if action.detail and action.detail not in HOLDS.get(kind, ()) and not (kind in HOLDS and action.detail.isdecimal()):
         raise NotEnabled(f"fault {kind!r} cannot last {action.detail!r}; take one of {', '.join(HOLDS.get(kind, ())) or 'nothing'}")

@@ -170,12 +170,15 @@ class World:
         return list(heads.values())
 
     def operations(self) -> list[Action]:
-        """What the user can ask next: the next operation of the scenario, at any engine that lives."""
+        """What the user can ask next: the next operation of the scenario, at the design's front or at any engine that lives."""
         issued = self.state["issued"]
         if issued >= len(self.scenario.operations):
             return []
-        label = self.design.operation_label(issued + 1, self.scenario.operations[issued])
-        return [Action("operate", label, engine) for engine in self.free]
+        operation = self.scenario.operations[issued]
+        if not self.design.may_ask(self, operation):
+            return []
+        label = self.design.operation_label(issued + 1, operation)
+        return [Action("operate", label, where) for where in ((self.design.front,) if self.design.front else self.free)]
 
     def add_operation(self, operation: Operation) -> None:
         """Put one more operation at the end of the scenario, for who asks as he goes. Not journaled: an undo leaves it there.
@@ -316,10 +319,20 @@ class World:
         if to is not None and to not in self.free:
             return None
         name = self.unused(name or self.design.label(handler, args))
-        message = Message(name, handler, args, to, (len(self.log), len(self.bag)))
+        message = Message(name, handler, args, to, self.stamp(self.bag))
         self.journal.append((self.bag, name, MISSING))
         self.bag[name] = message
         return message
+
+    def stamp(self, table: dict[str, Any]) -> tuple[int, int]:
+        """What orders messages and tasks by when they came. It is no part of the state."""
+        return (len(self.log), len(table))
+
+    def arrange(self, table: dict[str, Any]) -> None:
+        """Put a table of engines into their order, so that equal states list them alike."""
+        items = sorted(table.items(), key=engines.place)
+        table.clear()
+        table.update(items)
 
     def unused(self, name: str) -> str:
         """``name``, or with ``#2``, ``#3``, ... behind it while a message or task of that name is about."""
@@ -332,7 +345,7 @@ class World:
 
     def begin(self, name: str, handler: str, args: tuple[Any, ...], engine: str, message: Message | None) -> tuple[Task, Node]:
         """Start a task; it stands before its first effect."""
-        task = Task(name, handler, args, engine, (len(self.log), len(self.tasks)), message)
+        task = Task(name, handler, args, engine, self.stamp(self.tasks), message)
         node = self.program.start(handler, args, Me(engine, name))
         self.journal.append((self.tasks, name, MISSING))
         self.journal.append((self.nodes, name, MISSING))
@@ -371,8 +384,15 @@ class World:
         label = self.design.operation_label(number + 1, operation)
         if action.subject != label:
             raise NotEnabled(f"the next operation is {label!r}, not {action.subject!r}")
-        if action.detail not in self.free:
+        if self.design.front:
+            if action.detail != self.design.front:
+                raise NotEnabled(
+                    f"operations of design {self.design.name!r} are asked at {self.design.front!r}, not {action.detail!r}"
+                )
+        elif action.detail not in self.free:
             raise NotEnabled(f"engine {action.detail!r} is not alive; alive are {', '.join(self.free) or 'none'}")
+        if not self.design.may_ask(self, operation):
+            raise NotEnabled(f"the user does not ask {label!r} yet, as design {self.design.name!r} has it")
         self.put(self.state, "issued", number + 1)
         handler = self.design.operations[operation.kind]
         task, node = self.begin(self.unused(label), handler, (number + 1, operation), action.detail, None)
@@ -410,7 +430,7 @@ class World:
             self.put(self.free, task.engine, self.free[task.engine] + 1)
         self.reality.leave(name)
         for table in (self.listens, self.notices, self.held, self.ranks, self.split):
-            if table and name in table:
+            if name in table:
                 self.put(table, name, MISSING)
 
     def answer(self, name: str, outcome: str, reason: str) -> None:

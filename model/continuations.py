@@ -1,0 +1,266 @@
+"""What a suspended handler will do next depends on where it stands and on what it still holds: its *continuation*.
+
+Two nodes of the trie whose generators have equal continuations behave alike from there on, whatever they were sent before, and may
+be merged. A continuation is the chain of frames (a ``yield from`` makes more than one), and of each frame the code, the position
+in it, the local variables that are still *live* (will be read before they are written), and what lies on its value stack, such as
+the position of a loop's iterator.
+
+Python shows locals but not the value stack; the garbage collector sees both (:func:`gc.get_referents`), in an order that
+:func:`readable` puts to the test on the running interpreter before anybody relies on it. Where a value of a kind is met that this
+module cannot look into, :func:`continuation` answers None: such a node is merged with no other.
+"""
+
+from __future__ import annotations
+
+import dis
+import gc
+from collections.abc import Generator, Iterable
+from enum import Enum
+from functools import cache
+from types import BuiltinFunctionType, CellType, CodeType, FunctionType, GeneratorType, MethodType, ModuleType
+from typing import Any
+
+PLAIN = (str, int, float, complex, bytes, bool, type(None), type(Ellipsis), range)
+_SAMPLES: tuple[Any, ...] = (
+    iter(()), iter([]), iter(""), iter(range(0)), iter(range(2**70)), iter({}), iter({}.items()), iter({}.values()), iter(set()),
+    reversed([]), enumerate(()), zip(()), reversed({}), iter(b""),
+)  # fmt: skip
+ITERATORS = tuple(type(sample) for sample in _SAMPLES)
+ENDS = frozenset(
+    {
+        "RETURN_VALUE", "RETURN_CONST", "RAISE_VARARGS", "RERAISE", "JUMP_FORWARD", "JUMP_BACKWARD", "JUMP_BACKWARD_NO_INTERRUPT",
+        "JUMP_ABSOLUTE", "INTERPRETER_EXIT",
+    }
+)  # fmt: skip
+
+
+class _Opaque(Exception):
+    """A value that cannot be looked into."""
+
+
+def continuation(gen: Generator[Any, Any, Any]) -> tuple[Any, ...] | None:
+    """The continuation of a suspended generator as a hashable value, or None if it holds something that cannot be looked into.
+
+    Equal answers mean equal futures, as far as the generator is a function of what it is sent.
+    """
+    if not readable():
+        return None
+    try:
+        return _frames(gen, {})
+    except _Opaque:
+        return None
+
+
+def _frames(gen: Any, seen: dict[int, int]) -> tuple[Any, ...]:
+    code, frame = gen.gi_code, gen.gi_frame
+    if frame is None:
+        return (code, "ended")
+    referents = gc.get_referents(gen)
+    held = referents[_locals_begin(referents, code) :]
+    bound = frame.f_locals
+    slots = [n for n in code.co_varnames if n in bound or n in code.co_cellvars]
+    slots += [n for n in code.co_cellvars if n not in code.co_varnames]
+    slots += code.co_freevars
+    if len(held) < len(slots):
+        raise _Opaque
+    live = live_after(code, frame.f_lasti)
+    kept = tuple(
+        (name, _value(held[position], seen))
+        for position, name in enumerate(slots)
+        if name in live or type(held[position]) is CellType
+    )
+    stack = tuple(_value(item, seen) for item in held[len(slots) :])
+    return (code, frame.f_lasti, kept, stack)
+
+
+def _locals_begin(referents: list[Any], code: CodeType) -> int:
+    """Where the locals begin in what the collector sees of a generator: behind its function and its code."""
+    for position in range(len(referents) - 1, 0, -1):
+        if referents[position] is code and type(referents[position - 1]) is FunctionType:
+            return position + 1
+        if type(referents[position]) is FunctionType and referents[position - 1] is code:
+            return position + 1
+    raise _Opaque
+
+
+def _value(value: Any, seen: dict[int, int]) -> Any:
+    """A hashable stand-in for a value: equal for values that nobody can tell apart from now on."""
+    kind = type(value)
+    if kind in PLAIN:
+        return (kind, value)
+    if isinstance(value, tuple):
+        return (kind, tuple([_value(item, seen) for item in value]))
+    if isinstance(value, frozenset):
+        return (kind, frozenset([_value(item, seen) for item in value]))
+    if isinstance(value, type | ModuleType | CodeType | Enum):
+        return value
+    if isinstance(value, BuiltinFunctionType):
+        owner = value.__self__
+        return value if owner is None or isinstance(owner, ModuleType) else (value.__name__, _value(owner, seen))
+    number = seen.get(id(value))
+    if number is not None:
+        return ("again", number)  # the same object: what is written through one name is read through the other
+    hashed: Any = type(value).__hash__
+    if hashed not in (None, object.__hash__) and not isinstance(value, BaseException | FunctionType | MethodType):
+        return (kind, value)  # compared by value, so it must not change
+    seen[id(value)] = len(seen)
+    if isinstance(value, list):
+        return (kind, tuple([_value(item, seen) for item in value]))
+    if isinstance(value, dict):
+        return (kind, tuple([(_value(k, seen), _value(v, seen)) for k, v in value.items()]))
+    if isinstance(value, set):
+        return (kind, frozenset([_value(item, seen) for item in value]))
+    if kind is GeneratorType:
+        return (kind, _frames(value, seen))
+    if kind in ITERATORS:
+        return (kind, _reduced(value.__reduce__(), seen))
+    if kind is CellType:
+        return (kind, _value(value.cell_contents, seen) if _filled(value) else None)
+    if kind is MethodType:
+        return (kind, _value(value.__func__, seen), _value(value.__self__, seen))
+    if kind is FunctionType:
+        inside = tuple([_value(cell, seen) for cell in value.__closure__ or ()])
+        return (kind, value.__code__, inside, _value(value.__defaults__, seen), _value(value.__kwdefaults__, seen))
+    if isinstance(value, BaseException):
+        return (kind, _value(value.args, seen), _value(vars(value), seen))
+    if kind.__module__ == "builtins":
+        raise _Opaque
+    fields = _fields(value)
+    return (kind, tuple([(name, _value(content, seen)) for name, content in fields]))
+
+
+def _reduced(parts: Any, seen: dict[int, int]) -> Any:
+    if not isinstance(parts, tuple):
+        raise _Opaque
+    return tuple([part if part in (iter, reversed) else _value(part, seen) for part in parts if part is not None])
+
+
+def _filled(cell: CellType) -> bool:
+    try:
+        cell.cell_contents  # noqa: B018  # asking is the test
+    except ValueError:
+        return False
+    return True
+
+
+def _fields(value: Any) -> Iterable[tuple[str, Any]]:
+    found = list(vars(value).items()) if hasattr(value, "__dict__") else []
+    for cls in type(value).__mro__:
+        slots = cls.__dict__.get("__slots__", ())
+        for name in (slots,) if isinstance(slots, str) else slots:
+            if name not in ("__dict__", "__weakref__") and hasattr(value, name):
+                found.append((name, getattr(value, name)))
+    inherited: Any = type(value).__reduce_ex__
+    if not found and not hasattr(value, "__dict__") and inherited is object.__reduce_ex__:
+        raise _Opaque  # it may hide something in C
+    return found
+
+
+# ----------------------------------------------------------------------------------------------------------- live locals
+
+
+def live_after(code: CodeType, offset: int) -> frozenset[str]:
+    """The locals that may still be read when the code goes on behind the instruction at ``offset`` (bytes)."""
+    return _liveness(code).get(offset, frozenset(code.co_varnames))
+
+
+@cache
+def _liveness(code: CodeType) -> dict[int, frozenset[str]]:
+    """For each instruction the locals that are live behind it (backward data flow over the bytecode, exceptions included)."""
+    bytecode: Any = dis.Bytecode(code)
+    instructions = list(bytecode)
+    every = frozenset(code.co_varnames)
+    index = {instruction.offset: number for number, instruction in enumerate(instructions)}
+    handlers = [(entry.start, entry.end, entry.target) for entry in bytecode.exception_entries]
+    follow: list[list[int]] = []
+    effects: list[tuple[frozenset[str], frozenset[str]]] = []
+    for number, instruction in enumerate(instructions):
+        after = []
+        if instruction.opname not in ENDS and number + 1 < len(instructions):
+            after.append(number + 1)
+        if instruction.opcode in dis.hasjrel or instruction.opcode in dis.hasjabs:
+            target = index.get(instruction.argval)
+            if target is None:
+                return {i.offset: every for i in instructions}
+            after.append(target)
+        after += [index[target] for start, end, target in handlers if start <= instruction.offset < end and target in index]
+        follow.append(after)
+        effects.append(_reads_and_writes(instruction, every))
+    before: list[frozenset[str]] = [frozenset()] * len(instructions)
+    behind: list[frozenset[str]] = [frozenset()] * len(instructions)
+    changed = True
+    while changed:
+        changed = False
+        for number in range(len(instructions) - 1, -1, -1):
+            out = frozenset().union(*(before[n] for n in follow[number])) if follow[number] else frozenset()
+            reads, writes = effects[number]
+            into = reads | (out - writes)
+            if out != behind[number] or into != before[number]:
+                behind[number], before[number] = out, into
+                changed = True
+    return {instruction.offset: behind[number] for number, instruction in enumerate(instructions)}
+
+
+def _reads_and_writes(instruction: dis.Instruction, every: frozenset[str]) -> tuple[frozenset[str], frozenset[str]]:
+    """Which locals an instruction reads first, and which it writes. An unknown one is taken to read all."""
+    name = instruction.opname
+    if "_FAST" not in name:
+        return frozenset(), frozenset()
+    names = instruction.argval if isinstance(instruction.argval, tuple) else (instruction.argval,)
+    if not all(isinstance(n, str) for n in names):
+        return every, frozenset()
+    if name == "LOAD_FAST_AND_CLEAR":
+        return frozenset(names), frozenset(names)
+    if name == "DELETE_FAST":
+        return frozenset(), frozenset(names)
+    if name.startswith("LOAD_FAST"):
+        return frozenset(names), frozenset()
+    if name == "STORE_FAST":
+        return frozenset(), frozenset(names)
+    if name == "STORE_FAST_STORE_FAST":
+        return frozenset(), frozenset(names)
+    if name == "STORE_FAST_LOAD_FAST" and len(names) == 2:
+        return frozenset({names[1]} - {names[0]}), frozenset({names[0]})
+    return every, frozenset()
+
+
+# ------------------------------------------------------------------------------------------------------------ the self-test
+
+
+@cache
+def readable() -> bool:
+    """Whether this interpreter shows what a suspended generator holds in the way that this module relies on."""
+
+    def inner(a: int) -> Generator[Any, Any, Any]:
+        for item in (a, a + 1, a + 2):
+            got = yield item
+            del got
+        return "end"
+
+    def sample(a: int, b: list[int]) -> Generator[Any, Any, Any]:
+        unbound: Any
+        for _ in range(2):
+            back = yield from inner(a)
+            b.append((yield back))
+            back = None
+        unbound = yield b
+        return unbound
+
+    def stacks(gen: Any) -> list[type]:
+        referents = gc.get_referents(gen)
+        return [type(item) for item in referents[_locals_begin(referents, gen.gi_code) :]]
+
+    one: Any = sample(3, [])
+    next(one)
+    try:
+        expected = [int, list, int, CellType, type(iter(range(0))), GeneratorType]
+        if stacks(one) != expected or stacks(one.gi_yieldfrom) != [int, int, type(iter(()))]:
+            return False
+        two, three = sample(3, []), sample(3, [])
+        next(two), next(three)
+        first = (_frames(one, {}), _frames(two, {}))
+        three.send(None)
+        one.send("x"), two.send("y")  # what was sent is not looked at again
+        return first[0] == first[1] and _frames(one, {}) == _frames(three, {}) == _frames(two, {}) != first[0]
+    except (_Opaque, AttributeError):
+        return False

@@ -1,0 +1,118 @@
+"""Continuations: equal exactly where the future is equal."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from typing import Any
+
+import pytest
+
+from heatproof.model.continuations import continuation, readable
+
+Gen = Generator[Any, Any, Any]
+
+
+def stand(make: Callable[..., Gen], args: tuple[Any, ...], sent: list[Any]) -> Gen:
+    """A generator that was sent these values."""
+    gen = make(*args)
+    next(gen)
+    for value in sent:
+        gen.send(value)
+    return gen
+
+
+def forgetful(a: int) -> Gen:
+    got = yield a
+    del got
+    yield "again"
+    yield "end"
+
+
+def remembering(a: int) -> Gen:
+    got = yield a
+    yield "again"
+    yield got
+
+
+def looping(items: tuple[int, ...]) -> Gen:
+    for _ in items:
+        yield "at"
+    yield "end"
+
+
+def nested(a: int) -> Gen:
+    for _ in range(2):
+        got = yield from remembering(a)
+        del got
+
+
+def overwriting(a: int) -> Gen:
+    row = yield a
+    if row:
+        row = yield "second"
+    yield row
+
+
+def aliased(same: bool) -> Gen:
+    one: list[int] = []
+    two = one if same else []
+    yield "written through one"
+    one.append(1)
+    yield len(two)
+
+
+def guarded(a: int) -> Gen:
+    got = yield a
+    try:
+        yield "may raise"
+    except KeyError:
+        yield got
+
+
+def closing(a: int) -> Gen:
+    got = yield a
+    hold = lambda: got  # noqa: E731
+    yield "held"
+    yield hold()
+
+
+def test_this_interpreter_is_understood() -> None:
+    assert readable()
+
+
+@pytest.mark.parametrize(
+    ("make", "args", "one", "other", "same"),
+    [
+        (forgetful, (1,), ["x"], ["y"], True),
+        (forgetful, (1,), ["x"], ["y", "z"], False),
+        (remembering, (1,), ["x"], ["y"], False),
+        (remembering, (1,), ["x", 1], ["y", 2], True),
+        (looping, ((1, 1, 1),), [0], [0, 0], False),
+        (looping, ((1, 1, 1),), [5, 6], [7, 8], True),
+        (nested, (1,), ["x"], ["y"], False),
+        (nested, (1,), ["x", 0], ["y", 0], True),
+        (nested, (1,), ["x", 0, 0], ["x"], False),
+        (overwriting, (1,), ["x"], ["y"], True),
+        (guarded, (1,), ["x"], ["y"], False),
+        (closing, (1,), ["x"], ["y"], False),
+        (closing, (1,), ["x"], ["x"], True),
+    ],
+)
+def test_equal_continuations(make: Callable[..., Gen], args: tuple[Any, ...], one: list[Any], other: list[Any], same: bool) -> None:
+    first, second = continuation(stand(make, args, one)), continuation(stand(make, args, other))
+    assert first is not None
+    assert second is not None
+    assert (first == second) is same
+    assert not same or hash(first) == hash(second)
+
+
+def test_the_same_object_twice_is_not_two_equal_objects() -> None:
+    assert continuation(stand(aliased, (True,), [])) != continuation(stand(aliased, (False,), []))
+
+
+def test_what_cannot_be_looked_into_has_no_continuation() -> None:
+    def odd() -> Gen:
+        for item in map(str, [1, 2]):
+            yield item * 2
+
+    assert continuation(stand(odd, (), [])) is None
