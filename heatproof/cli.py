@@ -23,6 +23,7 @@ from heatproof.model.scenario import KINDS
 from heatproof.reports import cases, files, progress, tables
 from heatproof.reports.story import story
 from heatproof.scenarios_command import scenario
+from heatproof.strategies.asked import properties_for
 from heatproof.strategies.exploring import Options
 from heatproof.strategies.policies import POLICIES, PORTFOLIO
 from heatproof.strategies.running import Driver
@@ -159,7 +160,7 @@ def replay(case: Path, design: str | None) -> int:
     stored = cases.read(case)
     spec = design or stored.design
     known = catalogue.load(spec)
-    driver = Driver(known, stored.scenario, checking.properties_for(spec))
+    driver = Driver(known, stored.scenario, properties_for(spec))
     try:
         deviations = record(driver, stored.schedule)
     except NotEnabled as error:
@@ -199,7 +200,7 @@ def designs(mutations: bool) -> int:
 def properties(design: str) -> int:
     """List the properties that DESIGN is asked, by expectation, with a sentence and what they tolerate."""
     catalogue.load(design)
-    known = checking.properties_for(design)
+    known = properties_for(design)
     for expectation in ("always", "at rest", "eventually", "cost", "sometimes"):
         group = [p for p in known if p.expectation == expectation]
         if group:

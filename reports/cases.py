@@ -1,28 +1,41 @@
-"""Cases: a scenario and a schedule with the violation expected of a design, as one JSON file. The only module that knows msgspec.
+"""Cases: a scenario and a schedule with the verdict expected of a design, as one JSON file. The only module that knows msgspec.
 
-Files are data: decoded strictly against the structs below, checked, never evaluated.
+Files are data: decoded strictly against the structs below, checked by :mod:`heatproof.reports.case_checks`, never evaluated. What a
+file looks like is on ``docs/cases.md``; its JSON Schema is made from the structs. To change the schema: raise ``SCHEMA``, keep what is
+needed to read the version before, and store the cases anew (``python -m tests.adopt``).
 """
 
 from __future__ import annotations
 
+import json
+import re
+from bisect import bisect_left
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, NamedTuple
+from sys import intern
+from typing import Annotated, Any, Final, Literal, NamedTuple
 
 import msgspec
 from msgspec import Meta, Struct
 
 from heatproof.model.errors import HeatproofError
-from heatproof.model.faults import refuse_unknown
 from heatproof.model.scenario import Operation, Scenario, Scope
 from heatproof.model.templates import Attr, Plain, Ref, ResourceDef, Template, resource
 from heatproof.model.world import Action
+from heatproof.reports import case_checks
+from heatproof.strategies.schedules import Anchor, Deviation
 
-SCHEMA = 1
+SCHEMA: Final = 2
 LIMIT = 20_000_000
 """Bytes; a larger file is no case."""
+WIDTH = 118
+"""Columns that a line of a file has, as far as possible."""
 
+Expectation = Literal["fails", "holds"]
 Name = Annotated[str, Meta(min_length=1, max_length=200)]
+Text = Annotated[str, Meta(max_length=10_000)]
 Count = Annotated[int, Meta(ge=0, le=1_000_000)]
+Number = Annotated[int, Meta(ge=1, le=1_000_000)]
 
 
 class _Ref(Struct, forbid_unknown_fields=True, tag_field="get", tag="resource", frozen=True):
@@ -47,7 +60,7 @@ class _Resource(Struct, forbid_unknown_fields=True, omit_defaults=True, frozen=T
 
 class _Operation(Struct, forbid_unknown_fields=True, omit_defaults=True, frozen=True):
     kind: Name
-    template: dict[str, _Resource] | None = None
+    template: dict[Name, _Resource] | None = None
     resource: Name | None = None
     rollback: bool = False
     timeout: bool = False
@@ -63,19 +76,59 @@ class _Scenario(Struct, forbid_unknown_fields=True, frozen=True):
 
 
 class _Expected(Struct, forbid_unknown_fields=True, frozen=True):
-    property: str
-    witness: str
+    property: Text
+    witness: Text
+
+
+class _Design(Struct, forbid_unknown_fields=True, frozen=True):
+    name: Name
+    changes: list[Name] = []
+
+
+class _Action(Struct, forbid_unknown_fields=True, array_like=True, frozen=True):
+    kind: Text
+    subject: Text
+    detail: Text = ""
+    step: Text = ""
+
+
+class _Anchor(Struct, forbid_unknown_fields=True, array_like=True, frozen=True):
+    kind: Text
+    subject: Text
+    step: Text = ""
+    life: Number = 1
+    time: Number = 1
+
+
+class _Deviation(Struct, forbid_unknown_fields=True, frozen=True):
+    instead_of: _Anchor
+    do: _Action
 
 
 class _Case(Struct, forbid_unknown_fields=True, frozen=True):
-    schema: int
-    heatproof: str
-    title: str
+    schema: Literal[2]
+    heatproof: Text
+    title: Text
+    origin: Text
+    design: _Design
+    expectation: Expectation
+    expected: _Expected | None
+    scenario: _Scenario
+    deviations: list[_Deviation] | None
+    schedule: list[_Action]
+
+
+class _Case1(Struct, forbid_unknown_fields=True, frozen=True):
+    """Schema 1: no step ids, no deviations, and every case was one that fails."""
+
+    schema: Literal[1]
+    heatproof: Text
+    title: Text
     design: Name
     scenario: _Scenario
-    schedule: list[tuple[str, str, str]]
+    schedule: list[tuple[Text, Text, Text]]
     expected: _Expected | None = None
-    origin: str = ""
+    origin: Text = ""
 
 
 class _Version(Struct):
@@ -83,7 +136,15 @@ class _Version(Struct):
 
 
 class Case(NamedTuple):
-    """A scenario and a schedule (the actions by name) for a design, and the failure expected: (property, kind of witness)."""
+    """A scenario and a schedule (the actions by name) for a design, and what is expected of it.
+
+    - ``design``: as ``heatproof check`` takes it. ``FILE.py:Class`` is a name here; nothing is imported for it.
+    - ``expected``: (property, kind of witness) of the failure; None: any.
+    - ``expectation``: ``fails``: the design shows that failure; ``holds``: it must not.
+    - ``steps``: the design's step id that each action of the schedule did, "" for none; empty where nobody noted them.
+    - ``deviations``: of the schedule from the default policy; None where nobody noted them.
+    - ``origin``: where it came from: a commit, a bug number. ``heatproof``: the version that wrote the file.
+    """
 
     title: str
     design: str
@@ -92,21 +153,77 @@ class Case(NamedTuple):
     expected: tuple[str, str] | None = None
     origin: str = ""
     heatproof: str = ""
+    expectation: Expectation = "fails"
+    steps: tuple[str, ...] = ()
+    deviations: tuple[Deviation, ...] | None = None
+
+
+# ------------------------------------------------------------------------------------------------------------- writing
 
 
 def dump(case: Case, version: str) -> str:
-    """The text of the file of a case."""
+    """The text of the file of a case. Raises :class:`HeatproofError` for a text that no file can hold."""
+    steps = case.steps or ("",) * len(case.schedule)
+    name, changes = case_checks.parts(case.design)
     raw = _Case(
         schema=SCHEMA,
         heatproof=version,
         title=case.title,
-        design=case.design,
-        scenario=_scenario_out(case.scenario),
-        schedule=[(a.kind, a.subject, a.detail) for a in case.schedule],
-        expected=None if case.expected is None else _Expected(*case.expected),
         origin=case.origin,
+        design=_Design(name, changes),
+        expectation=case.expectation,
+        expected=None if case.expected is None else _Expected(*case.expected),
+        scenario=_scenario_out(case.scenario),
+        deviations=None if case.deviations is None else [_deviation_out(d) for d in case.deviations],
+        schedule=[_Action(a.kind, a.subject, a.detail, step) for a, step in zip(case.schedule, steps, strict=True)],
     )
-    return msgspec.json.format(msgspec.json.encode(raw), indent=1).decode() + "\n"
+    plain = msgspec.to_builtins(raw)
+    plain["schedule"] = [_trimmed(action) for action in plain["schedule"]]
+    for deviation in plain["deviations"] or ():
+        deviation["instead_of"] = _trimmed(deviation["instead_of"], defaults=("", 1))
+        deviation["do"] = _trimmed(deviation["do"])
+    text = "\n".join(_laid_out("", plain, "")) + "\n"
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise HeatproofError(f"a case cannot hold {text[error.start]!r}, which is half of a character") from error
+    return text
+
+
+def _trimmed(items: list[Any], defaults: tuple[Any, ...] = ("",)) -> list[Any]:
+    while len(items) > 2 and items[-1] in defaults:
+        items = items[:-1]
+    return items
+
+
+def _laid_out(head: str, value: Any, indent: str) -> Iterator[str]:
+    """The lines of a value: on one line what fits there, else a line for each of its parts."""
+    line = f"{indent}{head}{json.dumps(value, ensure_ascii=False)}"
+    if not isinstance(value, dict | list) or not value or (indent and len(line) <= WIDTH):
+        yield line
+        return
+    brackets = "{}" if isinstance(value, dict) else "[]"
+    yield f"{indent}{head}{brackets[0]}"
+    parts = (
+        [(f"{json.dumps(k, ensure_ascii=False)}: ", v) for k, v in value.items()]
+        if isinstance(value, dict)
+        else [("", v) for v in value]
+    )
+    for number, (part, inner) in enumerate(parts, 1):
+        *lines, last = _laid_out(part, inner, indent + " ")
+        yield from lines
+        yield last + ("," if number < len(parts) else "")
+    yield f"{indent}{brackets[1]}"
+
+
+def json_schema() -> str:
+    """The JSON Schema of the files that :func:`dump` writes, as text."""
+    schema = msgspec.json.schema(_Case)
+    text = json.dumps({"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "heatproof case", **schema}, indent=1)
+    return text.replace("/_", "/").replace('"_', '"') + "\n"
+
+
+# ------------------------------------------------------------------------------------------------------------- reading
 
 
 def read(path: Path) -> Case:
@@ -116,37 +233,140 @@ def read(path: Path) -> Case:
             data = file.read(LIMIT + 1)
     except OSError as error:
         raise HeatproofError(f"cannot read {path}: {error.strerror}") from error
+    except ValueError as error:  # a name that no file can have
+        raise HeatproofError(f"cannot read {str(path)!r}: {error}") from error
     if len(data) > LIMIT:
         raise HeatproofError(f"{path} is no case: it has more than the {LIMIT} bytes a case may have")
     return load(data, str(path))
 
 
 def load(data: bytes, place: str) -> Case:
-    """The case in the bytes of a file called ``place``. Raises :class:`HeatproofError`."""
+    """The case in the bytes of a file called ``place``, of this schema or of the one before. Raises :class:`HeatproofError`."""
     try:
         data.decode()
         version = msgspec.json.decode(data, type=_Version).schema
     except UnicodeDecodeError as error:
-        raise HeatproofError(f"{place} is no case: it is not UTF-8 from byte {error.start} on") from error
+        raise HeatproofError(f"{place} is no case: it is not UTF-8 from {_where(data, error.start)} on") from error
     except (msgspec.DecodeError, RecursionError) as error:
-        raise HeatproofError(f"{place} is no case: {error}") from error
-    if version != SCHEMA:
-        raise HeatproofError(f"{place}: cases of schema {version} cannot be read by this heatproof, which reads schema {SCHEMA}")
+        raise HeatproofError(f"{place} is no case: {_told(error, data)}") from error
+    if version not in (1, SCHEMA):
+        newer = "; a newer heatproof has written it: update this one" if version > SCHEMA else ""
+        raise HeatproofError(
+            f"{place}: cases of schema {version} cannot be read by this heatproof, which reads 1 and {SCHEMA}{newer}"
+        )
+    shape: type[_Case] | type[_Case1] = _Case if version == SCHEMA else _Case1
     try:
-        raw = msgspec.json.decode(data, type=_Case)
-        scenario = _scenario_in(raw.scenario)
-    except (msgspec.DecodeError, RecursionError, HeatproofError) as error:
+        raw = msgspec.json.decode(data, type=shape)
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise HeatproofError(f"{place} is a broken case: {_told(error, data, shape)}") from error
+    try:
+        case_checks.refuse_twice(data)
+        case = _case_in(raw)
+        case_checks.refuse_unknown(case)
+    except HeatproofError as error:
         raise HeatproofError(f"{place} is a broken case: {error}") from error
-    schedule = tuple(Action(*action) for action in raw.schedule)
+    return case
+
+
+def _told(error: Exception, data: bytes, shape: Any = None) -> str:
+    """What msgspec says, with the place in the file: line and column for what is no JSON, else the path with all of its keys."""
+    if isinstance(error, RecursionError):
+        return "it is nested deeper than any case"
+    text = str(error)
+    if byte := re.search(r"\(byte (\d+)\)$", text):
+        return f"{text[: byte.start()]}in {_where(data, int(byte[1]))}"
+    if "truncated" in text:
+        return f"{text} (it ends in {_where(data, len(data))})"
+    return f"{text[: -len(found[0])]}{_full(found[0], data, shape)}" if (found := re.search(r"`\$.*`$", text)) else text
+
+
+def _where(data: bytes, at: int) -> str:
+    before = data[:at]
+    return f"line {before.count(10) + 1}, column {at - before.rfind(10)}"
+
+
+def _full(path: str, data: bytes, shape: Any) -> str:
+    """The path that msgspec gives, with the key in the place of each ``[...]``: the key with which the trouble begins."""
+    try:
+        place = whole = msgspec.json.decode(data)
+        trouble = _trouble(whole, shape)
+        found = "$"
+        for part in re.findall(r"\.\w+|\[\d+\]|\[\.\.\.\]", path):
+            if part == "[...]":
+                items = list(place.items())
+
+                def begins(count: int, place: Any = place, items: Any = items) -> bool:
+                    place.clear()
+                    place.update(items[:count])
+                    return _trouble(whole, shape) == trouble
+
+                key = items[bisect_left(range(len(items)), True, key=begins) - 1][0]
+                begins(len(items))
+                part = f"[{json.dumps(key, ensure_ascii=False)}]"
+            else:
+                key = part[1:] if part[0] == "." else int(part[1:-1])
+            place = place[key]
+            found += part
+    except (msgspec.DecodeError, RecursionError, LookupError, AttributeError, TypeError):
+        return path  # what comes after the trouble is worse
+    return f"`{found}`"
+
+
+def _trouble(whole: Any, shape: Any) -> str:
+    try:
+        msgspec.json.decode(msgspec.json.encode(whole), type=shape)
+    except msgspec.ValidationError as error:
+        return str(error)
+    return ""
+
+
+# ---------------------------------------------------------------------------------------------- from and to the structs
+
+
+def _case_in(raw: _Case | _Case1) -> Case:
+    scenario = _scenario_in(raw.scenario)
     expected = None if raw.expected is None else (raw.expected.property, raw.expected.witness)
-    return Case(raw.title, raw.design, scenario, schedule, expected, raw.origin, raw.heatproof)
+    if isinstance(raw, _Case1):
+        schedule = tuple(Action(*action) for action in raw.schedule)
+        return Case(raw.title, raw.design, scenario, schedule, expected, raw.origin, raw.heatproof)
+    return Case(
+        raw.title,
+        case_checks.spec(raw.design.name, raw.design.changes),
+        scenario,
+        tuple(_action_in(a) for a in raw.schedule),
+        expected,
+        raw.origin,
+        raw.heatproof,
+        raw.expectation,
+        tuple(a.step for a in raw.schedule) if any(a.step for a in raw.schedule) else (),
+        None if raw.deviations is None else tuple(_deviation_in(d) for d in raw.deviations),
+    )
+
+
+def _action_in(raw: _Action) -> Action:
+    return Action(raw.kind, raw.subject, raw.detail)
+
+
+def _deviation_in(raw: _Deviation) -> Deviation:
+    a = raw.instead_of
+    return Deviation(Anchor(a.kind, a.subject, a.life, a.step, a.time), _action_in(raw.do))
+
+
+def _deviation_out(deviation: Deviation) -> _Deviation:
+    a = deviation.anchor
+    return _Deviation(_Anchor(a.kind, a.subject, a.step, a.life, a.time), _Action(*deviation.instead))
 
 
 def _scenario_out(scenario: Scenario) -> _Scenario:
     return _Scenario(
         operations=[
             _Operation(
-                o.kind, None if o.template is None else _template_out(o.template), o.resource, o.rollback, o.timeout, o.stack
+                o.kind,
+                None if o.template is None else _template_out(o.template),
+                o.resource,
+                o.rollback,
+                o.timeout,
+                intern(o.stack),
             )
             for o in scenario.operations
         ],
@@ -161,7 +381,7 @@ def _template_out(template: Template) -> dict[str, _Resource]:
     return {
         d.name: _Resource(
             {k: _value_out(v) for k, v in d.in_place}, {k: _value_out(v) for k, v in d.replace},
-            list(d.depends_on), d.kind, list(d.fails),
+            list(d.depends_on), intern(d.kind), list(d.fails),
         )
         for d in template.resources
     }  # fmt: skip
@@ -191,13 +411,15 @@ def _resource_in(name: str, raw: _Resource) -> ResourceDef:
 
 
 def _scenario_in(raw: _Scenario) -> Scenario:
-    operations = tuple(
-        Operation(
-            o.kind,
-            None if o.template is None else Template(_resource_in(name, r) for name, r in o.template.items()),
-            o.resource, o.rollback, o.timeout, o.stack,
-        )
-        for o in raw.operations
-    )  # fmt: skip
-    refuse_unknown(raw.faults)
-    return Scenario(operations, Scope(raw.engines, raw.threads, raw.reorder), raw.faults)
+    operations = []
+    for number, o in enumerate(raw.operations):
+        try:
+            template = None if o.template is None else Template(_resource_in(name, r) for name, r in o.template.items())
+        except HeatproofError as error:
+            raise HeatproofError(f"{error} - at `$.scenario.operations[{number}].template`") from error
+        operations.append(Operation(o.kind, template, o.resource, o.rollback, o.timeout, o.stack))
+    case_checks.refuse_faults(raw.faults)
+    try:
+        return Scenario(tuple(operations), Scope(raw.engines, raw.threads, raw.reorder), raw.faults)
+    except HeatproofError as error:
+        raise HeatproofError(f"{error} - at `$.scenario.operations`") from error
