@@ -22,6 +22,7 @@ from heatproof.model.scenario import Scenario, Scope
 from heatproof.properties.base import Property
 from heatproof.reports.cases import Case, dump
 from heatproof.reports.files import write_whole
+from heatproof.reports.judging import noted, replay_command
 from heatproof.reports.progress import Reporter, Tick
 from heatproof.reports.story import story
 from heatproof.reports.tables import lines, plain_table, summary
@@ -243,8 +244,8 @@ def report(folder: Path, spec: str, outcome: Outcome, properties: Sequence[Prope
     names = slugs(outcome.findings.failures)
     for key, failure in sorted(outcome.findings.failures.items()):
         name = names[key]
-        case = Case(f"{key[0]}: {key[1]}", spec, failure.scenario, tuple(failure.actions), key)
-        command = f"Replay it: heatproof replay {folder / (name + '.case.json')}"
+        case = noted(Case(f"{key[0]}: {key[1]}", spec, failure.scenario, (), key), design, failure.actions)
+        command = f"Replay it: {replay_command(folder / (name + '.case.json'), spec)}"
         write_whole(folder / f"{name}.case.json", dump(case, heatproof.__version__))
         write_whole(folder / f"{name}.story.txt", tell(design, properties, failure) + f"\n\n  {command}\n")
     head = f"heatproof check {spec}\n{summary(outcome.findings, outcome.stopped)}\n\n"

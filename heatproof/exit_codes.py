@@ -12,7 +12,14 @@ import click
 
 from heatproof.model.errors import HeatproofError
 
+CONTROL = {n: f"\\x{n:02x}" for n in (*range(32), *range(127, 160)) if n != 10} | {0x2028: "\\u2028", 0x2029: "\\u2029"}
 HELD, VIOLATED, WRONG, INCOMPLETE = 0, 1, 2, 3
+
+
+def say(text: str, err: bool = False) -> None:
+    """Print text that may come out of a file: what would steer a terminal, or what its encoding has not, is printed as its number."""
+    encoding = (sys.stderr if err else sys.stdout).encoding or "utf-8"
+    click.echo(text.translate(CONTROL).encode(encoding, "backslashreplace").decode(encoding), err=err)
 
 
 def errors(command: Callable[..., int]) -> Callable[..., None]:
@@ -23,7 +30,7 @@ def errors(command: Callable[..., int]) -> Callable[..., None]:
         try:
             code = command(*args, **kwargs)
         except HeatproofError as error:
-            click.echo(f"heatproof: {error}", err=True)
+            say(f"heatproof: {error}", err=True)
             code = WRONG
         except BrokenPipeError:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -36,4 +43,4 @@ def errors(command: Callable[..., int]) -> Callable[..., None]:
     return wrapped
 
 
-__all__ = ["HELD", "INCOMPLETE", "VIOLATED", "WRONG", "errors"]
+__all__ = ["HELD", "INCOMPLETE", "VIOLATED", "WRONG", "errors", "say"]

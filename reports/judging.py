@@ -6,6 +6,7 @@ it cannot be decided. Which of them is right is the case's ``expectation``.
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -97,6 +98,12 @@ def design_of(case: Case, place: str, own: str | None = None, trusted: Path | No
         except HeatproofError as error:
             raise HeatproofError(f"{place} cannot be judged on {spec}: {error}") from error
     return design, properties
+
+
+def replay_command(path: Path, spec: str) -> str:
+    """The command that replays a case of that design: one of the user's own has to be named."""
+    design = f" --design {shlex.quote(spec)}" if catalogue.is_file(spec) else ""
+    return f"heatproof replay {shlex.quote(str(path))}{design}"
 
 
 def judge(

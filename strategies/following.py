@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from heatproof.model.errors import NotEnabled
@@ -57,8 +57,11 @@ def steps_of(world: World) -> tuple[str, ...]:
     return tuple("" if e.before is None or e.before.effect is None else e.before.effect.step for e in world.log)
 
 
-def exactly(driver: Driver, schedule: Sequence[Action], steps: Sequence[str] = ()) -> tuple[list[Deviation], Misfit | None]:
+def exactly(
+    driver: Driver, schedule: Sequence[Action], steps: Sequence[str] = (), each: Callable[[Action | None], None] | None = None
+) -> tuple[list[Deviation], Misfit | None]:
     """Perform exactly these actions, each at its step id if one is given; the deviations that they are, or where they do not fit.
+    ``each`` is called after each action with what the default policy would have done.
 
     The driver is then at the end of the schedule, or where it does not fit. Raises :class:`HeatproofError` for a mistake of the
     design or of a property.
@@ -73,6 +76,8 @@ def exactly(driver: Driver, schedule: Sequence[Action], steps: Sequence[str] = (
             if step and now and now != step:
                 raise Strayed(f"{action.subject} stands before {now}")
             yield action
+            if each is not None:
+                each(here[0][2])
 
     try:
         return record(driver, checked()), None
