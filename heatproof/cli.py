@@ -24,6 +24,7 @@ from heatproof.replay_command import replay
 from heatproof.reports import files, progress, tables
 from heatproof.reports.judging import replay_command
 from heatproof.scenarios_command import scenario
+from heatproof.schema_command import schema
 from heatproof.strategies.asked import properties_for
 from heatproof.strategies.exploring import Options
 from heatproof.strategies.policies import POLICIES, PORTFOLIO
@@ -197,5 +198,6 @@ def policies() -> int:
 
 cli.add_command(replay)
 cli.add_command(scenario)
+cli.add_command(schema)
 
 __all__ = ["cli", "main"]

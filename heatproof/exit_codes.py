@@ -7,19 +7,22 @@ import sys
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
+from unicodedata import category
 
 import click
 
 from heatproof.model.errors import HeatproofError
 
-CONTROL = {n: f"\\x{n:02x}" for n in (*range(32), *range(127, 160)) if n != 10} | {0x2028: "\\u2028", 0x2029: "\\u2029"}
+STEERING = ("Cc", "Cf", "Zl", "Zp")
+"""Unicode categories of what changes how a terminal shows the rest."""
 HELD, VIOLATED, WRONG, INCOMPLETE = 0, 1, 2, 3
 
 
 def say(text: str, err: bool = False) -> None:
     """Print text that may come out of a file: what would steer a terminal, or what its encoding has not, is printed as its number."""
     encoding = (sys.stderr if err else sys.stdout).encoding or "utf-8"
-    click.echo(text.translate(CONTROL).encode(encoding, "backslashreplace").decode(encoding), err=err)
+    shown = "".join(c if c == "\n" or category(c) not in STEERING else c.encode("unicode_escape").decode() for c in text)
+    click.echo(shown.encode(encoding, "backslashreplace").decode(encoding), err=err)
 
 
 def errors(command: Callable[..., int]) -> Callable[..., None]:

@@ -57,7 +57,7 @@ def replay(case: Path, design: str | None, walk: bool, until: int | None, nearby
     known, properties = design_of(stored, str(case), design)
     if walk or until is not None:
         return _walk(stored, Driver(known, stored.scenario, properties), walk, until)
-    judged = judge(stored, known, properties, nearby, lambda line: say(f"{case}: {line}\n", err=True))
+    judged = judge(stored, known, properties, nearby, _tell_wait)
     tell_judgement(case, stored, judged, design or stored.design)
     if judged.case is not None and output is not None:
         renewed = judged.case._replace(design=design or stored.design)
@@ -66,6 +66,11 @@ def replay(case: Path, design: str | None, walk: bool, until: int | None, nearby
     elif judged.answer == ELSEWHERE:
         say(f"\nTo keep it as it is now: {replay_command(case, design or stored.design)} --output NEW.case.json")
     return CODES[judged.answer]
+
+
+def _tell_wait(line: str) -> None:
+    if sys.stderr.isatty():
+        say(line, err=True)
 
 
 def tell_judgement(path: Path, case: Case, judged: Judgement, spec: str) -> None:
@@ -164,3 +169,6 @@ def _asked(last: int) -> Iterator[str]:
             return
         if typed in ("", "b", "q") or (typed.isdecimal() and len(typed) < 10):
             yield typed
+
+
+__all__ = ["replay"]

@@ -19,7 +19,9 @@ from heatproof.strategies.machine import machine, shards
 FOLDER = Path(__file__).resolve().parent.parent / "reports" / "regressions" / "heat"
 KNOWN = sorted(FOLDER.glob("*.case.json"))
 CASES = [cases.read(path) for path in KNOWN]
-EXPECTED = frozenset(case.expected for case in CASES if case.expected is not None and case.expectation == "fails" and case.design == "heat")
+EXPECTED = frozenset(
+    case.expected for case in CASES if case.expected is not None and case.expectation == "fails" and case.design == "heat"
+)
 
 
 @pytest.mark.parametrize("path", KNOWN, ids=lambda path: path.name.removesuffix(".case.json"))

@@ -8,8 +8,6 @@ needed to read the version before, and store the cases anew (``python -m tests.a
 from __future__ import annotations
 
 import json
-import re
-from bisect import bisect_left
 from collections.abc import Iterator
 from pathlib import Path
 from sys import intern
@@ -23,6 +21,7 @@ from heatproof.model.scenario import Operation, Scenario, Scope
 from heatproof.model.templates import Attr, Plain, Ref, ResourceDef, Template, resource
 from heatproof.model.world import Action
 from heatproof.reports import case_checks
+from heatproof.reports.case_errors import place_of, told
 from heatproof.strategies.schedules import Anchor, Deviation
 
 SCHEMA: Final = 2
@@ -39,10 +38,14 @@ Number = Annotated[int, Meta(ge=1, le=1_000_000)]
 
 
 class _Ref(Struct, forbid_unknown_fields=True, tag_field="get", tag="resource", frozen=True):
+    """The id of another resource."""
+
     resource: Name
 
 
 class _Attr(Struct, forbid_unknown_fields=True, tag_field="get", tag="attribute", frozen=True):
+    """An attribute of another resource."""
+
     resource: Name
     attribute: Name
 
@@ -51,6 +54,9 @@ _Value = _Ref | _Attr | str | int | bool | None
 
 
 class _Resource(Struct, forbid_unknown_fields=True, omit_defaults=True, frozen=True):
+    """A resource definition: properties that change in place, those that force a replacement, the names it depends on, its class, and the
+    physical operations that always fail."""
+
     in_place: dict[str, _Value] = {}
     replace: dict[str, _Value] = {}
     depends_on: list[Name] = []
@@ -59,6 +65,8 @@ class _Resource(Struct, forbid_unknown_fields=True, omit_defaults=True, frozen=T
 
 
 class _Operation(Struct, forbid_unknown_fields=True, omit_defaults=True, frozen=True):
+    """What a user asks: the template is the goal of create and update, the resource is whom signal and mark unhealthy are about."""
+
     kind: Name
     template: dict[Name, _Resource] | None = None
     resource: Name | None = None
@@ -68,6 +76,8 @@ class _Operation(Struct, forbid_unknown_fields=True, omit_defaults=True, frozen=
 
 
 class _Scenario(Struct, forbid_unknown_fields=True, frozen=True):
+    """What is asked, of how many engines of how many threads, whether messages may overtake, and the budget of each kind of fault."""
+
     operations: list[_Operation]
     engines: Annotated[int, Meta(ge=1, le=100)]
     threads: Annotated[int, Meta(ge=1, le=100)]
@@ -76,16 +86,23 @@ class _Scenario(Struct, forbid_unknown_fields=True, frozen=True):
 
 
 class _Expected(Struct, forbid_unknown_fields=True, frozen=True):
+    """The failure: a property, and the kind of witness that shows it."""
+
     property: Text
     witness: Text
 
 
 class _Design(Struct, forbid_unknown_fields=True, frozen=True):
+    """A design by name, and the mutations and repairs made to it, in order. FILE.py:Class is a name here; a case runs no code."""
+
     name: Name
     changes: list[Name] = []
 
 
 class _Action(Struct, forbid_unknown_fields=True, array_like=True, frozen=True):
+    """One action: kind, subject (a task, a message, an operation, an engine, a physical resource), detail (an engine, a duration), and the
+    step id of the design that it did."""
+
     kind: Text
     subject: Text
     detail: Text = ""
@@ -93,6 +110,8 @@ class _Action(Struct, forbid_unknown_fields=True, array_like=True, frozen=True):
 
 
 class _Anchor(Struct, forbid_unknown_fields=True, array_like=True, frozen=True):
+    """What the default policy would do: kind, subject, before which step id; which of that name it is, and which time it comes there."""
+
     kind: Text
     subject: Text
     step: Text = ""
@@ -101,11 +120,15 @@ class _Anchor(Struct, forbid_unknown_fields=True, array_like=True, frozen=True):
 
 
 class _Deviation(Struct, forbid_unknown_fields=True, frozen=True):
+    """A place where the schedule goes otherwise than the default policy."""
+
     instead_of: _Anchor
     do: _Action
 
 
 class _Case(Struct, forbid_unknown_fields=True, frozen=True):
+    """A case of heatproof: see docs/cases.md."""
+
     schema: Literal[2]
     heatproof: Text
     title: Text
@@ -246,9 +269,9 @@ def load(data: bytes, place: str) -> Case:
         data.decode()
         version = msgspec.json.decode(data, type=_Version).schema
     except UnicodeDecodeError as error:
-        raise HeatproofError(f"{place} is no case: it is not UTF-8 from {_where(data, error.start)} on") from error
+        raise HeatproofError(f"{place} is no case: it is not UTF-8 from {place_of(data, error.start)} on") from error
     except (msgspec.DecodeError, RecursionError) as error:
-        raise HeatproofError(f"{place} is no case: {_told(error, data)}") from error
+        raise HeatproofError(f"{place} is no case: {told(error, data)}") from error
     if version not in (1, SCHEMA):
         newer = "; a newer heatproof has written it: update this one" if version > SCHEMA else ""
         raise HeatproofError(
@@ -258,7 +281,7 @@ def load(data: bytes, place: str) -> Case:
     try:
         raw = msgspec.json.decode(data, type=shape)
     except (msgspec.DecodeError, RecursionError) as error:
-        raise HeatproofError(f"{place} is a broken case: {_told(error, data, shape)}") from error
+        raise HeatproofError(f"{place} is a broken case: {told(error, data, lambda raw: _trouble(raw, shape))}") from error
     try:
         case_checks.refuse_twice(data)
         case = _case_in(raw)
@@ -268,53 +291,10 @@ def load(data: bytes, place: str) -> Case:
     return case
 
 
-def _told(error: Exception, data: bytes, shape: Any = None) -> str:
-    """What msgspec says, with the place in the file: line and column for what is no JSON, else the path with all of its keys."""
-    if isinstance(error, RecursionError):
-        return "it is nested deeper than any case"
-    text = str(error)
-    if byte := re.search(r"\(byte (\d+)\)$", text):
-        return f"{text[: byte.start()]}in {_where(data, int(byte[1]))}"
-    if "truncated" in text:
-        return f"{text} (it ends in {_where(data, len(data))})"
-    return f"{text[: -len(found[0])]}{_full(found[0], data, shape)}" if (found := re.search(r"`\$.*`$", text)) else text
-
-
-def _where(data: bytes, at: int) -> str:
-    before = data[:at]
-    return f"line {before.count(10) + 1}, column {at - before.rfind(10)}"
-
-
-def _full(path: str, data: bytes, shape: Any) -> str:
-    """The path that msgspec gives, with the key in the place of each ``[...]``: the key with which the trouble begins."""
+def _trouble(raw: Any, shape: Any) -> str:
+    """What is wrong with JSON that was changed after it was read; "" for nothing."""
     try:
-        place = whole = msgspec.json.decode(data)
-        trouble = _trouble(whole, shape)
-        found = "$"
-        for part in re.findall(r"\.\w+|\[\d+\]|\[\.\.\.\]", path):
-            if part == "[...]":
-                items = list(place.items())
-
-                def begins(count: int, place: Any = place, items: Any = items) -> bool:
-                    place.clear()
-                    place.update(items[:count])
-                    return _trouble(whole, shape) == trouble
-
-                key = items[bisect_left(range(len(items)), True, key=begins) - 1][0]
-                begins(len(items))
-                part = f"[{json.dumps(key, ensure_ascii=False)}]"
-            else:
-                key = part[1:] if part[0] == "." else int(part[1:-1])
-            place = place[key]
-            found += part
-    except (msgspec.DecodeError, RecursionError, LookupError, AttributeError, TypeError):
-        return path  # what comes after the trouble is worse
-    return f"`{found}`"
-
-
-def _trouble(whole: Any, shape: Any) -> str:
-    try:
-        msgspec.json.decode(msgspec.json.encode(whole), type=shape)
+        msgspec.json.decode(msgspec.json.encode(raw), type=shape)
     except msgspec.ValidationError as error:
         return str(error)
     return ""

@@ -17,7 +17,7 @@ from random import Random
 from typing import NamedTuple
 
 from heatproof.model.design import Design
-from heatproof.model.errors import HeatproofError
+from heatproof.model.errors import HeatproofError, NeverYields
 from heatproof.model.program import Program
 from heatproof.model.scenario import Scenario
 from heatproof.model.world import Action, World, program_for
@@ -93,6 +93,7 @@ class Nearby:
         self.program = program or program_for(design, scenario)
         self.limit = 2 * len(stored.schedule) + LONGEST
         self.found = Found()
+        self.stuck = False
         self.deviations = stored.deviations or ()
 
     def search(self) -> Found:
@@ -107,7 +108,9 @@ class Nearby:
                     if self._shows(run):
                         self.found.stage = stage
                         return self.found
-                    if self.found.runs >= until or self._hopeless():
+                    if self.found.runs >= self.budget or self._hopeless():
+                        return self.found
+                    if self.found.runs >= until:
                         break
         return self.found
 
@@ -177,7 +180,7 @@ class Nearby:
             yield lambda driver, plan=plan: running.drive(driver, plan)  # type: ignore[misc]
 
     def _hopeless(self) -> bool:
-        return len(self.found.raised) == self.found.runs >= LEAST
+        return self.stuck or len(self.found.raised) == self.found.runs >= LEAST
 
     # ------------------------------------------------------------------------------------------------------------- runs
 
@@ -195,6 +198,7 @@ class Nearby:
             end = run(driver)
         except HeatproofError as error:
             found.raised.append(str(error))
+            self.stuck = isinstance(error, NeverYields)
             end = ""
         found.cut += end == "cut"
         violations = driver.monitor.violations

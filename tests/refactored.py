@@ -201,6 +201,10 @@ REFACTORED: dict[str, type[Heat]] = {
 }  # fmt: skip
 
 
+LIMITS = {NothingIsTheSame.__name__}
+"""Where not every case is found again."""
+
+
 def judged(name: str, path: Path, budget: int = 1_000) -> Judgement:
     """A stored case on a refactored design."""
     return judge(cases.read(path), REFACTORED[name](), list(ALL.values()), budget)
