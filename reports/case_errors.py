@@ -39,6 +39,12 @@ def told(error: Exception, data: bytes, trouble: Trouble | None = None) -> str:
     return text
 
 
+def in_one_line(text: str) -> str:
+    """An error that quotes a file: what cannot be printed as its number, and the middle left out where a name in the file is endless."""
+    shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+    return shown if len(shown) <= 800 else f"{shown[:400]} ... {shown[-300:]}"
+
+
 def place_of(data: bytes, at: int) -> str:
     """The place of one byte, in words."""
     before = data[:at]

@@ -21,7 +21,7 @@ from heatproof.model.scenario import Operation, Scenario, Scope
 from heatproof.model.templates import Attr, Plain, Ref, ResourceDef, Template, resource
 from heatproof.model.world import Action
 from heatproof.reports import case_checks
-from heatproof.reports.case_errors import place_of, told
+from heatproof.reports.case_errors import in_one_line, place_of, told
 from heatproof.strategies.schedules import Anchor, Deviation
 
 SCHEMA: Final = 2
@@ -271,7 +271,7 @@ def load(data: bytes, place: str) -> Case:
     except UnicodeDecodeError as error:
         raise HeatproofError(f"{place} is no case: it is not UTF-8 from {place_of(data, error.start)} on") from error
     except (msgspec.DecodeError, RecursionError) as error:
-        raise HeatproofError(f"{place} is no case: {told(error, data)}") from error
+        raise HeatproofError(f"{place} is no case: {in_one_line(told(error, data))}") from error
     if version not in (1, SCHEMA):
         newer = "; a newer heatproof has written it: update this one" if version > SCHEMA else ""
         raise HeatproofError(
@@ -281,13 +281,15 @@ def load(data: bytes, place: str) -> Case:
     try:
         raw = msgspec.json.decode(data, type=shape)
     except (msgspec.DecodeError, RecursionError) as error:
-        raise HeatproofError(f"{place} is a broken case: {told(error, data, lambda raw: _trouble(raw, shape))}") from error
+        raise HeatproofError(
+            f"{place} is a broken case: {in_one_line(told(error, data, lambda raw: _trouble(raw, shape)))}"
+        ) from error
     try:
         case_checks.refuse_twice(data)
         case = _case_in(raw)
         case_checks.refuse_unknown(case)
     except HeatproofError as error:
-        raise HeatproofError(f"{place} is a broken case: {error}") from error
+        raise HeatproofError(f"{place} is a broken case: {in_one_line(str(error))}") from error
     return case
 
 

@@ -73,6 +73,7 @@ BROKEN: dict[str, tuple[bytes, str]] = {
     "key twice, one of them spelled otherwise": (
         TEXT.replace('"title"', '"titl\\u0065": "", "title"').encode(), 'broken case: key "title" stands twice .* in line 4, column 20'
     ),
+    "a field that is no name": (at("a\nb\x1b" * 500, value=1), r"broken case: Object contains unknown field `a\\nb\\x1ba\\nb.* \.\.\. .*b\\x1b`$"),
     # names of nothing
     "unknown design": (at("design", "name", value="nosuch"), "broken case: unknown design 'nosuch'; known are heat.* - at `\\$.design`"),
     "no design": (at("design", "name", value=""), "broken case: .* - at `\\$.design.name`"),
