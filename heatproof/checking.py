@@ -20,13 +20,14 @@ from heatproof.model.design import Design
 from heatproof.model.errors import HeatproofError
 from heatproof.model.scenario import Scenario, Scope
 from heatproof.properties.base import Property
-from heatproof.properties.catalogue import ALL
 from heatproof.reports.cases import Case, dump
 from heatproof.reports.files import write_whole
+from heatproof.reports.judging import noted, replay_command
 from heatproof.reports.progress import Reporter, Tick
 from heatproof.reports.story import story
 from heatproof.reports.tables import lines, plain_table, summary
 from heatproof.strategies import scenario_files
+from heatproof.strategies.asked import properties_for
 from heatproof.strategies.exploring import Findings, Options, batch
 from heatproof.strategies.running import Driver
 from heatproof.strategies.schedules import record
@@ -43,27 +44,6 @@ class Outcome:
     findings: Findings
     stopped: str
     interrupted: bool
-
-
-def properties_for(spec: str, wanted: Sequence[str] = ()) -> list[Property]:
-    """The properties a design is asked; only the ``wanted`` if any.
-
-    For a design in a file: PROPERTIES of that file, or, if it has none, all but the situations, which are Heat's. For the others:
-    all. Raises :class:`HeatproofError` for an unknown name and for a file whose PROPERTIES are empty.
-    """
-    known = dict(ALL)
-    if ".py" in spec:
-        path = spec.partition(":")[0]
-        own = getattr(catalogue.load_module(path), "PROPERTIES", None)
-        if own is not None:
-            known = {p.name: p for p in own}
-            if not known:
-                raise HeatproofError(f"{path}: PROPERTIES is empty, so nothing would be asked; put properties in, or leave it out")
-        elif not isinstance(catalogue.load(spec), catalogue.DESIGNS["heat"]):
-            known = {name: p for name, p in ALL.items() if p.expectation != "sometimes"}
-    if unknown := [name for name in wanted if name not in known]:
-        raise HeatproofError(f"unknown property {unknown[0]!r}; 'heatproof properties {spec}' lists them")
-    return [p for name, p in known.items() if not wanted or name in wanted]
 
 
 def heats_scenarios(design: Design, options: Options) -> tuple[Scenario, ...]:
@@ -264,8 +244,8 @@ def report(folder: Path, spec: str, outcome: Outcome, properties: Sequence[Prope
     names = slugs(outcome.findings.failures)
     for key, failure in sorted(outcome.findings.failures.items()):
         name = names[key]
-        case = Case(f"{key[0]}: {key[1]}", spec, failure.scenario, tuple(failure.actions), key)
-        command = f"Replay it: heatproof replay {folder / (name + '.case.json')}"
+        case = noted(Case(f"{key[0]}: {key[1]}", spec, failure.scenario, (), key), design, failure.actions)
+        command = f"Replay it: {replay_command(folder / (name + '.case.json'), spec)}"
         write_whole(folder / f"{name}.case.json", dump(case, heatproof.__version__))
         write_whole(folder / f"{name}.story.txt", tell(design, properties, failure) + f"\n\n  {command}\n")
     head = f"heatproof check {spec}\n{summary(outcome.findings, outcome.stopped)}\n\n"

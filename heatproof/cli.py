@@ -17,16 +17,17 @@ import heatproof
 from heatproof import checking
 from heatproof.exit_codes import HELD, INCOMPLETE, VIOLATED, errors
 from heatproof.model import catalogue
-from heatproof.model.errors import HeatproofError, NotEnabled
+from heatproof.model.errors import HeatproofError
 from heatproof.model.faults import FAULTS
 from heatproof.model.scenario import KINDS
-from heatproof.reports import cases, files, progress, tables
-from heatproof.reports.story import story
+from heatproof.replay_command import replay
+from heatproof.reports import files, progress, tables
+from heatproof.reports.judging import replay_command
 from heatproof.scenarios_command import scenario
+from heatproof.schema_command import schema
+from heatproof.strategies.asked import properties_for
 from heatproof.strategies.exploring import Options
 from heatproof.strategies.policies import POLICIES, PORTFOLIO
-from heatproof.strategies.running import Driver
-from heatproof.strategies.schedules import record
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -138,46 +139,12 @@ def check(design: str, **given: Any) -> int:
         count = len(outcome.findings.failures)
         click.echo(f"{count} kind{'s' if count > 1 else ''} of failure. A story and a case of each: {given['report']}/")
         smallest = min(outcome.findings.failures.items(), key=lambda item: (item[1].score, item[0]))
-        click.echo(f"Begin with: heatproof replay {given['report'] / (names[smallest[0]] + '.case.json')}")
+        click.echo(f"Begin with: {replay_command(given['report'] / (names[smallest[0]] + '.case.json'), design)}")
         return VIOLATED
     if outcome.interrupted or not outcome.findings.runs:
         return INCOMPLETE
     click.echo(f"Nothing was violated in what was explored; that is no proof. Report: {given['report']}/")
     return HELD
-
-
-@cli.command()
-@click.argument("case", type=click.Path(path_type=Path, dir_okay=False))
-@click.option("--design", help="Replay on this design instead of the one in the case.")
-@errors
-def replay(case: Path, design: str | None) -> int:
-    """Replay CASE exactly and tell its story. Exit code 1 if the failure shows (as it should), 0 if it does not.
-
-    Where the steps of CASE do not show it, the run goes on under the default policy, since what must hold at rest can be said
-    only there; exit code 3 if it never comes to rest.
-    """
-    stored = cases.read(case)
-    spec = design or stored.design
-    known = catalogue.load(spec)
-    driver = Driver(known, stored.scenario, checking.properties_for(spec))
-    try:
-        deviations = record(driver, stored.schedule)
-    except NotEnabled as error:
-        step = len(driver.world.log)
-        raise HeatproofError(f"{case} does not fit {spec} at step {step + 1} of {len(stored.schedule)}: {error}") from error
-    end = "rest"
-    if not driver.world.at_rest and stored.expected not in driver.monitor.violations:
-        end = driver.settle()
-    violations = driver.finish(end).violations
-    found = violations.get(stored.expected) if stored.expected is not None else next(iter(violations.values()), None)
-    if found is None:
-        expected = "nothing" if stored.expected is None else ": ".join(stored.expected)
-        steps, more = len(stored.schedule), len(driver.world.log) - len(stored.schedule)
-        rest = "" if not more else f", {more} more lead to rest" if end == "rest" else f", {more} more do not lead to rest"
-        click.echo(f"{case}: all {steps} steps fit{rest}, and the failure does not show any more on {spec}: {expected}")
-        return HELD if end == "rest" else INCOMPLETE
-    click.echo(story(driver.world, deviations, found, stored.title))
-    return VIOLATED
 
 
 @cli.command()
@@ -199,7 +166,7 @@ def designs(mutations: bool) -> int:
 def properties(design: str) -> int:
     """List the properties that DESIGN is asked, by expectation, with a sentence and what they tolerate."""
     catalogue.load(design)
-    known = checking.properties_for(design)
+    known = properties_for(design)
     for expectation in ("always", "at rest", "eventually", "cost", "sometimes"):
         group = [p for p in known if p.expectation == expectation]
         if group:
@@ -229,6 +196,8 @@ def policies() -> int:
     return HELD
 
 
+cli.add_command(replay)
 cli.add_command(scenario)
+cli.add_command(schema)
 
 __all__ = ["cli", "main"]

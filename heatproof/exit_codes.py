@@ -7,12 +7,22 @@ import sys
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
+from unicodedata import category
 
 import click
 
 from heatproof.model.errors import HeatproofError
 
+STEERING = ("Cc", "Cf", "Zl", "Zp")
+"""Unicode categories of what changes how a terminal shows the rest."""
 HELD, VIOLATED, WRONG, INCOMPLETE = 0, 1, 2, 3
+
+
+def say(text: str, err: bool = False) -> None:
+    """Print text that may come out of a file: what would steer a terminal, or what its encoding has not, is printed as its number."""
+    encoding = (sys.stderr if err else sys.stdout).encoding or "utf-8"
+    shown = "".join(c if c == "\n" or category(c) not in STEERING else c.encode("unicode_escape").decode() for c in text)
+    click.echo(shown.encode(encoding, "backslashreplace").decode(encoding), err=err)
 
 
 def errors(command: Callable[..., int]) -> Callable[..., None]:
@@ -23,7 +33,7 @@ def errors(command: Callable[..., int]) -> Callable[..., None]:
         try:
             code = command(*args, **kwargs)
         except HeatproofError as error:
-            click.echo(f"heatproof: {error}", err=True)
+            say(f"heatproof: {error}", err=True)
             code = WRONG
         except BrokenPipeError:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -36,4 +46,4 @@ def errors(command: Callable[..., int]) -> Callable[..., None]:
     return wrapped
 
 
-__all__ = ["HELD", "INCOMPLETE", "VIOLATED", "WRONG", "errors"]
+__all__ = ["HELD", "INCOMPLETE", "VIOLATED", "WRONG", "errors", "say"]

@@ -21,7 +21,7 @@ def load(spec: str) -> Design:
 
     Raises :class:`DesignError` with what there is to choose from.
     """
-    if ".py" in spec:
+    if is_file(spec):
         return _from_file(spec)
     name, *mutations = spec.split("+")
     base = DESIGNS.get(name)
@@ -42,6 +42,11 @@ def load(spec: str) -> Design:
     )
     design: Design = mixed()
     return design
+
+
+def is_file(spec: str) -> bool:
+    """Whether that design is code of the user's own, which is run when it is loaded."""
+    return ".py" in spec
 
 
 def _from_file(spec: str) -> Design:

@@ -19,6 +19,10 @@ class DesignError(HeatproofError):
     """A design that yields nonsense, never ends, or touches state behind the kernel's back."""
 
 
+class NeverYields(DesignError):
+    """A handler that computes and computes: whoever runs it again waits again."""
+
+
 class NotEnabled(HeatproofError):
     """An action that is not possible in the present state: a schedule that does not fit."""
 

@@ -5,6 +5,7 @@ Each kind is switched on by giving it a budget in the scenario; every injection 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -285,7 +286,11 @@ def inject(world: World, action: Action) -> Entry:
         raise NotEnabled(f"no {kind!r} is left in the fault budget")
     if not fault.can_strike(world, action.subject):
         raise NotEnabled(f"fault {kind!r} cannot strike {action.subject!r} now")
-    if action.detail and action.detail not in HOLDS.get(kind, ()) and not (kind in HOLDS and action.detail.isdecimal()):
+    if (
+        action.detail
+        and action.detail not in HOLDS.get(kind, ())
+        and not (kind in HOLDS and re.fullmatch("[0-9]{1,6}", action.detail))
+    ):
         raise NotEnabled(f"fault {kind!r} cannot last {action.detail!r}; take one of {', '.join(HOLDS.get(kind, ())) or 'nothing'}")
     world.put(world.left, kind, left - 1)
     world.put(world.happened, kind, world.happened.get(kind, 0) + 1)

@@ -19,7 +19,7 @@ from types import FrameType
 from typing import Any
 
 from heatproof.model.effects import EFFECTS, Effect, Escape, Me, Thrown
-from heatproof.model.errors import DesignError, place_of_error
+from heatproof.model.errors import DesignError, NeverYields, place_of_error
 from heatproof.model.wellformed import mistake
 
 LIMIT = 400_000
@@ -169,7 +169,7 @@ class Program:
             node.gen = None
             return
         except Stuck as stuck:
-            raise DesignError(
+            raise NeverYields(
                 f"{stuck}: handler {node.root.handler!r} runs without yielding and does not end; between two yields a handler"
                 " may only compute"
             ) from None

@@ -177,7 +177,12 @@ class Plan:
 def run(design: Design, scenario: Scenario, properties: Sequence[Property], plan: Plan, program: Program | None = None) -> Run:
     """Run a scenario as planned and ask the properties."""
     driver = Driver(design, scenario, properties, program)
-    world = driver.world
+    return driver.finish(drive(driver, plan))
+
+
+def drive(driver: Driver, plan: Plan) -> str:
+    """Let the world of a driver run as planned from where it is; how it ended: ``rest``, ``circle`` or ``cut``."""
+    world, scenario = driver.world, driver.world.scenario
     rng = Random(plan.seed)
     policy = policies.make(plan.policy, rng)
     random, perform = rng.random, driver.perform
@@ -202,6 +207,6 @@ def run(design: Design, scenario: Scenario, properties: Sequence[Property], plan
         actions = world.operations()
         if not actions:
             driver.rest()
-            return driver.finish("rest")
+            return "rest"
         perform(actions[int(random() * len(actions))])
-    return driver.finish(driver.settle())
+    return driver.settle()

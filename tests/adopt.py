@@ -1,7 +1,8 @@
-"""``python -m tests.adopt [FOLDER]``: keep the failures of a check as known ones, or write the stories of the known ones anew.
+"""``python -m tests.adopt [FOLDER]``: keep the failures of a check as known ones, or store the known ones anew.
 
-For each case in FOLDER (a report of ``heatproof check heat``) whose kind of failure is not kept yet, the case and its story go to
-``reports/regressions/heat/``. Then every story there is told again. Read the diff before you commit it.
+For each case in FOLDER (a report of ``heatproof check heat``) whose kind of failure is not kept yet, the case goes to
+``reports/regressions/heat/``. Then every case there is written anew, in the schema and with the step ids and deviations of today, and
+under a schedule near by where its own does not fit the design any more; its story is told again. Read the diff before you commit it.
 """
 
 from __future__ import annotations
@@ -10,13 +11,9 @@ import sys
 from pathlib import Path
 
 import heatproof
-from heatproof.model import catalogue
-from heatproof.properties.catalogue import ALL
 from heatproof.reports import cases
 from heatproof.reports.files import write_whole
-from heatproof.reports.story import story
-from heatproof.strategies.running import Driver
-from heatproof.strategies.schedules import record
+from heatproof.reports.judging import FAILS, design_of, judge, noted
 
 KEPT = Path(__file__).resolve().parent.parent / "reports" / "regressions" / "heat"
 
@@ -31,17 +28,25 @@ def adopt(folder: Path) -> None:
             print(f"kept {path.name}")
 
 
-def tell(path: Path) -> str:
-    """The story of a kept case. Raises KeyError if it does not fail any more."""
+def store(path: Path) -> None:
+    """Write a kept case and its story anew, if it still fails."""
     case = cases.read(path)
-    assert case.expected is not None
-    driver = Driver(catalogue.load(case.design), case.scenario, ALL.values())
-    deviations = record(driver, case.schedule)
-    return story(driver.world, deviations, driver.monitor.violations[case.expected], case.title) + "\n"
+    design, properties = design_of(case, str(path))
+    judged = judge(case, design, properties)
+    if judged.case is None:
+        print(f"{path.name}: {judged.answer}. {' '.join(judged.told)}")
+        return
+    if judged.answer != FAILS:
+        print(f"{path.name}: {' '.join(judged.told)}")
+    now = noted(case, design, case.schedule) if judged.answer == FAILS else judged.case
+    text = cases.dump(now, case.heatproof)
+    if text.encode() != path.read_bytes():
+        write_whole(path, cases.dump(now, heatproof.__version__))
+    write_whole(path.with_name(path.name.replace(".case.json", ".story.txt")), judged.story(case) + "\n")
 
 
 if __name__ == "__main__":
     if len(sys.argv) > 1:
         adopt(Path(sys.argv[1]))
     for kept in sorted(KEPT.glob("*.case.json")):
-        write_whole(kept.with_name(kept.name.replace(".case.json", ".story.txt")), tell(kept))
+        store(kept)

@@ -1,0 +1,165 @@
+"""What a case file may name: designs, properties, faults, resources, engines. A name that means nothing is told with its place in the file."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from heatproof.model import catalogue, faults
+from heatproof.model.errors import HeatproofError
+from heatproof.model.faults import FAULTS
+from heatproof.properties.catalogue import ALL
+
+if TYPE_CHECKING:
+    from heatproof.model.scenario import Scenario
+    from heatproof.model.world import Action
+    from heatproof.reports.cases import Case
+
+KINDS = ("step", "deliver", "operate", "settle", "restart", *FAULTS)
+"""The kinds of actions a schedule may have."""
+
+
+def parts(design: str) -> tuple[str, list[str]]:
+    """A design as a user writes it, taken apart: its name and the mutations and repairs made to it, in order."""
+    if catalogue.is_file(design):
+        return design, []
+    name, *changes = design.split("+")
+    return name, changes
+
+
+def spec(name: str, changes: Sequence[str]) -> str:
+    """The design as a user writes it. Raises :class:`HeatproofError` for what nobody could write."""
+    if catalogue.is_file(name) and changes:
+        raise HeatproofError(
+            f"the design {name!r} of a file has no changes to choose from; put a class there for each - at `$.design`"
+        )
+    if not catalogue.is_file(name) and any("+" in part or catalogue.is_file(part) for part in (name, *changes)):
+        raise HeatproofError("the name of the design and each of its changes stand by themselves, without '+' - at `$.design`")
+    return "+".join([name, *changes])
+
+
+def refuse_twice(data: bytes) -> None:
+    """Raise :class:`HeatproofError` if a key stands twice in one object of this JSON, which is known to fit the schema."""
+    twice = False
+
+    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        nonlocal twice
+        made = dict(pairs)
+        twice = twice or len(made) < len(pairs)
+        return made
+
+    json.loads(data, object_pairs_hook=once)
+    if twice:
+        raise HeatproofError(_second(data.decode()))
+
+
+def _second(text: str) -> str:
+    """Where a key stands for the second time, in words."""
+    keys: list[set[str]] = []
+    for token in re.finditer(r'("(?:[^"\\]|\\.)*")(\s*:)?|[{}\[\]]', text):
+        if token[0] in "{[":
+            keys.append(set())
+        elif token[0] in "}]":
+            keys.pop()
+        elif token[2]:
+            key = json.loads(token[1])
+            if key in keys[-1]:
+                line, column = text.count("\n", 0, token.start()) + 1, token.start() - text.rfind("\n", 0, token.start())
+                return f"key {token[1]} stands twice in one object, the second time in line {line}, column {column}; keep one"
+            keys[-1].add(key)
+    raise AssertionError("no key stands twice")
+
+
+def refuse_faults(budget: Mapping[str, int]) -> None:
+    """Raise :class:`HeatproofError` for a fault that does not exist."""
+    try:
+        faults.refuse_unknown(budget)
+    except HeatproofError as error:
+        raise HeatproofError(f"{error} - at `$.scenario.faults`") from error
+
+
+def refuse_unknown(case: Case) -> None:
+    """Raise :class:`HeatproofError` for the first name of a case that names nothing. What only a design in a file could tell (its
+    properties) is left to whoever loads it."""
+    if not catalogue.is_file(case.design):
+        try:
+            catalogue.load(case.design)
+        except HeatproofError as error:
+            raise HeatproofError(f"{error} - at `$.design`") from error
+        if case.expected is not None:
+            refuse_property(case.expected[0], ALL)
+    _refuse_resources(case.scenario)
+    _refuse_actions(case.scenario, case.schedule, "$.schedule[{}]")
+    if case.deviations is not None:
+        _refuse_actions(case.scenario, [d.instead for d in case.deviations], "$.deviations[{}].do")
+
+
+def refuse_property(name: str, known: Mapping[str, Any]) -> None:
+    """Raise :class:`HeatproofError` unless a property of that name is known, and is one that can be violated."""
+    prop = known.get(name)
+    if prop is None:
+        near = _near(name, known)
+        raise HeatproofError(f"no property is called {name!r}{near}; 'heatproof properties' lists them - at `$.expected.property`")
+    if prop.expectation == "sometimes":
+        raise HeatproofError(f"{name!r} is a situation to be reached, which no single run violates - at `$.expected.property`")
+
+
+def _near(name: str, known: Iterable[str]) -> str:
+    from difflib import get_close_matches
+
+    close = get_close_matches(name, list(known), 1)
+    return f"; perhaps {close[0]!r}" if close else ""
+
+
+def _refuse_resources(scenario: Scenario) -> None:
+    names: dict[str, set[str]] = {}
+    for number, operation in enumerate(scenario.operations):
+        known = names.setdefault(operation.stack, set())
+        if operation.template is not None:
+            known.update(operation.template.names)
+        if operation.resource is not None and operation.resource not in known:
+            raise HeatproofError(
+                f"no template of stack {operation.stack!r} so far has a resource {operation.resource!r}"
+                f" (they have {', '.join(sorted(known)) or 'none'}) - at `$.scenario.operations[{number}].resource`"
+            )
+
+
+def _refuse_actions(scenario: Scenario, actions: Sequence[Action], place: str) -> None:
+    struck: Counter[str] = Counter()
+    for number, action in enumerate(actions):
+        at = place.format(number)
+        if action.kind not in KINDS:
+            raise HeatproofError(f"no action is called {action.kind!r}; known are {', '.join(KINDS)} - at `{at}[0]`")
+        struck[action.kind] += 1
+        if action.kind == "operate" and struck["operate"] > len(scenario.operations):
+            raise HeatproofError(
+                f"operation {struck['operate']} is asked, but the scenario has {len(scenario.operations)} - at `{at}`"
+            )
+        if action.kind in FAULTS and action.kind != "restart" and struck[action.kind] > scenario.faults.get(action.kind, 0):
+            budget = scenario.faults.get(action.kind, 0)
+            raise HeatproofError(
+                f"fault {action.kind!r} strikes for the {_nth(struck[action.kind])} time, but the budget of the scenario is {budget}"
+                f" - at `{at}`, `$.scenario.faults`"
+            )
+        _refuse_engine(scenario, action, at)
+
+
+def _refuse_engine(scenario: Scenario, action: Action, at: str) -> None:
+    if action.kind in ("deliver", "operate"):
+        name, where = action.detail, f"{at}[2]"
+    elif action.kind in ("crash", "pause", "restart"):
+        name, where = action.subject, f"{at}[1]"
+    else:
+        return
+    found = re.fullmatch(r"E([1-9][0-9]{0,3})(/[1-9][0-9]{0,8})?", name)
+    engines = scenario.scope.engines
+    if found is None or int(found[1]) > engines:
+        known = "E1" if engines == 1 else f"E1 to E{engines}"
+        raise HeatproofError(f"there is no engine {name!r}; the scope has {known}, and E1/2 is E1 after a restart - at `{where}`")
+
+
+def _nth(number: int) -> str:
+    return f"{number}{'th' if 10 <= number % 100 <= 20 else {1: 'st', 2: 'nd', 3: 'rd'}.get(number % 10, 'th')}"
