@@ -20,6 +20,7 @@ from heatproof.model import catalogue
 from heatproof.model.errors import HeatproofError, NotEnabled
 from heatproof.model.faults import FAULTS
 from heatproof.model.scenario import KINDS
+from heatproof.port_command import port
 from heatproof.reports import cases, files, progress, tables
 from heatproof.reports.story import story
 from heatproof.scenarios_command import scenario
@@ -230,5 +231,6 @@ def policies() -> int:
 
 
 cli.add_command(scenario)
+cli.add_command(port)
 
 __all__ = ["cli", "main"]
