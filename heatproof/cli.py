@@ -20,6 +20,7 @@ from heatproof.model import catalogue
 from heatproof.model.errors import HeatproofError
 from heatproof.model.faults import FAULTS
 from heatproof.model.scenario import KINDS
+from heatproof.port_command import port
 from heatproof.replay_command import replay
 from heatproof.reports import files, progress, tables
 from heatproof.reports.judging import replay_command
@@ -199,5 +200,6 @@ def policies() -> int:
 cli.add_command(replay)
 cli.add_command(scenario)
 cli.add_command(schema)
+cli.add_command(port)
 
 __all__ = ["cli", "main"]

@@ -54,6 +54,7 @@ class Database:
                 if other not in self.rows:
                     raise DesignError(f"{table}.{column} refers to table {other}, which the design does not list among its tables")
         self.used: dict[tuple[str, Key], int] = {}  # how often each text key was ever inserted
+        self.foreign_keys = True  # whether they are enforced
         self.journal = journal
         self._indexes: dict[Table, dict[tuple[str, Any], list[Key]]] = {}
 
@@ -76,7 +77,7 @@ class Database:
         table, row = effect.table, effect.row
         if type(row) is not table.row:
             raise DesignError(f"step {effect.step}: a row for table {table} must be a {table.row.__name__}, not {row!r:.200}")
-        if table.references and (broken := self._dangling(table, None, row)):
+        if table.references and self.foreign_keys and (broken := self._dangling(table, None, row)):
             return broken
         rows, key = self.rows[table], table.key_of(row)
         if isinstance(key, str) and isinstance(table.key, str):
@@ -107,7 +108,7 @@ class Database:
             raise DesignError(
                 f"step {effect.step}: an update of table {table} takes a dict or a {table.row.__name__}, not {values!r:.200}"
             )
-        if table.references and (broken := self._dangling(table, row, new)):
+        if table.references and self.foreign_keys and (broken := self._dangling(table, row, new)):
             return broken
         if table in self._indexes and any(getattr(row, c) != getattr(new, c) for c in table.index):
             del self._indexes[table]
@@ -121,7 +122,7 @@ class Database:
         rows = self.rows[table]
         keys = [key for key in self._candidates(table, where) if _matches(rows[key], where)]
         if keys:
-            for other, column in table.referred:
+            for other, column in table.referred if self.foreign_keys else ():
                 gone = set(keys)
                 left = (row for key, row in self.rows.get(other, {}).items() if other is not table or key not in gone)
                 if any(getattr(row, column) in gone for row in left):

@@ -22,14 +22,16 @@ import importlib.util
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 from heatproof.model.design import Design
 from heatproof.model.designs.heat import Heat
-from heatproof.model.designs.heat.values import STACK
+from heatproof.model.designs.heat.values import COMPLETE, CREATE, RESOURCE, STACK, UPDATE, StackRow
 from heatproof.model.effects import Handler, Me, Read, Refused, Sleep
 from heatproof.model.errors import HeatproofError, ScenarioError
+from heatproof.model.reality import Physical, Spec
 from heatproof.model.scenario import Operation, Scenario, Scope
 from heatproof.model.world import Action, Message, World
 from heatproof.strategies.scenario_interpreter import spell
@@ -73,6 +75,29 @@ class Result:
         """The steps that the world has made."""
         return len(self.world.log)
 
+    @property
+    def processed(self) -> list[str]:
+        """What the worker processed, as :func:`processed` tells it."""
+        return processed(self.world)
+
+
+def processed(world: World) -> list[str]:
+    """What workers processed: ``A2/C/3`` is the cleanup node of the second row of A that appears, in the third traversal that does."""
+    names = {name for o in world.scenario.operations if o.template is not None for name in o.template.names}
+    rows: dict[str, str] = {}
+    count: dict[str, int] = {}
+    traversals: dict[str, int] = {}
+    found = []
+    for entry in world.log:
+        if entry.action.kind == "deliver" and entry.task is not None and entry.task.handler == "check_resource":
+            row, kind, traversal = entry.task.args[:3]
+            if row not in rows:
+                name = max((n for n in names if row.startswith(f"{n}@")), key=len)
+                count[name] = count.get(name, 0) + 1
+                rows[row] = f"{name}{count[name]}"
+            found.append(f"{rows[row]}/{kind}/{traversals.setdefault(traversal, len(traversals) + 1)}")
+    return found
+
 
 class DirectRollback(Heat):
     """Rollback as Heat's framework does it: at once, without the API's check CA-1. A mixin for Heat and its mutations."""
@@ -87,13 +112,35 @@ class DirectRollback(Heat):
         return (yield from self.cancel_with_rollback(me, st))
 
 
-def directly(design: Design) -> Design:
+class Mocked(DirectRollback):
+    """What Heat's framework mocks away besides: stopping a traversal and stopping workers."""
+
+    def stop_before_delete(self, me: Me, st: StackRow) -> Handler:
+        """``stop_traversal`` does nothing."""
+        yield from ()
+        return st
+
+    def stop_all_workers(self, me: Me, st: StackRow) -> Handler:
+        """``stop_all_workers`` does nothing."""
+        yield from ()
+
+
+def directly(design: Design, mixin: type[DirectRollback] = DirectRollback) -> Design:
     """The design with rollback as Heat's framework does it; a design that is no variant of Heat's stays as it is."""
     cls = type(design)
-    if not isinstance(design, Heat) or issubclass(cls, DirectRollback):
+    if not isinstance(design, Heat) or issubclass(cls, mixin):
         return design
-    mixed: Design = type(cls.__name__, (DirectRollback, cls), {"name": design.name, "sentence": design.sentence})()
+    mixed: Design = type(cls.__name__, (mixin, cls), {"name": design.name, "sentence": design.sentence})()
     return mixed
+
+
+def recorded(world: World) -> list[Physical]:
+    """Reality as Heat's framework sees it: a physical resource for every row that says CREATE or UPDATE COMPLETE."""
+    return [
+        Physical(row.physical or row.id, row.id, Spec(row.name, properties=row.properties or ()), "healthy", (), None, None)
+        for row in world.database.rows[RESOURCE].values()
+        if row.action in (CREATE, UPDATE) and row.status == COMPLETE
+    ]
 
 
 # ------------------------------------------------------------------------------------------------------------- the files
@@ -151,15 +198,20 @@ class _Failed(Exception):
 
 
 class Run:
-    """One run of a scenario file."""
+    """One run of a scenario file. ``as_heats``: with all that is different in Heat's framework, also what it mocks away: nothing stops a
+    traversal or a worker, foreign keys are not enforced, and ``reality`` is what the rows say."""
 
-    def __init__(self, file: ScenarioFile, design: Design):
+    def __init__(self, file: ScenarioFile, design: Design, as_heats: bool = False):
         self.file = file
         try:
-            self.world = World(directly(design), Scenario(tuple(file.engine.operations), Scope(1, 1)))
+            mixed = directly(design, Mocked if as_heats else DirectRollback)
+            self.world = World(mixed, Scenario(tuple(file.engine.operations), Scope(1, 1)))
         except ScenarioError as error:
             raise ScenarioError(f"{file.script.path}: {error}") from error
         file.reality.look = self.world.reality.things.values
+        if as_heats:
+            self.world.database.foreign_keys = False
+            file.reality.look = partial(recorded, self.world)
         self.engine, self.worker = deque(file.engine.queue), deque(file.worker.queue)
         self.trace: list[Turn] = []
         self.turn = self.messages = 0
@@ -241,4 +293,7 @@ class Run:
         self.trace.append(Turn(self.turn, process, did, len(self.world.log)))
 
 
-__all__ = ["DirectRollback", "Result", "Run", "Turn", "as_scenario", "directly", "find_files", "installed", "run_file"]
+__all__ = [
+    "DirectRollback", "Mocked", "Result", "Run", "Turn", "as_scenario", "directly", "find_files", "installed", "processed",
+    "recorded", "run_file",
+]  # fmt: skip

@@ -104,6 +104,10 @@ class Template:
 
 
 def _named(what: str, name: object) -> str:
+    if what == "resource":  # Heat's own rule
+        if not isinstance(name, str) or not name or "/" in name or len(name) > 255:
+            raise TemplateError(f"the name of a resource is text of 1 to 255 characters without '/': {name!r:.80} will not do")
+        return name
     if not isinstance(name, str) or not _NAME.fullmatch(name.removeprefix("!") if what == "property" else name):
         raise TemplateError(f"the name of a {what} is made of letters, digits, '_', '-' and '.': {name!r} will not do")
     return name

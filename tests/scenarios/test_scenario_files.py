@@ -45,23 +45,6 @@ def run(tmp_path: Path, text: str, design: Design | None = None) -> Result:
     return run_file(path, design or Heat())
 
 
-def processed(result: Result) -> list[str]:
-    """The worker's messages as worker_messages.txt writes them."""
-    rows: dict[str, str] = {}
-    count: dict[str, int] = {}
-    traversals: dict[str, int] = {}
-    found = []
-    for turn in result.trace:
-        if match := re.fullmatch(r"check\((.*), ([UC]), ([^)]*)\)(#\d+)?", turn.did):
-            row, kind, traversal = match.groups()[:3]
-            name = re.split("[@#]", row)[0]
-            if row not in rows:
-                count[name] = count.get(name, 0) + 1
-                rows[row] = f"{name}{count[name]}"
-            found.append(f"{rows[row]}/{kind}/{traversals.setdefault(traversal, len(traversals) + 1)}")
-    return found
-
-
 # ------------------------------------------------------------------------------------------------------- Heat's 21 files
 
 
@@ -79,7 +62,7 @@ def test_heats_scenario_passes_and_the_worker_does_what_heats_own_does(name: str
     assert result.passed, result
     assert (result.line, result.message, result.queued) == (None, "", None)
     assert result.asserted > 0
-    assert processed(result) == MEASURED[name].split()
+    assert result.processed == MEASURED[name].split()
     assert result.messages == len(MEASURED[name].split())
     assert result.world.at_rest
 
