@@ -15,6 +15,8 @@ from rich.console import Console
 
 import heatproof
 from heatproof import checking
+from heatproof.adopt_command import adopt
+from heatproof.diff_command import diff
 from heatproof.exit_codes import HELD, INCOMPLETE, VIOLATED, errors
 from heatproof.model import catalogue
 from heatproof.model.errors import HeatproofError
@@ -26,6 +28,7 @@ from heatproof.reports import files, progress, tables
 from heatproof.reports.judging import replay_command
 from heatproof.scenarios_command import scenario
 from heatproof.schema_command import schema
+from heatproof.shrink_command import shrink
 from heatproof.strategies.asked import properties_for
 from heatproof.strategies.exploring import Options
 from heatproof.strategies.policies import POLICIES, PORTFOLIO
@@ -198,6 +201,9 @@ def policies() -> int:
 
 
 cli.add_command(replay)
+cli.add_command(shrink)
+cli.add_command(diff)
+cli.add_command(adopt)
 cli.add_command(scenario)
 cli.add_command(schema)
 cli.add_command(port)

@@ -20,7 +20,7 @@ from heatproof.properties.base import Property
 from heatproof.properties.monitor import Violation
 from heatproof.reports import case_checks
 from heatproof.reports.cases import Case
-from heatproof.reports.story import story
+from heatproof.reports.story import setting, story
 from heatproof.strategies.asked import properties_for
 from heatproof.strategies.following import Misfit, exactly, steps_of
 from heatproof.strategies.nearby import BUDGET, LEAST, Found, Nearby, Stored, pick
@@ -68,6 +68,14 @@ class Judgement:
         assert self.driver is not None
         assert self.violation is not None
         return story(self.driver.world, self.deviations, self.violation, case.title)
+
+    def account(self, case: Case) -> str:
+        """The story of the failure, or, of a case that holds, what was asked of it and how it went."""
+        if self.shows:
+            return self.story(case)
+        expected = "anything" if case.expected is None else ": ".join(case.expected)
+        lines = [case.title, "", *(f"  {line}" for line in setting(case.scenario)), "", f"  Must hold on {case.design}: {expected}"]
+        return "\n".join([*lines, *(f"  {line}" for line in self.told)])
 
 
 def design_of(case: Case, place: str, own: str | None = None, trusted: Path | None = None) -> tuple[Design, list[Property]]:

@@ -52,7 +52,7 @@ def _operation(operation: Operation, previous: Template | None) -> str:
         words.append("(with a time limit)")
     if operation.template is not None:
         parts = [
-            _definition(definition)
+            spelled(definition)
             if previous is None or previous.get(definition.name) != definition
             else f"{definition.name} as before"
             for definition in operation.template.resources
@@ -61,7 +61,9 @@ def _operation(operation: Operation, previous: Template | None) -> str:
     return " ".join(words)
 
 
-def _definition(definition: ResourceDef) -> str:
+def spelled(definition: ResourceDef) -> str:
+    """A resource definition in words; ``!`` marks a property whose change forces a replacement."""
+
     def shown(value: object) -> str:
         if isinstance(value, Ref):
             return f"id of {value.resource}"

@@ -159,7 +159,9 @@ def test_the_lists_are_complete() -> None:
     assert all(f"{name}: " in policies for name in POLICIES)
 
 
-@pytest.mark.parametrize("word", ["check", "replay", "scenario", "schema", "designs", "properties", "faults", "policies"])
+@pytest.mark.parametrize(
+    "word", ["check", "replay", "shrink", "adopt", "diff", "scenario", "schema", "designs", "properties", "faults", "policies"]
+)
 def test_every_command_has_help(word: str) -> None:
     done = heatproof(word, "--help")
     assert done.returncode == 0

@@ -1,0 +1,90 @@
+"""The command ``heatproof shrink``: a stored case made smaller."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.live import Live
+from rich.text import Text
+
+import heatproof
+from heatproof.exit_codes import HELD, INCOMPLETE, errors, say
+from heatproof.model.errors import HeatproofError
+from heatproof.model.scenario import Scenario
+from heatproof.reports import cases
+from heatproof.reports.files import write_whole
+from heatproof.reports.judging import GONE, UNDECIDED, design_of, judge, noted, replay_command
+from heatproof.strategies.nearby import BUDGET
+from heatproof.strategies.shrinking import Failure, Shrinker
+
+
+@click.command()
+@click.argument("case", type=click.Path(path_type=Path))
+@click.option("--design", help="Shrink it on this design instead of the one in the case. Needed if that is a FILE.py:Class.")
+@click.option(
+    "--budget", default=3_000, show_default=True, metavar="RUNS", type=click.IntRange(1), help="How many runs may be made."
+)
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Where to write it. [default: NAME.small.case.json beside CASE]",
+)
+@errors
+def shrink(case: Path, design: str | None, budget: int, output: Path | None) -> int:
+    """Make the failure of CASE smaller: fewer faults, operations, resources, engines, then fewer deviations from the default order.
+
+    It stays the same failure: the same property, violated by the same kind of witness. What was found when the budget is used, or when
+    you interrupt with Ctrl-C, is written. A case that only fails near by is shrunk from there. Exit codes: 0 written, 2 there is no
+    failure to shrink or the file is broken, 3 it cannot be decided whether there is.
+    """
+    stored = cases.read(case)
+    known, properties = design_of(stored, str(case), design)
+    judged = judge(stored, known, properties, BUDGET)
+    if judged.answer == UNDECIDED:
+        say(f"{case}: {UNDECIDED} on {design or stored.design}. {' '.join(judged.told)}")
+        return INCOMPLETE
+    if judged.answer == GONE or judged.case is None or judged.violation is None:
+        raise HeatproofError(f"{case}: there is no failure to shrink on {design or stored.design}. {' '.join(judged.told)}")
+    first = judged.case
+    failure = Failure(first.scenario, list(first.schedule), judged.violation, list(judged.deviations))
+    shrinker = Shrinker(known, properties, failure, budget)
+    with Live(
+        get_renderable=lambda: _progress(shrinker, budget), console=Console(stderr=True), refresh_per_second=4, transient=True
+    ):
+        try:
+            small = shrinker.shrink()
+        except KeyboardInterrupt:
+            small = shrinker.best
+    made = noted(first._replace(scenario=small.scenario, design=design or stored.design), known, small.actions)
+    target = output or case.with_name(case.name.removesuffix(".json").removesuffix(".case") + ".small.case.json")
+    write_whole(target, cases.dump(made, heatproof.__version__))
+    for name, before, after in zip(PARTS, _sizes(first), _sizes(made), strict=True):
+        if before or after:
+            say(f"{name:>10}  {before:5} -> {after}")
+    say(f"Written: {target}\nSee it: {replay_command(target, made.design)}")
+    return HELD
+
+
+PARTS = ("faults", "operations", "resources", "engines", "threads", "deviations", "actions")
+
+
+def _sizes(case: cases.Case) -> tuple[int, ...]:
+    return (*_scenario_sizes(case.scenario), len(case.deviations or ()), len(case.schedule))
+
+
+def _scenario_sizes(scenario: Scenario) -> tuple[int, ...]:
+    scope = scenario.scope
+    return sum(scenario.faults.values()), len(scenario.operations), scenario.size, scope.engines, scope.threads
+
+
+def _progress(shrinker: Shrinker, budget: int) -> Text:
+    best = shrinker.best
+    parts = zip(PARTS, (*_scenario_sizes(best.scenario), len(best.deviations), len(best.actions)), strict=True)
+    return Text(
+        f"shrinking: {max(shrinker.left, 0)} of {budget} runs left; " + ", ".join(f"{n} {part}" for part, n in parts), style="cyan"
+    )
+
+
+__all__ = ["shrink"]
