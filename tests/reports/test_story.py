@@ -20,10 +20,13 @@ from heatproof.model.world import Action
 from heatproof.properties.base import Property, witness
 from heatproof.properties.catalogue import REST_IS_REACHED
 from heatproof.properties.monitor import Violation
+from heatproof.reports import cases
+from heatproof.reports.judging import FAILS, design_of, judge
 from heatproof.reports.story import WIDTH, setting, story
 from heatproof.strategies.running import Driver, Plan, run
 from heatproof.strategies.scenarios import plans, scenarios
 from heatproof.strategies.schedules import Anchor, Deviation, places, record, replay
+from tests.adopt import KEPT
 from tests.model.toys import ACCOUNT, Account, asking
 from tests.toys import ADDING, HEAT, SPINNING, busy, seen_toy, struck, sum_is_two
 
@@ -153,3 +156,12 @@ def test_the_setting_tells_what_is_asked() -> None:
         "operation 4: delete",
     ]
     assert setting(busy())[1] == "operation 1: create to A(p=0, r!=0); B(a=id of A); C(b=p of A, after B)"
+
+
+@pytest.mark.parametrize("path", sorted(KEPT.glob("*.case.json")), ids=lambda path: path.name.removesuffix(".case.json"))
+def test_kept_stories_are_up_to_date(path: Path) -> None:
+    case = cases.read(path)
+    judged = judge(case, *design_of(case, path.name))
+    assert judged.answer == FAILS, " ".join(judged.told)
+    kept = path.with_name(path.name.replace(".case.json", ".story.txt"))
+    assert judged.story(case) + "\n" == kept.read_text(), f"{kept.name} is out of date; 'python -m tests.adopt' writes it anew"
