@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shlex
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ from heatproof.model import catalogue
 from heatproof.model.design import Design
 from heatproof.model.errors import HeatproofError
 from heatproof.properties.base import Property
-from heatproof.pytest_machines import design_option, machine_of
+from heatproof.pytest_machines import machine_of, replay_from
 from heatproof.reports import cases
 from heatproof.reports.cases import Case
 from heatproof.reports.judging import GONE, Judgement, design_of, judge
@@ -72,7 +71,7 @@ class CaseItem(pytest.Item):
     def _told(self, case: Case, judged: Judgement) -> str:
         """What the case did instead of what it must."""
         root, here = self.config.rootpath, self.config.invocation_params.dir
-        command = f"heatproof replay {shlex.quote(self._shown())}{design_option(case.design, root, here)}"
+        command = replay_from(here, self.file, case.design, root)
         expected = "anything" if case.expected is None else ": ".join(case.expected)
         lines = [f"{judged.answer} on {case.design}: {expected}", "", *(f"  {line}" for line in judged.told), ""]
         if judged.shows:

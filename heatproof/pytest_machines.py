@@ -24,7 +24,7 @@ from heatproof.pytest_options import Options
 from heatproof.pytest_summary import Record
 from heatproof.reports import cases
 from heatproof.reports.files import write_whole
-from heatproof.reports.judging import design_of, judge, noted
+from heatproof.reports.judging import design_of, judge, noted, replay_command
 from heatproof.reports.story import story
 from heatproof.strategies import profiles
 from heatproof.strategies.exploring import Findings
@@ -119,7 +119,7 @@ def _keep(item: pytest.Item, failure: Violated, options: Options) -> list[str]:
     shown = shlex.quote(os.path.relpath(path, here))
     lines = ["  See it again:", ""]
     if _shows(case, root):
-        lines.append(f"      heatproof replay {shown}{design_option(spec, root, here)}")
+        lines.append(f"      {replay_from(here, path, spec, root)}")
     lines.append(f"      pytest {shlex.quote(_from(here, item))} --heatproof-replay {shown}")
     beside = path.with_name(path.name.replace(".case.json", ".story.txt"))
     try:
@@ -132,10 +132,11 @@ def _keep(item: pytest.Item, failure: Violated, options: Options) -> list[str]:
     return [os.path.relpath(file, here) for file in (path, beside)]
 
 
-def design_option(spec: str, root: Path, here: Path) -> str:
-    """What ``heatproof replay`` needs to be told besides the case: it loads a file of the user's own only if it is named by the user."""
+def replay_from(here: Path, path: Path, spec: str, root: Path) -> str:
+    """The command that replays a case in the folder ``here``; ``spec`` names its design as seen from ``root``."""
     file, colon, name = spec.partition(":")
-    return f" --design {shlex.quote(os.path.relpath(root / file, here) + colon + name)}" if catalogue.is_file(spec) else ""
+    seen = os.path.relpath(root / file, here) + colon + name if catalogue.is_file(spec) else spec
+    return replay_command(Path(os.path.relpath(path, here)), seen)
 
 
 def _from(here: Path, item: pytest.Item) -> str:
