@@ -41,8 +41,11 @@ CODES = {FAILS: VIOLATED, ELSEWHERE: VIOLATED, GONE: HELD, UNDECIDED: INCOMPLETE
     type=click.Path(path_type=Path, dir_okay=False),
     help="Write the case as it is now, with the schedule that shows it.",
 )
+@click.option("--full", is_flag=True, help="Tell every step; else what does not matter to the failure is folded to fit a screen.")
 @errors
-def replay(case: Path, design: str | None, walk: bool, until: int | None, nearby: int, output: Path | None) -> int:
+def replay(
+    case: Path, design: str | None, walk: bool, until: int | None, nearby: int, output: Path | None, full: bool
+) -> int:  # fmt: skip
     """Replay CASE and say whether its failure still shows, with its story.
 
     It is replayed exactly first. Where the schedule no longer fits the design, that is told (at which action, what was expected, what was
@@ -58,7 +61,7 @@ def replay(case: Path, design: str | None, walk: bool, until: int | None, nearby
     if walk or until is not None:
         return _walk(stored, Driver(known, stored.scenario, properties), walk, until)
     judged = judge(stored, known, properties, nearby, _tell_wait)
-    tell_judgement(case, stored, judged, design or stored.design)
+    tell_judgement(case, stored, judged, design or stored.design, full)
     if judged.case is not None and output is not None:
         renewed = judged.case._replace(design=design or stored.design)
         write_whole(output, cases.dump(renewed, heatproof.__version__))
@@ -73,7 +76,7 @@ def _tell_wait(line: str) -> None:
         say(line, err=True)
 
 
-def tell_judgement(path: Path, case: Case, judged: Judgement, spec: str) -> None:
+def tell_judgement(path: Path, case: Case, judged: Judgement, spec: str, full: bool = False) -> None:
     """Print the answer, how it came about, and the story if there is one."""
     expected = "anything" if case.expected is None else ": ".join(case.expected)
     if judged.answer != FAILS:
@@ -83,7 +86,7 @@ def tell_judgement(path: Path, case: Case, judged: Judgement, spec: str) -> None
         if case.expectation == "holds" and judged.answer == GONE:
             say("  The case says that it must hold, and it does, as far as was looked.")
     if judged.shows:
-        say(("\n" if judged.answer != FAILS else "") + judged.story(case))
+        say(("\n" if judged.answer != FAILS else "") + judged.story(case, full))
         if case.expectation == "holds":
             say("\n  The case says that this must hold.")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import sys
+from contextlib import suppress
 from pathlib import Path
 from types import ModuleType
 
@@ -61,6 +62,21 @@ def _from_file(spec: str) -> Design:
     if wanted not in classes:
         raise DesignError(f"{path} has no design {wanted!r}; it has {', '.join(sorted(classes)) or 'none'}; write {path}:NAME")
     return classes[wanted]()
+
+
+def spec_of(design: Design, folder: Path) -> str:
+    """What :func:`load` takes to give such a design, with the path of its file as seen from ``folder``. A design that is made in a
+    function or with arguments is named in the same way, but cannot be loaded."""
+    kind = type(design)
+    with suppress(DesignError):
+        known = None if is_file(design.name) else type(load(design.name))
+        if known is kind or (known is not None and known.__mro__[1:] == kind.__mro__[1:] and "+" in design.name):
+            return design.name
+    file = getattr(sys.modules.get(kind.__module__), "__file__", None)
+    if file is None:
+        return design.name
+    path = Path(file)
+    return f"{path.relative_to(folder) if path.is_relative_to(folder) else path}:{kind.__name__}"
 
 
 def load_module(path: str) -> ModuleType:

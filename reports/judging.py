@@ -63,11 +63,11 @@ class Judgement:
         """Whether the case got what it expects. What cannot be decided is never as expected."""
         return self.shows if case.expectation == "fails" else self.answer == GONE
 
-    def story(self, case: Case) -> str:
-        """The story of the failure. Only where it shows."""
+    def story(self, case: Case, full: bool = False) -> str:
+        """The story of the failure, folded unless it is to be ``full``. Only where it shows."""
         assert self.driver is not None
         assert self.violation is not None
-        return story(self.driver.world, self.deviations, self.violation, case.title)
+        return story(self.driver.world, self.deviations, self.violation, case.title, full)
 
     def account(self, case: Case) -> str:
         """The story of the failure, or, of a case that holds, what was asked of it and how it went."""

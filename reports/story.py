@@ -2,31 +2,57 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Any
+import textwrap
+from collections.abc import Sequence
 
-from heatproof.model.faults import FAULTS
 from heatproof.model.scenario import Operation, Scenario
 from heatproof.model.templates import Attr, Ref, ResourceDef, Template
-from heatproof.model.world import Entry, World
+from heatproof.model.world import World
 from heatproof.properties.monitor import Violation
-from heatproof.reports.telling import overwritten, tell, touched, written_columns
-from heatproof.strategies.schedules import Deviation, places
+from heatproof.reports import folding
+from heatproof.reports.paragraphs import WIDTH, paragraphs
+from heatproof.reports.trace import Trace, trace
+from heatproof.strategies.schedules import Deviation
 
-WIDTH = 118
+SCREEN = 40
+"""Lines that a story may have before what does not matter to the failure is folded."""
 
 
-def story(world: World, deviations: Sequence[Deviation], violation: Violation, title: str = "") -> str:
-    """The story of the run in ``world`` as text. ``deviations`` are those of its schedule, in order."""
-    lines = [title or f"{violation.name}: {violation.witness.kind}", ""]
-    lines += [f"  {line}" for line in setting(world.scenario)]
-    told, steps = _told(world, deviations)
-    lines += ["", *told, ""]
-    lines += [f"  Violated after step {violation.step}: {violation.sentence}"]
-    lines += [f"  Witness: {violation.witness}"]
-    if steps:
-        lines += [f"  Steps of the design: {', '.join(steps)}"]
+def story(world: World, deviations: Sequence[Deviation], violation: Violation, title: str = "", full: bool = False) -> str:
+    """The story of the run in ``world`` as text. ``deviations`` are those of its schedule, in order.
+
+    It tells every step if it is to be ``full``; else as much as fits one screen, and in any case what is of the failure.
+    """
+    taken = trace(world)
+    for level in folding.LEVELS[:1] if full else folding.LEVELS:
+        told = folding.told(taken, violation, level)
+        lines = _lines(taken, told, deviations, violation, title)
+        if len(lines) <= SCREEN:
+            break
     return "\n".join(lines)
+
+
+def _lines(taken: Trace, told: frozenset[int], deviations: Sequence[Deviation], violation: Violation, title: str) -> list[str]:
+    scenario, *operations = setting(taken.world.scenario)
+    count = f"; {_count(len(deviations), 'deviation')} from the default order" if deviations else ""
+    lines = [title or f"{violation.name}: {violation.witness.kind}", ""]
+    lines += wrapped(scenario + count)
+    lines += [line for operation in operations for line in wrapped(operation)]
+    lines += ["", *paragraphs(taken, told), ""]
+    lines += wrapped(f"Violated after step {violation.step}: {violation.sentence}")
+    lines += wrapped(f"Witness: {violation.witness}")
+    steps = folding.steps_of_the_design(taken)
+    if steps:
+        lines += wrapped(f"Steps of the design: {', '.join(steps)}")
+    folded = sum(1 for step in taken.steps if step.at and step.matters and step.number not in told)
+    if folded:
+        lines += wrapped(f"Folded: {_count(folded, 'step')}; 'heatproof replay --full' tells all.")
+    return lines
+
+
+def wrapped(text: str) -> list[str]:
+    """A line of text below the title, wrapped."""
+    return textwrap.wrap(text, WIDTH, initial_indent="  ", subsequent_indent="    ", break_long_words=False, break_on_hyphens=False)
 
 
 def setting(scenario: Scenario) -> list[str]:
@@ -80,116 +106,6 @@ def spelled(definition: ResourceDef) -> str:
     if definition.fails:
         parts.append("always fails to " + ", ".join(definition.fails))
     return definition.name + (f"({', '.join(parts)})" if parts else "")
-
-
-def _told(world: World, deviations: Sequence[Deviation]) -> tuple[list[str], list[str]]:
-    """The log, where consecutive steps of one task that follow the default policy make one paragraph; and the step ids at which
-    something was lost, gone or struck by a fault, in order of appearance."""
-    steps: dict[str, None] = {}
-    return list(_paragraphs(world, deviations, steps)), list(steps)
-
-
-def _paragraphs(world: World, deviations: Sequence[Deviation], steps: dict[str, None]) -> Iterator[str]:
-    waiting = dict(zip(places(world), deviations, strict=False))
-    writer: dict[tuple[str, Any], tuple[int, str, frozenset[str]]] = {}
-    seen: dict[tuple[str, str, Any], int] = {}
-    paragraph: list[str] = []
-    first, who, phrase = 0, "", ""
-
-    def flush(last: int) -> Iterator[str]:
-        if who:
-            numbers = f"{first}" if first == last else f"{first}-{last}"
-            yield from _wrapped(f"{numbers:>8}  {who}: ", "; ".join(paragraph or [phrase]))
-            paragraph.clear()
-
-    for number, entry in enumerate(world.log, 1):
-        deviation = waiting.get(number)
-        task = entry.task.name if entry.task is not None else ""
-        if entry.before is None or task != who or deviation is not None:
-            yield from flush(number - 1)
-            who, first = task, number
-        if deviation is not None:
-            yield f"      >>  {_passed_over(deviation)}:"
-        if entry.before is None:
-            yield f"{number:>8}  {_happening(entry, deviation is not None)}"
-            who = ""
-            continue
-        told = tell(entry)
-        phrase = f"{told.step} {told.phrase}"
-        notable = "LOST" in told.phrase or "gone" in told.phrase or entry.action.kind in FAULTS
-        for table, key, written in touched(entry):
-            columns = overwritten(entry)
-            if entry.action.kind == "step" and (table, key) in writer:
-                step, other, theirs = writer[table, key]
-                read = seen.get((task, table, key))
-                if other != task and (read or 0) < step:
-                    if "LOST" in told.phrase:
-                        phrase += f" [read at {read or '?'}, changed at {step} by {other}]"
-                    elif written and read and columns & theirs:
-                        phrase += f" [read at {read}, OVERWRITES what {other} wrote at {step}]"
-                        notable = True
-            seen[task, table, key] = number
-            if written:
-                writer[table, key] = (number, task, written_columns(entry))
-        if notable:
-            steps[told.step] = None
-        if entry.action.kind in FAULTS:
-            phrase = f"FAULT {entry.action.kind} at {phrase}"
-        if told.matters or entry.action.kind in FAULTS or deviation is not None:
-            paragraph.append(phrase)
-        if entry.after is not None and entry.after.escaped is not None:
-            paragraph.append(f"ends with {type(entry.after.escaped).__name__}: {entry.after.escaped}")
-        elif not paragraph and entry.after is not None and entry.after.effect is None:
-            paragraph.append(f"{phrase}; ends")
-    yield from flush(len(world.log))
-
-
-def _passed_over(deviation: Deviation) -> str:
-    """What the default policy would have done here."""
-    anchor = deviation.anchor
-    name = anchor.subject + (f" (no. {anchor.life})" if anchor.life > 1 else "")
-    beside = deviation.instead.kind in FAULTS
-    match anchor.kind:
-        case "step":
-            time = f" (time {anchor.time})" if anchor.time > 1 else ""
-            at = f"at {anchor.step}{time}"
-            return f"before {name} goes on {at}" if beside else f"instead of going on with {name} {at}"
-        case "deliver":
-            return f"before {name} is delivered" if beside else f"instead of delivering {name}"
-        case "operate":
-            return f"before the user asks {name}" if beside else f"instead of waiting for the user to ask {name}"
-        case "settle":
-            return f"before the operation on {name} ends" if beside else f"instead of ending the operation on {name}"
-        case "end":
-            return "at the end"
-        case _:
-            return f"{'before' if beside else 'instead of'} {anchor}"
-
-
-def _happening(entry: Entry, deviates: bool) -> str:
-    action = entry.action
-    if action.kind == "restart" and not deviates:
-        return f"{action.subject} is started again, since no engine is left"
-    if action.kind == "operate":
-        return f"the user asks {action.detail}: {action.subject}"
-    if action.kind == "deliver":
-        return f"{action.detail} takes {action.subject}"
-    if action.kind == "settle":
-        return f"the operation on {action.subject}, left by a dead task, ends"
-    if action.kind in FAULTS:
-        return f"FAULT {action}"
-    return str(action)
-
-
-def _wrapped(head: str, text: str) -> Iterator[str]:
-    indent = " " * 12
-    line = head
-    for word in text.split(" "):
-        if len(line) + len(word) + 1 > WIDTH and line.strip() != head.strip():
-            yield line.rstrip()
-            line = indent
-        line += word + " "
-    yield line.rstrip()
 
 
 def _count(number: int, noun: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from heatproof.model import effects as fx
@@ -33,16 +32,16 @@ def tell(entry: Entry) -> Told:
 def _phrase(effect: fx.Effect, result: Any, thrown: bool) -> tuple[str, bool]:
     match effect:
         case fx.Read(_, table, key):
-            return f"reads {table} {_key(key)}{'' if result is not None else ' (gone)'}", result is None
+            return f"reads {table} {shown_key(key)}{'' if result is not None else ' (not there)'}", result is None
         case fx.Query(_, table, where, _):
             count = "?" if thrown else len(result)
-            return f"reads {count} rows of {table} where {_columns(where)}", False
+            return f"reads {count} row{'' if count == 1 else 's'} of {table} where {_columns(where)}", False
         case fx.Insert(_, table, row):
-            return f"inserts {table} {_key(table.key_of(row) if thrown else result)}", True
+            return f"inserts {table} {shown_key(table.key_of(row) if thrown else result)}", True
         case fx.Update(_, table, key, values, where):
             lost = not thrown and not result
             guard = "" if where else " blindly"
-            text = f"writes {table} {_key(key)}{guard} ({_columns(_brief(values))})"
+            text = f"writes {table} {shown_key(key)}{guard} ({_columns(_brief(values))})"
             return (f"{text}: LOST, expected {_columns(where or {})}" if lost else text), True
         case fx.Delete(_, table, where):
             return f"deletes {'?' if thrown else result} of {table} where {_columns(where)}", bool(result)
@@ -62,7 +61,7 @@ def _phrase(effect: fx.Effect, result: Any, thrown: bool) -> tuple[str, bool]:
         case fx.Finish(_, physical):
             return f"the operation on {physical} ends: {result}", True
         case fx.Look(_, physical):
-            return f"looks at {physical}{'' if result is not None else ' (gone)'}", result is None
+            return f"looks at {physical}{'' if result is not None else ' (not there)'}", result is None
         case fx.Expired(_, topic):
             return f"looks at the clock of {topic}: {'run out' if result else 'time left'}", bool(result)
         case fx.Cancel(_, topic):
@@ -95,46 +94,59 @@ def _brief_text(value: Any) -> str:
 
 
 def _columns(columns: Any) -> str:
-    return ", ".join(f"{name}={_value(value)}" for name, value in columns.items()) or "nothing"
+    return ", ".join(f"{name}={shown(value)}" for name, value in columns.items()) or "nothing"
 
 
-def _value(value: Any) -> str:
+def shown(value: Any) -> str:
+    """A value of a row, cut where it is long."""
     if value is None:
         return "null"
     if isinstance(value, frozenset):
-        return "{" + ", ".join(sorted(map(_value, value))) + "}"
+        return "{" + ", ".join(sorted(map(shown, value))) + "}"
     text = str(value)
     return text if len(text) <= 40 else text[:37] + "..."
 
 
-def _key(key: Any) -> str:
+def shown_key(key: Any) -> str:
+    """The key of a row."""
     return "/".join(map(str, key)) if isinstance(key, tuple) else str(key)
 
 
-def touched(entry: Entry) -> list[tuple[str, Any, bool]]:
-    """The rows that a step touched by key: (table, key, written)."""
-    effect = entry.before.effect if entry.before is not None else None
-    result = entry.after.result if entry.after is not None else None
+def intention(effect: fx.Effect | str) -> str:
+    """What a task is about to do, as an infinitive."""
     match effect:
+        case str():
+            return effect
         case fx.Read(_, table, key):
-            return [(table.name, key, False)]
-        case fx.Update(_, table, key, _, _):
-            return [(table.name, key, bool(result) and type(result) is not fx.Thrown)]
-        case fx.Query(_, table, _, _):
-            return [(table.name, table.key_of(row), False) for row in result] if type(result) is tuple else []
+            text = f"read {table} {shown_key(key)}"
+        case fx.Query(_, table, where, _):
+            text = f"read the rows of {table} where {_columns(where)}"
+        case fx.Insert(_, table, row):
+            text = f"insert {table} {shown_key(table.key_of(row))}"
+        case fx.Update(_, table, key, _, where):
+            text = f"write {table} {shown_key(key)}" + (f" if {_columns(where)}" if where else "")
+        case fx.Delete(_, table, where):
+            text = f"delete from {table} where {_columns(where)}"
+        case fx.Transaction(_, body, args, _):
+            text = f"do {getattr(body, '__name__', 'a transaction')}({', '.join(a for a in args if isinstance(a, str))})"
+        case fx.Send(_, message, args, _):
+            text = f"send {message}({', '.join(a for a in args if isinstance(a, str))})"
+        case fx.Spawn(_, handler, _):
+            text = f"start {handler}"
+        case fx.Probe(_, engine):
+            text = f"ask whether {engine} lives"
+        case fx.Begin(_, operation, subject, _, _, _):
+            text = f"begin to {operation} {subject}"
+        case fx.Finish(_, physical):
+            text = f"wait for the operation on {physical} to end"
+        case fx.Look(_, physical):
+            text = f"look at {physical}"
+        case fx.Expired(_, topic):
+            text = f"look at the clock of {topic}"
+        case fx.Cancel(_, topic):
+            text = f"leave cancel notices for {topic}"
+        case fx.Listen(_, topic):
+            text = f"listen for cancel notices of {topic}"
         case _:
-            return []
-
-
-def written_columns(entry: Entry) -> frozenset[str]:
-    """The columns that a step wrote to one row by key."""
-    effect = entry.before.effect if entry.before is not None else None
-    if type(effect) is not fx.Update:
-        return frozenset()
-    return frozenset(effect.values) if isinstance(effect.values, Mapping) else frozenset(effect.table.columns)
-
-
-def overwritten(entry: Entry) -> frozenset[str]:
-    """The columns that a step wrote without expecting anything of the row."""
-    effect = entry.before.effect if entry.before is not None else None
-    return frozenset() if type(effect) is fx.Update and effect.where else written_columns(entry)
+            text = "give way"
+    return f"{text} ({effect.step})" if effect.step else text

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from functools import cache
+from typing import NamedTuple
 
 from heatproof.model.design import Design
 from heatproof.model.world import World
@@ -16,14 +18,22 @@ from heatproof.strategies.shrinking import Failure, Key, Shrinker
 Explain = Callable[[World, Sequence[Deviation], Violation], str]
 """Tells the run in a world; :func:`heatproof.reports.story.story` is one, which this room may not import."""
 
-_TEXTS: dict[object, str] = {}
+
+class Small(NamedTuple):
+    """A failure made small: with its deviations, and its story if there is somebody to tell it."""
+
+    failure: Failure
+    story: str | None
+
+
+_SMALL: dict[object, Small] = {}
 
 
 class Violated(AssertionError):
     """``violations`` do not hold of ``design`` in one run; ``failure`` is the first of them, with the run that leads to it.
 
     The text is made on demand, since it takes up to ``shrink`` runs: all violations, the story of the first one made small
-    (if ``explain`` is given), and Python that shows it again.
+    (if ``explain`` is given), and how to see it again: what ``again`` says, or else Python.
     """
 
     def __init__(
@@ -42,31 +52,42 @@ class Violated(AssertionError):
         self.violations = tuple(violations)
         self.explain = explain
         self.shrink = shrink
+        self.again = ""
 
     def __str__(self) -> str:
-        # Hypothesis and pytest raise and read the same failure several times
+        return "\n".join(self._told())
+
+    def small(self) -> Small:
+        """The first violation made small; once, since Hypothesis and pytest raise and read the same failure several times."""
         failure = self.failure
-        key = (self.design, tuple(self.properties), failure.scenario, tuple(failure.actions), failure.violation.key, self.shrink)
-        if key not in _TEXTS:
-            if len(_TEXTS) > 50:
-                _TEXTS.clear()
-            _TEXTS[key] = "\n".join(self._told())
-        return _TEXTS[key]
+        key = (
+            self.design, tuple(self.properties), failure.scenario, tuple(failure.actions), failure.violation.key, self.explain,
+            self.shrink,
+        )  # fmt: skip
+        if key not in _SMALL:
+            if len(_SMALL) > 50:
+                _SMALL.clear()
+            if self.shrink:
+                failure = Shrinker(self.design, self.properties, failure, self.shrink).shrink()
+            driver = Driver(self.design, failure.scenario, self.properties)
+            failure = replace(failure, deviations=record(driver, failure.actions))
+            told = None if self.explain is None else self.explain(driver.world, failure.deviations, failure.violation)
+            _SMALL[key] = Small(failure, told)
+        return _SMALL[key]
 
     def _told(self) -> Iterator[str]:
         count = f"{len(self.violations)} properties do" if len(self.violations) > 1 else "a property does"
         yield f"{count} not hold of design {self.design.name!r}:"
         for number, violation in enumerate(self.violations, 1):
             yield f"  {number}. {violation.name}: {violation.witness}"
-        failure = self.failure
-        if self.shrink:
-            failure = Shrinker(self.design, self.properties, failure, self.shrink).shrink()
-        driver = Driver(self.design, failure.scenario, self.properties)
-        deviations = record(driver, failure.actions)
-        if self.explain is not None:
-            yield f"\n{self.explain(driver.world, deviations, failure.violation)}"
+        failure, story = self.small()
+        if story is not None:
+            yield f"\n{story}"
+        if self.again:
+            yield f"\n{self.again}"
+            return
         yield "\nTo see it again, with the design and the properties of this test:\n"
-        yield from (f"    {line}" for line in self._script(failure, deviations))
+        yield from (f"    {line}" for line in self._script(failure, failure.deviations))
 
     def _script(self, failure: Failure, deviations: Sequence[Deviation]) -> Iterator[str]:
         """By the deviations, or by all actions where the deviations alone do not lead there."""

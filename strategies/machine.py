@@ -39,6 +39,7 @@ from heatproof.model.world import World
 from heatproof.properties.base import Property
 from heatproof.properties.catalogue import ALL
 from heatproof.strategies import policies, scenarios
+from heatproof.strategies.exploring import Findings
 from heatproof.strategies.failing import Explain, violated
 from heatproof.strategies.running import TAIL, Driver, Run
 from heatproof.strategies.shrinking import Failure, Key
@@ -127,6 +128,10 @@ class ConvergenceMachine(RuleBasedStateMachine):
     operations that their design has not."""
 
     setting: ClassVar[Setting]
+    tally: ClassVar[Findings | None] = None
+    """Where every example is noted, if somebody keeps count."""
+    shard: ClassVar[int] = 0
+    """Which of the shards of a machine it is."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -228,6 +233,8 @@ class ConvergenceMachine(RuleBasedStateMachine):
         driver, setting = self.driver, self.setting
         assert driver is not None
         run = driver.finish(driver.settle(setting.tail))
+        if self.tally is not None:
+            self.tally.note(driver.world.scenario, run)
         found = [violation for key, violation in run.violations.items() if key not in setting.expected]
         if found:
             found.sort(key=lambda violation: (violation.step, violation.key))
@@ -284,6 +291,7 @@ def machine(
     left_out = (Phase.explain, Phase.shrink) if quick else (Phase.explain,)
     phases = [phase for phase in settings().phases if phase not in left_out]
     made.TestCase.settings = settings(made.TestCase.settings, stateful_step_count=steps, phases=phases)
+    made.TestCase.machine = made  # type: ignore[attr-defined]  # for who finds the test and wants to know of what
     return made
 
 
@@ -294,8 +302,9 @@ def shards(made: type[ConvergenceMachine], count: int = 2, first_seed: int = 0) 
     """
     found: list[type[TestCase]] = []
     for number in range(count):
-        shard: type[ConvergenceMachine] = type(f"{made.__name__}{number + 1}", (made,), {})
+        shard: type[ConvergenceMachine] = type(f"{made.__name__}{number + 1}", (made,), {"shard": number})
         seed(first_seed + number)(shard)
         shard.TestCase.settings = made.TestCase.settings
+        shard.TestCase.machine = shard  # type: ignore[attr-defined]
         found.append(shard.TestCase)
     return found

@@ -7,6 +7,7 @@ import re
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
+from statistics import median
 
 import pytest
 from hypothesis import given
@@ -20,10 +21,15 @@ from heatproof.model.world import Action
 from heatproof.properties.base import Property, witness
 from heatproof.properties.catalogue import REST_IS_REACHED
 from heatproof.properties.monitor import Violation
-from heatproof.reports.story import WIDTH, setting, story
+from heatproof.reports import cases, folding
+from heatproof.reports.judging import FAILS, design_of, judge
+from heatproof.reports.paragraphs import WIDTH
+from heatproof.reports.story import SCREEN, setting, story
+from heatproof.reports.trace import trace
 from heatproof.strategies.running import Driver, Plan, run
 from heatproof.strategies.scenarios import plans, scenarios
 from heatproof.strategies.schedules import Anchor, Deviation, places, record, replay
+from tests.adopt import KEPT
 from tests.model.toys import ACCOUNT, Account, asking
 from tests.toys import ADDING, HEAT, SPINNING, busy, seen_toy, struck, sum_is_two
 
@@ -78,7 +84,9 @@ def test_each_deviation_stands_where_it_was(asked: Scenario, plan: Plan) -> None
     where = places(driver.world)
     assert [driver.world.log[number - 1].action for number in where] == [deviation.instead for deviation in deviations]
     lines = story(driver.world, deviations, NONE).splitlines()
-    marked = [int(re.split(r"[ -]+", below.strip())[0]) for line, below in pairwise(lines) if line.startswith("      >>")]
+    marks = [number for number, line in enumerate(lines) if line.startswith("      >>")]
+    firsts = [next(line for line in lines[mark + 1 :] if re.match(r" {0,8}\d", line)) for mark in marks]
+    marked = [int(re.split(r"[ -]+", line.strip())[0]) for line in firsts]
     assert marked == where
 
 
@@ -87,7 +95,7 @@ def test_every_step_is_told_once_and_in_order(asked: Scenario, plan: Plan) -> No
     driver = Driver(HEAT, asked, [])
     deviations = record(driver, run(HEAT, asked, [], plan).actions)
     told: list[int] = []
-    for line in story(driver.world, deviations, NONE).splitlines():
+    for line in story(driver.world, deviations, NONE, full=True).splitlines():
         if numbers := re.match(r" {0,8}(\d+)(?:-(\d+))?  \S", line):
             first, last = numbers.groups()
             told += range(int(first), int(last or first) + 1)
@@ -153,3 +161,71 @@ def test_the_setting_tells_what_is_asked() -> None:
         "operation 4: delete",
     ]
     assert setting(busy())[1] == "operation 1: create to A(p=0, r!=0); B(a=id of A); C(b=p of A, after B)"
+
+
+@pytest.mark.parametrize("path", sorted(KEPT.glob("*.case.json")), ids=lambda path: path.name.removesuffix(".case.json"))
+def test_kept_stories_are_up_to_date(path: Path) -> None:
+    case = cases.read(path)
+    judged = judge(case, *design_of(case, path.name))
+    assert judged.answer == FAILS, " ".join(judged.told)
+    kept = path.with_name(path.name.replace(".case.json", ".story.txt"))
+    assert judged.story(case) + "\n" == kept.read_text(), f"{kept.name} is out of date; 'python -m tests.adopt' writes it anew"
+
+
+# ------------------------------------------------------------------------------------------------------------- folding
+
+STORIES = {path.name: path.read_text().splitlines() for path in sorted(KEPT.glob("*.story.txt"))}
+
+
+def test_a_typical_story_fits_a_screen() -> None:
+    assert median(len(lines) for lines in STORIES.values()) <= SCREEN
+    assert max(len(line) for lines in STORIES.values() for line in lines) <= WIDTH
+
+
+@pytest.mark.parametrize("name", STORIES)
+def test_what_is_folded_is_counted(name: str) -> None:
+    case = cases.read(KEPT / name.replace(".story.txt", ".case.json"))
+    judged = judge(case, *design_of(case, name))
+    full = judged.story(case, full=True).splitlines()
+    folded = any(line.startswith("  Folded: ") for line in STORIES[name])
+    assert folded or len(STORIES[name]) <= len(full)
+    assert not any(line.startswith("  Folded: ") for line in full)
+    assert not any(re.match(r" {0,8}[0-9-]+  \.\.\. ", line) for line in full)
+    deviations = [line for line in full if line.startswith("      >>")]
+    assert [line for line in STORIES[name] if line.startswith("      >>")] == deviations
+    assert STORIES[name][2].endswith(f"{len(deviations)} deviation{'s' if len(deviations) > 1 else ''} from the default order")
+
+
+def test_each_level_tells_less_and_no_level_hides_the_failure() -> None:
+    path = KEPT / "one-replacement-a-traversal-two-in-one-traversal.case.json"
+    case = cases.read(path)
+    judged = judge(case, *design_of(case, path.name))
+    assert judged.driver is not None
+    assert judged.violation is not None
+    taken = trace(judged.driver.world)
+    told = [folding.told(taken, judged.violation, level) for level in folding.LEVELS]
+    assert told[0] == {step.number for step in taken.steps}
+    assert all(more >= less for more, less in pairwise(told))
+    least = told[-1]
+    assert len(least) < len(taken.steps) / 2
+    assert judged.violation.step in least
+    for step in taken.steps:
+        assert step.instead is None or step.number in least
+        for stale in step.stale:
+            assert {step.number, stale.changed} <= least
+        for change in step.changes:
+            made = change.old is None and change.key in ("A@T2.1", "A@T2#2.1", ("resource", "A@T2"), ("resource", "A@T2#2"))
+            assert not made or step.number in least
+
+
+def test_who_read_what_is_told_with_who_overwrote_it() -> None:
+    lines = " ".join(line.strip() for line in STORIES["dependents-first-on-delete-still-referred-to.story.txt"])
+    assert "[goes by stack S as read at 33, overwritten at 35 by update#2; else it would read raw_template t1 (W-6)]" in lines
+    lines = " ".join(line.strip() for line in STORIES["rest-a-deleted-stack-leaves-nothing-physical-resources-left.story.txt"])
+    assert "LOST, key should be 1 but is 2 [read at 49, overwritten at 53 by check(A@T1, U, T1)]" in lines
+
+
+def test_a_row_that_was_never_there_is_not_gone() -> None:
+    lines = told(ADDING, asking(), [sum_is_two], [OVERLAP]).splitlines()
+    assert any("R-1 reads account A (not there)" in line for line in lines)
+    assert any("(gone)" in line for line in STORIES["rest-no-superfluous-rows-tombstone.story.txt"])

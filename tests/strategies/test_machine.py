@@ -215,7 +215,7 @@ def test_another_project_needs_few_lines(tmp_path: Path) -> None:
     assert "1 failed, 2 passed" in done.stdout, done.stdout + done.stderr
     assert "not hold of design 'blind-counter':" in done.stdout
     assert "Witness: " in done.stdout
-    assert "replay(driver, deviations)" in done.stdout
+    assert "pytest test_minimal.py::TestFound --heatproof-replay " in done.stdout
     assert "ended: rest" in done.stdout
     assert "expected: every increment counts: increment lost" in done.stdout
 
