@@ -84,17 +84,18 @@ def refuse_faults(budget: Mapping[str, int]) -> None:
 def refuse_unknown(case: Case) -> None:
     """Raise :class:`HeatproofError` for the first name of a case that names nothing. What only a design in a file could tell (its
     properties) is left to whoever loads it."""
+    front: str | None = None  # what is asked where, only a design that is loaded can tell
     if not catalogue.is_file(case.design):
         try:
-            catalogue.load(case.design)
+            front = catalogue.load(case.design).front
         except HeatproofError as error:
             raise HeatproofError(f"{error} - at `$.design`") from error
         if case.expected is not None:
             refuse_property(case.expected[0], ALL)
     _refuse_resources(case.scenario)
-    _refuse_actions(case.scenario, case.schedule, "$.schedule[{}]")
+    _refuse_actions(case.scenario, front, case.schedule, "$.schedule[{}]")
     if case.deviations is not None:
-        _refuse_actions(case.scenario, [d.instead for d in case.deviations], "$.deviations[{}].do")
+        _refuse_actions(case.scenario, front, [d.instead for d in case.deviations], "$.deviations[{}].do")
 
 
 def refuse_property(name: str, known: Mapping[str, Any]) -> None:
@@ -127,7 +128,7 @@ def _refuse_resources(scenario: Scenario) -> None:
             )
 
 
-def _refuse_actions(scenario: Scenario, actions: Sequence[Action], place: str) -> None:
+def _refuse_actions(scenario: Scenario, front: str | None, actions: Sequence[Action], place: str) -> None:
     struck: Counter[str] = Counter()
     for number, action in enumerate(actions):
         at = place.format(number)
@@ -144,7 +145,10 @@ def _refuse_actions(scenario: Scenario, actions: Sequence[Action], place: str) -
                 f"fault {action.kind!r} strikes for the {_nth(struck[action.kind])} time, but the budget of the scenario is {budget}"
                 f" - at `{at}`, `$.scenario.faults`"
             )
-        _refuse_engine(scenario, action, at)
+        if action.kind != "operate" or front == "":
+            _refuse_engine(scenario, action, at)
+        elif front is not None and action.detail != front:
+            raise HeatproofError(f"operations of this design are asked at {front!r}, not {action.detail!r} - at `{at}[2]`")
 
 
 def _refuse_engine(scenario: Scenario, action: Action, at: str) -> None:

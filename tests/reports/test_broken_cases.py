@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from heatproof.model.designs.heat import Heat
 from heatproof.model.errors import HeatproofError
 from heatproof.reports.cases import LIMIT, load, read
 from heatproof.reports.judging import design_of
@@ -207,3 +208,13 @@ def test_a_case_runs_no_code(tmp_path: Path) -> None:
 )
 def test_text_is_text(text: str) -> None:
     assert load(at("title", value=text), "here").title == text
+
+
+def test_an_operation_is_asked_where_the_design_has_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Heat, "front", "api")
+    with pytest.raises(HeatproofError, match=r"asked at 'api', not 'E2' - at `\$.schedule\[0\]\[2\]`"):
+        load(TEXT.encode(), "here")
+    asked = [["operate", "create#1", "api"]]
+    assert load(edited(lambda raw: raw.update(schedule=asked, deviations=None)), "here").schedule[0].detail == "api"
+    mine = load(edited(lambda raw: raw.update(schedule=asked, deviations=None, design={"name": "mine.py:Mine"})), "here")
+    assert mine.schedule[0].detail == "api"
