@@ -27,6 +27,7 @@ def _stack(observation: Observation, thing: Physical) -> StackView | None:
     "No two tasks have an operation in progress on the same physical resource.",
     REALITY,
     EVERY - {"false-dead"},
+    kinds=("* at once",),
 )
 def one_worker(observation: Observation, change: Change) -> Witness | None:
     """P5."""
@@ -44,6 +45,7 @@ def one_worker(observation: Observation, change: Change) -> Witness | None:
     "A physical create begins only when every requirement exists and is healthy.",
     REALITY,
     EVERY - DRIFT,
+    kinds=("requirement missing", "requirement not ready"),
 )
 def requirements_first(observation: Observation, change: Change) -> Witness | None:
     """P11, as it happened physically."""
@@ -58,6 +60,7 @@ def requirements_first(observation: Observation, change: Change) -> Witness | No
     "A physical update begins only when every requirement exists and is healthy.",
     REALITY,
     EVERY - DRIFT,
+    kinds=("requirement missing", "requirement not ready"),
 )
 def requirements_first_on_update(observation: Observation, change: Change) -> Witness | None:
     """P11, as it happened physically."""
@@ -86,6 +89,7 @@ def _requirement_missing(observation: Observation, thing: Physical, cause: str |
     "requirements are up to date",
     "A create or update by the traversal that owns the stack begins only after every requirement was brought to its goal.",
     REALITY,
+    kinds=("requirement still at another template",),
 )
 def requirements_up_to_date(observation: Observation, change: Change) -> Witness | None:
     """P11: a node is processed only after its predecessors."""
@@ -102,7 +106,13 @@ def requirements_up_to_date(observation: Observation, change: Change) -> Witness
     return None
 
 
-@always("references are good", "What a create or update refers to exists when it begins.", REALITY, EVERY - DRIFT - {"not-found"})
+@always(
+    "references are good",
+    "What a create or update refers to exists when it begins.",
+    REALITY,
+    EVERY - DRIFT - {"not-found"},
+    kinds=("refers to what is gone",),
+)
 def references_good(observation: Observation, change: Change) -> Witness | None:
     """P11: with the data of its predecessors."""
     thing = _begun(change, "create", "update")
@@ -121,6 +131,7 @@ def references_good(observation: Observation, change: Change) -> Witness | None:
     "A physical delete begins only when no other physical resource refers to it, and when none comes after"
     " it that another of its name does not stand in for.",
     REALITY,
+    kinds=("still referred to", "a dependent still exists"),
 )
 def dependents_first(observation: Observation, change: Change) -> Witness | None:
     """P3."""
@@ -140,8 +151,12 @@ def dependents_first(observation: Observation, change: Change) -> Witness | None
     return None
 
 
-@always("a newer traversal is not undone", "No operation begins for a traversal that is older than the one that last changed the resource.",
-        (*REALITY, "stack"))  # fmt: skip
+@always(
+    "a newer traversal is not undone",
+    "No operation begins for a traversal that is older than the one that last changed the resource.",
+    (*REALITY, "stack"),
+    kinds=("* by an older traversal",),
+)
 def not_undone(observation: Observation, change: Change) -> Witness | None:
     """The order of traversals is the order in which they came to own the stack."""
     if change.aspect == "stack":
@@ -161,7 +176,7 @@ def not_undone(observation: Observation, change: Change) -> Witness | None:
     return None
 
 
-@always("created once", "A row gets a second physical resource only when its first is gone.", REALITY)
+@always("created once", "A row gets a second physical resource only when its first is gone.", REALITY, kinds=("two for one row",))
 def created_once(observation: Observation, change: Change) -> Witness | None:
     """P6."""
     thing = _begun(change, "create")
@@ -173,8 +188,13 @@ def created_once(observation: Observation, change: Change) -> Witness | None:
     return None
 
 
-@always("one replacement a traversal", "A traversal makes a second physical resource for a name only if the first is not healthy.", REALITY,
-        EVERY - DRIFT)  # fmt: skip
+@always(
+    "one replacement a traversal",
+    "A traversal makes a second physical resource for a name only if the first is not healthy.",
+    REALITY,
+    EVERY - DRIFT,
+    kinds=("two in one traversal",),
+)
 def one_replacement(observation: Observation, change: Change) -> Witness | None:
     """P6: once per needed replacement."""
     thing = _begun(change, "create")
@@ -187,7 +207,12 @@ def one_replacement(observation: Observation, change: Change) -> Witness | None:
     return None
 
 
-@always("nothing is made for a deleted stack", "No physical create begins for a stack whose delete is COMPLETE.", REALITY)
+@always(
+    "nothing is made for a deleted stack",
+    "No physical create begins for a stack whose delete is COMPLETE.",
+    REALITY,
+    kinds=("create for a deleted stack",),
+)
 def nothing_for_deleted(observation: Observation, change: Change) -> Witness | None:
     """A worker that had loaded before the delete must not go on."""
     thing = _begun(change, "create")
@@ -204,6 +229,7 @@ def nothing_for_deleted(observation: Observation, change: Change) -> Witness | N
     "A healthy resource that is as its unchanged definition says is neither updated nor replaced nor deleted.",
     REALITY,
     EVERY - DRIFT - DATABASE,
+    kinds=("replaced", "updated", "deleted"),
 )
 def untouched(observation: Observation, change: Change) -> Witness | None:
     """P8. A row that is FAILED (also because a user marked it unhealthy) is not well."""

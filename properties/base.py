@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from typing import Any, Literal, NamedTuple
 
 from heatproof.model.observation import Change, Event, Observation
@@ -54,6 +55,8 @@ class Property:
       of a design that claims to survive it.
     - ``check``: for *always* called with the observation and the change, else with the observation; each witness found, or for
       *sometimes* whether the situation is reached. ``seen`` is the other way to say a *sometimes*: pairs of (step, outcome).
+    - ``kinds``: the kinds of its witnesses, with ``*`` for any text, so that a case which expects another one is known to be wrong.
+      Empty: nobody says.
     """
 
     name: str
@@ -63,6 +66,11 @@ class Property:
     watches: frozenset[str] = frozenset()
     check: Callable[..., Any] | None = None
     seen: frozenset[tuple[str, str]] = frozenset()
+    kinds: tuple[str, ...] = ()
+
+    def has_kind(self, kind: str) -> bool:
+        """Whether a witness of that kind can be one of this property."""
+        return not self.kinds or any(fnmatchcase(kind, pattern) for pattern in self.kinds)
 
     def asked(self, faults: Iterable[str], survives: frozenset[str]) -> bool:
         """Whether the property must hold after these faults for a design that survives those."""
@@ -77,14 +85,16 @@ Always = Callable[[Observation, Change], Witness | None]
 AtRest = Callable[[Observation], Iterable[Witness]]
 
 
-def always(name: str, sentence: str, watches: Iterable[str], tolerates: frozenset[str] = EVERY) -> Callable[[Always], Property]:
+def always(
+    name: str, sentence: str, watches: Iterable[str], tolerates: frozenset[str] = EVERY, kinds: Iterable[str] = ()
+) -> Callable[[Always], Property]:
     """Declare an *always* property whose check is the decorated function."""
-    return lambda check: Property(name, "always", sentence, tolerates, frozenset(watches), check)
+    return lambda check: Property(name, "always", sentence, tolerates, frozenset(watches), check, kinds=tuple(kinds))
 
 
-def at_rest(name: str, sentence: str, tolerates: frozenset[str] = EVERY) -> Callable[[AtRest], Property]:
+def at_rest(name: str, sentence: str, tolerates: frozenset[str] = EVERY, kinds: Iterable[str] = ()) -> Callable[[AtRest], Property]:
     """Declare an *at rest* property whose check is the decorated function."""
-    return lambda check: Property(name, "at rest", sentence, tolerates, frozenset(), check)
+    return lambda check: Property(name, "at rest", sentence, tolerates, frozenset(), check, kinds=tuple(kinds))
 
 
 def sometimes(name: str, sentence: str, watches: Iterable[str]) -> Callable[[Callable[[Observation, Change], bool]], Property]:

@@ -14,6 +14,7 @@ REST_IS_REACHED = Property(
     "eventually",
     "A run that stays fair comes to rest: it does not go round in circles for ever.",
     tolerates=PROGRESS,
+    kinds=("goes round in circles",),
 )
 """Judged by the explorer: under the fair default policy a state that comes again comes again for ever."""
 

@@ -54,12 +54,15 @@ def _no_work(observation: Observation, stack: StackView, template: Template) -> 
                 )
 
 
-STATEMENTS: tuple[tuple[str, str, Callable[[Observation, StackView, Template], Iterator[Witness]]], ...] = (
-    ("everything is there", "each resource of the template has a healthy physical resource that a row knows", _there),
-    ("everything is as defined", "each physical resource has the class and the resolved properties of its definition", _as_defined),
-    ("nothing else is there", "no physical resource exists that does not serve a name of the template", _nothing_else),
-    ("nothing is in progress", "no physical operation is going on", _no_work),
-)
+STATEMENTS: tuple[tuple[str, str, Callable[[Observation, StackView, Template], Iterator[Witness]], tuple[str, ...]], ...] = (
+    ("everything is there", "each resource of the template has a healthy physical resource that a row knows", _there,
+     ("no physical resource", "not healthy")),
+    ("everything is as defined", "each physical resource has the class and the resolved properties of its definition", _as_defined,
+     ("wrong class", "wrong property")),
+    ("nothing else is there", "no physical resource exists that does not serve a name of the template", _nothing_else,
+     ("superfluous copy", "not in the template")),
+    ("nothing is in progress", "no physical operation is going on", _no_work, ("operation in progress",)),
+)  # fmt: skip
 
 
 def _when_written(statement: Callable[[Observation, StackView, Template], Iterator[Witness]]) -> Callable[..., Witness | None]:
@@ -85,12 +88,12 @@ def _when_resting(statement: Callable[[Observation, StackView, Template], Iterat
 
 WRITTEN = tuple(
     Property(f"COMPLETE is written: {name}", "always", f"When COMPLETE is written, {sentence}.", CALM, frozenset({"stack"}),
-             _when_written(statement))
-    for name, sentence, statement in STATEMENTS
+             _when_written(statement), kinds=kinds)
+    for name, sentence, statement, kinds in STATEMENTS
 )  # fmt: skip
 
 RESTING = tuple(
     Property(f"COMPLETE at rest: {name}", "at rest", f"At rest, if the stack is COMPLETE, {sentence}.", CALM,
-             check=_when_resting(statement))
-    for name, sentence, statement in STATEMENTS
+             check=_when_resting(statement), kinds=kinds)
+    for name, sentence, statement, kinds in STATEMENTS
 )  # fmt: skip

@@ -85,7 +85,12 @@ class Monitor:
             self.reached.update(self._seen.get(pair, ()))
 
     def violated(self, prop: Property, found: Witness, step: int) -> None:
-        """Note a violation, unless a fault excuses the design or one of its kind is known."""
+        """Note a violation, unless a fault excuses the design or one of its kind is known. Raises ValueError for a witness of a kind that
+        the property does not list: a case of it could not be read."""
         key = (prop.name, found.kind)
         if key not in self.violations and prop.asked(self.observation.faults, self.survives):
+            if not prop.has_kind(found.kind):
+                raise ValueError(
+                    f"the witness {found.kind!r} is of no kind that property {prop.name!r} lists: {', '.join(prop.kinds)}"
+                )
             self.violations[key] = Violation(prop.name, prop.sentence, found, step)

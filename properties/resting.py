@@ -16,7 +16,12 @@ def _rows(observation: Observation, stack: StackView) -> list[ResourceView]:
     return [row for _, row in sorted(observation.resources.items()) if row.stack == stack.id]
 
 
-@at_rest("rest: no operation hangs", "At rest no stack is IN_PROGRESS.", PROGRESS)
+@at_rest(
+    "rest: no operation hangs",
+    "At rest no stack is IN_PROGRESS.",
+    PROGRESS,
+    kinds=("* hangs, a lock is held", "* hangs, sync points wait", "* hangs, nothing to wait for"),
+)
 def nothing_hangs(observation: Observation) -> Iterator[Witness]:
     """P1."""
     for _, stack in sorted(observation.stacks.items()):
@@ -29,7 +34,12 @@ def nothing_hangs(observation: Observation) -> Iterator[Witness]:
             )
 
 
-@at_rest("rest: no lock of a live engine", "At rest no row is locked by an engine that lives.", EVERY - {"crash"})
+@at_rest(
+    "rest: no lock of a live engine",
+    "At rest no row is locked by an engine that lives.",
+    EVERY - {"crash"},
+    kinds=("locked by a live engine",),
+)
 def no_live_lock(observation: Observation) -> Iterator[Witness]:
     """P7."""
     for key, row in sorted(observation.resources.items()):
@@ -37,7 +47,12 @@ def no_live_lock(observation: Observation) -> Iterator[Witness]:
             yield witness("locked by a live engine", row=key, engine=row.engine, state=f"{row.action} {row.status}")
 
 
-@at_rest("rest: no lock of a dead engine", "At rest no row is locked by an engine that is gone.", EVERY - {"crash"})
+@at_rest(
+    "rest: no lock of a dead engine",
+    "At rest no row is locked by an engine that is gone.",
+    EVERY - {"crash"},
+    kinds=("locked by a dead engine",),
+)
 def no_dead_lock(observation: Observation) -> Iterator[Witness]:
     """P7: only a design that survives crashes is asked."""
     for key, row in sorted(observation.resources.items()):
@@ -45,7 +60,7 @@ def no_dead_lock(observation: Observation) -> Iterator[Witness]:
             yield witness("locked by a dead engine", row=key, engine=row.engine)
 
 
-@at_rest("rest: no half-done row", "At rest no row is IN_PROGRESS.", PROGRESS)
+@at_rest("rest: no half-done row", "At rest no row is IN_PROGRESS.", PROGRESS, kinds=("* IN_PROGRESS",))
 def no_half_done(observation: Observation) -> Iterator[Witness]:
     """P7: state and lock go together."""
     for key, row in sorted(observation.resources.items()):
@@ -53,7 +68,12 @@ def no_half_done(observation: Observation) -> Iterator[Witness]:
             yield witness(f"{row.action} IN_PROGRESS", row=key, engine=row.engine)
 
 
-@at_rest("rest: everything physical is known", "At rest every physical resource is known to a row.", PROGRESS | MESSAGES)
+@at_rest(
+    "rest: everything physical is known",
+    "At rest every physical resource is known to a row.",
+    PROGRESS | MESSAGES,
+    kinds=("known to nobody",),
+)
 def all_known(observation: Observation) -> Iterator[Witness]:
     """P4."""
     known = {row.physical for row in observation.resources.values()}
@@ -66,6 +86,7 @@ def all_known(observation: Observation) -> Iterator[Witness]:
     "rest: rows tell the truth",
     "At rest the physical resource that a COMPLETE row names exists and is healthy.",
     EVERY - DRIFT - {"crash"},
+    kinds=("names what is not there", "names what is not healthy"),
 )
 def rows_true(observation: Observation) -> Iterator[Witness]:
     """A row that says COMPLETE after anything but DELETE vouches for its physical resource."""
@@ -78,7 +99,7 @@ def rows_true(observation: Observation) -> Iterator[Witness]:
                 yield witness("names what is not healthy", row=key, physical=row.physical, state=thing.state)
 
 
-@at_rest("rest: no sync points", "At rest no sync point is left.", PROGRESS)
+@at_rest("rest: no sync points", "At rest no sync point is left.", PROGRESS, kinds=("sync point left over",))
 def no_sync_points(observation: Observation) -> Iterator[Witness]:
     """P12. Where an operation hangs its sync points are no garbage."""
     for key, point in sorted(observation.sync_points.items(), key=lambda item: str(item[0])):
@@ -87,8 +108,12 @@ def no_sync_points(observation: Observation) -> Iterator[Witness]:
             yield witness("sync point left over", sync_point=key, stack=None if stack is None else f"{stack.action} {stack.status}")
 
 
-@at_rest("rest: no superfluous rows", "At rest, if the stack is COMPLETE, each name of the template has one row and there are no others.",
-         PROGRESS)  # fmt: skip
+@at_rest(
+    "rest: no superfluous rows",
+    "At rest, if the stack is COMPLETE, each name of the template has one row and there are no others.",
+    PROGRESS,
+    kinds=("tombstone", "row of another template", "never created", "second row of a name"),
+)
 def no_superfluous_rows(observation: Observation) -> Iterator[Witness]:
     """P12."""
     for stack, template in complete(observation):
@@ -110,6 +135,7 @@ def no_superfluous_rows(observation: Observation) -> Iterator[Witness]:
     "rest: no superfluous templates",
     "At rest every stored template is the goal or the way back of a stack, or some row's.",
     PROGRESS,
+    kinds=("template left over",),
 )
 def no_superfluous_templates(observation: Observation) -> Iterator[Witness]:
     """P12."""
@@ -121,8 +147,12 @@ def no_superfluous_templates(observation: Observation) -> Iterator[Witness]:
             yield witness("template left over", template=key)
 
 
-@at_rest("rest: links lead somewhere", "At rest, if the stack is COMPLETE, no row says that it is replaced by or replaces a row that is gone.",
-         PROGRESS)  # fmt: skip
+@at_rest(
+    "rest: links lead somewhere",
+    "At rest, if the stack is COMPLETE, no row says that it is replaced by or replaces a row that is gone.",
+    PROGRESS,
+    kinds=("replaced by what is gone", "replaces what is gone"),
+)
 def links_lead(observation: Observation) -> Iterator[Witness]:
     """What a later operation will follow."""
     for stack, _ in complete(observation):
@@ -133,8 +163,12 @@ def links_lead(observation: Observation) -> Iterator[Witness]:
                 yield witness("replaces what is gone", row=row.id, replaces=row.replaces)
 
 
-@at_rest("rest: requires is complete", "At rest, if the stack is COMPLETE, each row requires the rows whose physical resources its own depends on.",
-         EVERY - DRIFT)  # fmt: skip
+@at_rest(
+    "rest: requires is complete",
+    "At rest, if the stack is COMPLETE, each row requires the rows whose physical resources its own depends on.",
+    EVERY - DRIFT,
+    kinds=("dependency not recorded",),
+)
 def requires_complete(observation: Observation) -> Iterator[Witness]:
     """I-6."""
     for stack, _ in complete(observation):
@@ -146,8 +180,12 @@ def requires_complete(observation: Observation) -> Iterator[Witness]:
                     yield witness("dependency not recorded", row=row.id, depends_on=owner[other], requires=row.requires)
 
 
-@at_rest("rest: a deleted stack leaves nothing", "At rest a stack whose delete is COMPLETE has no rows, no physical resources and is marked deleted.",
-         PROGRESS)  # fmt: skip
+@at_rest(
+    "rest: a deleted stack leaves nothing",
+    "At rest a stack whose delete is COMPLETE has no rows, no physical resources and is marked deleted.",
+    PROGRESS,
+    kinds=("physical resources left", "rows left", "not purged"),
+)
 def deleted_is_gone(observation: Observation) -> Iterator[Witness]:
     """P2, P12."""
     for key, stack in sorted(observation.stacks.items()):
@@ -163,8 +201,12 @@ def deleted_is_gone(observation: Observation) -> Iterator[Witness]:
             yield witness("not purged", stack=key, state=f"{stack.action} {stack.status}")
 
 
-@at_rest("rest: what was accepted took effect", "At rest the last accepted operation came to own the stack, unless a later one did.",
-         PROGRESS)  # fmt: skip
+@at_rest(
+    "rest: what was accepted took effect",
+    "At rest the last accepted operation came to own the stack, unless a later one did.",
+    PROGRESS,
+    kinds=("accepted * without effect",),
+)
 def took_effect(observation: Observation) -> Iterator[Witness]:
     """P10, I-9."""
     requests = [r for r in observation.requests if r.operation.kind in ("create", "update", "delete", "check")]
@@ -184,7 +226,12 @@ def took_effect(observation: Observation) -> Iterator[Witness]:
         return
 
 
-@always("the goal is remembered", "The goal of a traversal does not change while it owns the stack.", ("stack",))
+@always(
+    "the goal is remembered",
+    "The goal of a traversal does not change while it owns the stack.",
+    ("stack",),
+    kinds=("goal changed",),
+)
 def goal_is_fixed(observation: Observation, change: Change) -> Witness | None:
     """Also notes which operations took effect and which templates ever held, for what is asked at rest."""
     new: StackView | None = change.new
@@ -220,6 +267,7 @@ def _note_effect(observation: Observation, stack: StackView, template: Template 
     "rest: a rollback goes back",
     "At rest, after a COMPLETE rollback, the goal is a template that was asked for earlier, or none.",
     PROGRESS,
+    kinds=("not an earlier template",),
 )
 def rollback_goes_back(observation: Observation) -> Iterator[Witness]:
     """P9, weakly."""
@@ -231,8 +279,12 @@ def rollback_goes_back(observation: Observation) -> Iterator[Witness]:
                 yield witness("not an earlier template", stack=stack.id, goal=template.names)
 
 
-@at_rest("rest: a rollback restores what held", "At rest, after a COMPLETE rollback, the goal is the template that last held (none, if none did).",
-         PROGRESS)  # fmt: skip
+@at_rest(
+    "rest: a rollback restores what held",
+    "At rest, after a COMPLETE rollback, the goal is the template that last held (none, if none did).",
+    PROGRESS,
+    kinds=("another template",),
+)
 def rollback_restores(observation: Observation) -> Iterator[Witness]:
     """P9, I-8: prev_raw_template_id is the template to go back to, whether or not it was ever reached."""
     for stack in observation.stacks.values():
@@ -265,8 +317,15 @@ def _found_wanting(observation: Observation, change: Change) -> bool:
     return change.new.action == "CHECK" and (thing is None or thing.state != "healthy" or thing.drifted)
 
 
-@always("failed only for a reason", "FAILED is written only after something failed, a fault struck or a user stopped an operation.",
-        ("stack", "resource"))  # fmt: skip
+@always(
+    "failed only for a reason",
+    "FAILED is written only after something failed, a fault struck or a user stopped an operation.",
+    ("stack", "resource"),
+    kinds=(
+        "stack * FAILED",
+        "resource * FAILED",
+    ),
+)
 def failed_for_reason(observation: Observation, change: Change) -> Witness | None:
     """Something must have gone wrong before anything says so."""
     if change.new is None or change.new.status != "FAILED" or (change.old is not None and change.old.status == "FAILED"):
@@ -276,7 +335,11 @@ def failed_for_reason(observation: Observation, change: Change) -> Witness | Non
     return witness(f"{change.aspect} {change.new.action} FAILED", key=change.key, reason=getattr(change.new, "reason", None))
 
 
-@at_rest("rest: no request ends in an exception", "No request of a user ends in an exception, unless the database failed.")
+@at_rest(
+    "rest: no request ends in an exception",
+    "No request of a user ends in an exception, unless the database failed.",
+    kinds=("* raised",),
+)
 def no_exceptions(observation: Observation) -> Iterator[Witness]:
     """P10: refused is an answer, an exception is none."""
     if any(kind in observation.faults for kind in DATABASE | ANOMALIES):

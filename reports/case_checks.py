@@ -16,6 +16,7 @@ from heatproof.properties.catalogue import ALL
 if TYPE_CHECKING:
     from heatproof.model.scenario import Scenario
     from heatproof.model.world import Action
+    from heatproof.properties.base import Property
     from heatproof.reports.cases import Case
 
 KINDS = ("step", "deliver", "operate", "settle", "restart", *FAULTS)
@@ -91,21 +92,25 @@ def refuse_unknown(case: Case) -> None:
         except HeatproofError as error:
             raise HeatproofError(f"{error} - at `$.design`") from error
         if case.expected is not None:
-            refuse_property(case.expected[0], ALL)
+            refuse_expected(case.expected, ALL)
     _refuse_resources(case.scenario)
     _refuse_actions(case.scenario, front, case.schedule, "$.schedule[{}]")
     if case.deviations is not None:
         _refuse_actions(case.scenario, front, [d.instead for d in case.deviations], "$.deviations[{}].do")
 
 
-def refuse_property(name: str, known: Mapping[str, Any]) -> None:
-    """Raise :class:`HeatproofError` unless a property of that name is known, and is one that can be violated."""
+def refuse_expected(expected: tuple[str, str], known: Mapping[str, Property]) -> None:
+    """Raise :class:`HeatproofError` unless there is a property of that name, which can be violated, with such a witness."""
+    name, kind = expected
     prop = known.get(name)
     if prop is None:
         near = _near(name, known)
         raise HeatproofError(f"no property is called {name!r}{near}; 'heatproof properties' lists them - at `$.expected.property`")
     if prop.expectation == "sometimes":
         raise HeatproofError(f"{name!r} is a situation to be reached, which no single run violates - at `$.expected.property`")
+    if not prop.has_kind(kind):
+        kinds = ", ".join(map(repr, prop.kinds))
+        raise HeatproofError(f"property {name!r} has no witness {kind!r}; it has {kinds}, * for any text - at `$.expected.witness`")
 
 
 def _near(name: str, known: Iterable[str]) -> str:

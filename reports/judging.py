@@ -102,7 +102,7 @@ def design_of(case: Case, place: str, own: str | None = None, trusted: Path | No
     properties = properties_for(spec)
     if case.expected is not None:
         try:
-            case_checks.refuse_property(case.expected[0], {p.name: p for p in properties})
+            case_checks.refuse_expected(case.expected, {p.name: p for p in properties})
         except HeatproofError as error:
             raise HeatproofError(f"{place} cannot be judged on {spec}: {error}") from error
     return design, properties

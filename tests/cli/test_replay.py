@@ -123,12 +123,10 @@ def test_a_case_that_must_hold(tmp_path: Path, design: Path) -> None:
 
 
 def test_another_witness_is_told(tmp_path: Path) -> None:
-    case = edited(tmp_path, "CREATE hangs, sync points wait", "CREATE hangs, sync points weight")
-    text = case.read_text().replace("CREATE hangs, sync points wait", "CREATE hangs, sync points weight")
-    case.write_text(text)
+    case = edited(tmp_path, '"witness": "CREATE hangs, sync points wait"', '"witness": "CREATE hangs, a lock is held"')
     done = heatproof("replay", case, "--nearby", "60")
-    assert done.returncode == 0
     assert "The property is violated, but by another witness: CREATE hangs, sync points wait." in done.stdout
+    assert "still fails, differently scheduled" in done.stdout or "not found any more" in done.stdout
 
 
 def test_a_design_of_ones_own_is_loaded_only_if_it_is_named(tmp_path: Path, design: Path) -> None:

@@ -85,6 +85,11 @@ BROKEN: dict[str, tuple[bytes, str]] = {
         at("expected", "property", value="rest: no operation hang"),
         "no property is called 'rest: no operation hang'; perhaps 'rest: no operation hangs'; .* - at `\\$.expected.property`",
     ),
+    "unknown witness": (
+        at("expected", "witness", value="CREATE hang, a lock is held"),
+        "property 'rest: no operation hangs' has no witness 'CREATE hang, a lock is held'; it has '\\* hangs, a lock is held', .*"
+        " - at `\\$.expected.witness`",
+    ),
     "a situation": (at("expected", "property", value="lock stolen"), "'lock stolen' is a situation to be reached"),
     "unknown fault": (at("scenario", "faults", "flood", value=1), "broken case: unknown fault 'flood'; known are .* - at `\\$.scenario.faults`"),
     "unknown operation": (

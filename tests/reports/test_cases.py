@@ -28,7 +28,11 @@ ACTIONS = st.lists(STEPS | st.builds(Action, st.just("deliver"), TEXTS, st.just(
 COUNTS = st.integers(1, 1_000)
 DEVIATIONS = st.lists(st.builds(Deviation, st.builds(Anchor, TEXTS, TEXTS, COUNTS, TEXTS, COUNTS), STEPS), max_size=3).map(tuple)
 DESIGNS = st.sampled_from(["heat", *(f"heat+{name}" for name in sorted(MUTATIONS_OF["heat"])), "some/where.py:Mine"])
-KINDS = st.none() | st.tuples(st.sampled_from(sorted(n for n, p in ALL.items() if p.expectation != "sometimes")), TEXTS)
+KINDS = st.none() | st.builds(
+    lambda pair, text: (pair[0], pair[1].replace("*", text)),
+    st.sampled_from([(name, kind) for name, prop in ALL.items() for kind in prop.kinds]),
+    TEXTS,
+)
 
 
 @given(

@@ -115,7 +115,7 @@ class Endless(Heat):
 
 
 HOLDS = KEPT._replace(expectation="holds")
-SPELT = KEPT._replace(expected=("rest: no operation hangs", "CREATE hang, sync points wait"))
+SPELT = KEPT._replace(expected=("rest: no operation hangs", "ROLLBACK hangs, sync points wait"))
 
 
 @pytest.mark.parametrize(

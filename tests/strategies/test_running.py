@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from hashlib import sha256
 
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 
 from heatproof.model.design import Design
 from heatproof.model.effects import Handler, Me, Read, Sleep, Spawn
-from heatproof.model.errors import DesignError
+from heatproof.model.errors import DesignError, HeatproofError
 from heatproof.model.observation import Change, Observation
 from heatproof.model.scenario import Operation, Scenario, scenario
 from heatproof.model.world import program_for
@@ -32,6 +33,7 @@ from tests.toys import (
     same_in_any_process,
     seen_toy,
     sending,
+    small,
     sum_is_two,
 )  # fmt: skip
 
@@ -173,3 +175,23 @@ def test_several_failures_of_one_run_are_all_told() -> None:
     assert all(
         found["writes", "inserted"].step < found["writes", "written"].step < found["never", "at rest"].step for found in lost
     )
+
+
+# ------------------------------------------------------------------------------------------------------ kinds of witnesses
+
+
+def test_every_property_says_which_kinds_of_witnesses_it_has() -> None:
+    assert [name for name, prop in ALL.items() if bool(prop.kinds) is (prop.expectation == "sometimes")] == []
+    hangs = ALL["rest: no operation hangs"]
+    assert hangs.has_kind("CREATE hangs, a lock is held")
+    assert not hangs.has_kind("CREATE hangs")
+    assert sum_is_two.has_kind("anything: it does not say")
+
+
+def test_a_witness_of_another_kind_is_a_mistake_of_the_property() -> None:
+    other = replace(sum_is_two, kinds=("sum is 3", "sum is below *"))
+    at_once = Plan("lockstep", 0)
+    with pytest.raises(
+        HeatproofError, match="the witness 'sum is 1' is of no kind that property 'sum' lists: sum is 3, sum is below"
+    ):
+        run(ADDING, small(), [other], at_once)
