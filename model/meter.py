@@ -13,7 +13,8 @@ from typing import Any, NamedTuple
 
 from heatproof.model import effects as fx
 from heatproof.model.anomalies import ANOMALIES, splits
-from heatproof.model.database import MISSING, Database
+from heatproof.model.database import MISSING
+from heatproof.model.statements import Statement, statements
 from heatproof.model.templates import Template
 from heatproof.model.world import Action, World, is_database
 
@@ -157,67 +158,39 @@ class _Replay:
         elif action.kind in ("step", "disconnect", *SPLITS):
             lost = "Disconnected" if action.kind == "disconnect" else ""
             known = world.split.get(name, ())
-            statements, result = self._watch(effect, known)
+            inside, result = statements(world.database, effect, known)
             outcome = lost or (type(result.exception).__name__ if type(result) is fx.Thrown else "done")
             if whole and action.kind not in SPLITS:
                 self.accesses.append(Access(effect.step, "transaction", "", *common, outcome))
-            done = splits(world.database, effect)[action.kind] if action.kind in SPLITS else len(statements)
-            for inner, result, rows, read, written in statements[len(known) : done]:
-                ended = lost if lost and not whole else _ended(result, rows)
-                step = inner.step or effect.step
-                self.accesses.append(Access(step, _kind(inner), inner.table.name, *common, ended, rows, read, written, whole))
+            done = splits(world.database, effect)[action.kind] if action.kind in SPLITS else len(inside)
+            for one in inside[len(known) : done]:
+                numbers = self._measure(one)
+                ended = lost if lost and not whole else _ended(one.result, numbers[0])
+                step, kind = one.effect.step or effect.step, _kind(one.effect)
+                self.accesses.append(Access(step, kind, one.effect.table.name, *common, ended, *numbers, whole))
 
-    def _watch(self, effect: Any, known: tuple[Any, ...]) -> tuple[list[tuple[Any, Any, int, int, int]], Any]:
-        """The statements that ``effect`` would do, each with its result, rows, bytes read and bytes written, and the whole's result;
-        nothing is changed."""
-        database = self.world.database
-        seen: list[tuple[Any, Any, int, int, int]] = []
-
-        def body(*args: Any) -> fx.Body:
-            gen = effect.body(*args) if type(effect) is fx.Transaction else _alone(effect)
-            result: Any = None
-            while True:
-                try:
-                    inner = gen.throw(result.exception) if type(result) is fx.Thrown else gen.send(result)
-                except StopIteration as stop:
-                    return stop.value
-                try:
-                    result = yield inner
-                except fx.Escape as error:
-                    result = fx.Thrown(error)
-                seen.append((inner, result, *self._measure(database, inner, result)))
-
-        mark = len(database.journal)
-        whole = database.transact(fx.Transaction(effect.step, body, getattr(effect, "args", ())), known)
-        database.rollback(mark)
-        return seen, whole
-
-    def _measure(self, database: Database, inner: Any, result: Any) -> tuple[int, int, int]:
-        """Rows, bytes read and bytes written of a statement that has just been done."""
-        if type(result) is fx.Thrown:
+    def _measure(self, one: Statement) -> tuple[int, int, int]:
+        """Rows, bytes read and bytes written of a statement."""
+        if type(one.result) is fx.Thrown:
             return 0, 0, 0
-        match inner:
+        match one.effect:
             case fx.Read():
-                return (0, 0, 0) if result is None else (1, self._size(result), 0)
+                return (0, 0, 0) if one.result is None else (1, self._size(one.result), 0)
             case fx.Query():
-                return len(result), sum(map(self._size, result)), 0
+                return len(one.result), sum(map(self._size, one.result)), 0
             case fx.Insert():
-                return 1, 0, self._size(database.rows[inner.table][result])
-            case fx.Update():
-                written = size(inner.values) if isinstance(inner.values, dict) else self._size(inner.values)
-                return (1, 0, written) if result else (0, 0, 0)
+                return 1, 0, self._size(one.writes[0].after)
+            case fx.Update(_, _, _, values, _):
+                written = size(values) if isinstance(values, dict) else self._size(values)
+                return (1, 0, written) if one.result else (0, 0, 0)
             case _:
-                return result, 0, 0
+                return one.result, 0, 0
 
     def _size(self, row: Any) -> int:
         key = (type(row), row)
         if key not in self.sizes:
             self.sizes[key] = size(row)
         return self.sizes[key]
-
-
-def _alone(effect: Any) -> fx.Body:
-    return (yield effect)
 
 
 def _kind(effect: Any) -> str:
