@@ -20,6 +20,7 @@ from heatproof.model import catalogue
 from heatproof.model.errors import HeatproofError, NotEnabled
 from heatproof.model.faults import FAULTS
 from heatproof.model.scenario import KINDS
+from heatproof.report_command import report
 from heatproof.reports import cases, files, progress, tables
 from heatproof.reports.story import story
 from heatproof.scenarios_command import scenario
@@ -229,6 +230,7 @@ def policies() -> int:
     return HELD
 
 
+cli.add_command(report)
 cli.add_command(scenario)
 
 __all__ = ["cli", "main"]
