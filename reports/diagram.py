@@ -55,7 +55,7 @@ class _Span(NamedTuple):
 
 
 ORDER = (
-    "exists", "record", "waits", "held", "busy", "task", "stale", "reads", "writes", "sends", "takes", "asks", "read", "missing",
+    "band", "exists", "record", "waits", "held", "busy", "task", "stale", "reads", "writes", "sends", "takes", "asks", "read", "missing",
     "write", "insert", "delete", "none", "act", "begin", "end", "failed", "lost", "overwrites", "outdated", "changed", "fault", "violated",
 )  # fmt: skip
 """What is drawn above what."""
@@ -69,6 +69,24 @@ def diagram(trace: Trace, lanes: Lanes, violated: int | None = None) -> list[Pie
     if violated:
         drawing.mark(lanes.user.x, violated, "violated", "M{x} {y}m-7 -7l14 14m0 -14l-14 14")
     return list(drawing.pieces())
+
+
+def outline(trace: Trace, lanes: Lanes, violated: int | None = None) -> list[tuple[str, str]]:
+    """A small picture, uncut: by class the paths of tasks, physical resources and operations, deviations (``band``), the violation (``end``)."""
+    drawing = _Drawing(trace, lanes)
+    for step in trace.steps:
+        drawing.step(step)
+    parts: dict[str, list[str]] = {}
+    for span in drawing.ended():
+        if span.kind.startswith(("task", "exists", "busy")):
+            x, y = round(span.lane_x - span.width), round(span.begin)
+            parts.setdefault(span.kind, []).append(f"M{x} {y}h{2 * span.width:g}V{round(span.end)}H{x}z")
+    width, thick = round(lanes.width), max(round(len(trace.steps) * HEIGHT / 90), 2)
+    bands = [_middle(step.number) for step in trace.steps if step.instead is not None]
+    parts["band"] = [f"M0 {y - thick / 2:g}h{width}v{thick}h-{width}z" for y in bands]
+    if violated:
+        parts["end"] = [f"M0 {min(_middle(violated), drawing.count * HEIGHT - thick):g}h{width}v{thick}h-{width}z"]
+    return sorted(((kind, "".join(shapes)) for kind, shapes in parts.items() if shapes), key=lambda p: _rank(p[0]))
 
 
 class _Drawing:
@@ -216,14 +234,16 @@ class _Drawing:
 
     # ------------------------------------------------------------------------------------------------- the pieces
 
+    def ended(self) -> list[_Span]:
+        """Every bar; what has not ended goes on to the bottom."""
+        bottom = self.count * HEIGHT
+        return self.spans + [_Span(x, width, begin, bottom, kind, title) for x, width, begin, kind, title in self.open.values()]
+
     def pieces(self) -> Iterator[Piece]:
         """The picture, cut."""
-        bottom = self.count * HEIGHT
-        for x, width, begin, kind, title in self.open.values():
-            self.spans.append(_Span(x, width, begin, bottom, kind, title))
         cut: dict[int, list[Bar]] = {}
         tall = PIECE * HEIGHT
-        for span in self.spans:
+        for span in self.ended():
             for number in range(int(span.begin // tall), int(max(span.end - 0.01, span.begin) // tall) + 1):
                 top = max(span.begin - number * tall, 0)
                 low = min(span.end - number * tall, tall)
@@ -274,4 +294,4 @@ def _n(number: float) -> str:
     return f"{number:.1f}".rstrip("0").rstrip(".")
 
 
-__all__ = ["COLOURS", "HEIGHT", "PIECE", "SHAPES", "Bar", "Piece", "diagram"]
+__all__ = ["COLOURS", "HEIGHT", "PIECE", "SHAPES", "Bar", "Piece", "diagram", "outline"]

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-from heatproof.reports.showing import key, visible
+from heatproof.reports.showing import key, short, visible
 from heatproof.reports.staleness import Place
 from heatproof.reports.trace import Running, Trace
 
@@ -54,7 +54,7 @@ class Lanes:
         self._add_rows(trace)
         things = list(dict.fromkeys(c.key for s in trace.steps for c in s.changes if c.aspect == "reality"))
         for physical in things[: THINGS if len(things) > THINGS + 1 else THINGS + 1]:
-            self._things[physical] = self._add("reality", visible(physical, 24), f"physical resource {visible(physical)}", THING)
+            self._things[physical] = self._add("reality", short(physical, 24), f"physical resource {visible(physical)}", THING)
         if len(things) > len(self._things):
             rest = self._add("reality", "other things", f"{len(things) - len(self._things)} more physical resources", THING)
             self._things.update((physical, rest) for physical in things if physical not in self._things)
@@ -101,13 +101,11 @@ class Lanes:
         for table in tables:
             for place in first:
                 if place[0] == table and place in own:
-                    short = visible(key(place[1]), 26)
-                    self._rows[place] = self._add("database", short, f"row {visible(key(place[1]))} of table {table}", ROW)
+                    label = short(key(place[1]), 24)
+                    self._rows[place] = self._add("database", label, f"row {visible(key(place[1]))} of table {table}", ROW)
             rest = sum(1 for place in first if place[0] == table and place not in own)
             if rest:
-                self._others[table] = self._add(
-                    "database", f"other {visible(table, 18)}s", f"{rest} more rows of table {table}", ROW
-                )
+                self._others[table] = self._add("database", f"other {short(table, 16)}s", f"{rest} more rows of table {table}", ROW)
 
 
 def _threads(trace: Trace) -> list[tuple[str, bool, int]]:

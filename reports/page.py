@@ -20,7 +20,7 @@ from heatproof.properties.monitor import Violation
 from heatproof.reports.diagram import COLOURS, HEIGHT, SHAPES, diagram
 from heatproof.reports.graphs import WIDE, graphs
 from heatproof.reports.lanes import Lanes
-from heatproof.reports.sentences import headline, moments, notes
+from heatproof.reports.sentences import headline, moments, most_telling, notes
 from heatproof.reports.showing import value, visible
 from heatproof.reports.story import setting
 from heatproof.reports.told import Told
@@ -52,17 +52,18 @@ def page(told: Told, version: str, command: str) -> str:
     """The page as text; ``command`` replays the case."""
     case, design = told.case, told.design
     violation, other = told.violation, None
+    happened = moments(told.run, violation)
     run = _viewer("run", "step-", told.run, violation, "The run, step by step")
     if told.neighbour is not None:
         found = trace(told.neighbour.world)
         other = _viewer("neighbour", "neighbour-step-", found, None, "The passing neighbour", hidden=True)
         other["start"] = min(told.neighbour.differs, other["count"])
-    css, js = _asset("page.css"), _asset("page.js")
+    css, js = asset("page.css"), asset("page.js")
     scope, *operations = setting(told.run.world.scenario)
-    return _templates().get_template("case.html").render(
+    return templates().get_template("case.html").render(
         title=visible(case.title or "A case without a title", 500), design=visible(case.design), sentence=visible(design.sentence),
         origin=visible(case.origin, 1_000), recorded=visible(case.heatproof, 100), version=version, command=visible(command, 500),
-        heat=isinstance(design, DESIGNS["heat"]), policy=_policy(css, js), css=css, js=js, run=run, other=other, height=HEIGHT,
+        heat=isinstance(design, DESIGNS["heat"]), policy=policy(css, js), css=css, js=js, run=run, other=other, height=HEIGHT,
         operations=[visible(line.partition(": ")[2], 500) for line in operations], scope=visible(scope),
         replaces=any("!=" in line for line in operations), deviations=_count(len(told.deviations), "deviation"),
         violated=None if violation is None else {
@@ -70,7 +71,7 @@ def page(told: Told, version: str, command: str) -> str:
             "facts": [(visible(name), value(item), _touched(told.run, item)) for name, item in violation.witness.values],
         },
         held=visible(told.held, 500), others=[visible(f"{v.name}: {v.witness.kind}") for v in told.others],
-        moments=moments(told.run, violation), words=WORDS, other_sentence=_other(told), no_other=told.reason, legend=LEGEND,
+        moments=most_telling(happened), happened=len(happened), words=WORDS, other_sentence=_other(told), no_other=told.reason, legend=LEGEND,
     )  # fmt: skip
 
 
@@ -168,7 +169,7 @@ def _other(told: Told) -> str:
 
 
 @cache
-def _templates() -> jinja2.Environment:
+def templates() -> jinja2.Environment:
     """The templates beside this file. Everything is escaped, and a name that is not there is an error."""
     return jinja2.Environment(
         loader=jinja2.PackageLoader("heatproof.reports", "pages"), autoescape=True, undefined=jinja2.StrictUndefined,
@@ -177,22 +178,21 @@ def _templates() -> jinja2.Environment:
 
 
 @cache
-def _asset(name: str) -> Markup:
+def asset(name: str) -> Markup:
     """The page's own script or style, as it is."""
-    environment = _templates()
+    environment = templates()
     assert environment.loader is not None
     return Markup(environment.loader.get_source(environment, name)[0])
 
 
-def _policy(css: str, js: str) -> str:
-    """What a browser may run and load: this style, this script, and nothing else."""
+def policy(css: str, js: str = "") -> str:
+    """What a browser may run and load on a page: this style, this script if there is one, and nothing else."""
 
     def digest(text: str) -> str:
         return "'sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() + "'"
 
-    return (
-        f"default-src 'none'; script-src {digest(js)}; style-src {digest(css)}; img-src data:; base-uri 'none'; form-action 'none'"
-    )
+    script = digest(js) if js else "'none'"
+    return f"default-src 'none'; script-src {script}; style-src {digest(css)}; img-src data:; base-uri 'none'; form-action 'none'"
 
 
 def _count(number: int, noun: str) -> str:
@@ -233,4 +233,4 @@ LEGEND = [
     _drawn("violated", "here the property is violated", "M16 9m-6 -6l12 12m0 -12l-12 12"),
 ]
 
-__all__ = ["WORDS", "page"]
+__all__ = ["WORDS", "asset", "page", "policy", "templates"]

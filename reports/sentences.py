@@ -13,7 +13,7 @@ from heatproof.reports.story import setting
 from heatproof.reports.trace import Instead, Step, Touch, Trace
 
 MOST = 80
-"""Moments that are listed."""
+"""Moments that a page lists."""
 
 
 class Note(NamedTuple):
@@ -156,8 +156,7 @@ def notes(step: Step) -> tuple[Note, ...]:
 
 
 def moments(trace: Trace, violation: Violation | None) -> list[Moment]:
-    """The steps that tell the story, in order: what the user asked, deviations, faults, lost writes, stale reads, the violation. Where
-    there are too many, operations, faults and what comes last are kept."""
+    """The steps that tell the story, in order: what the user asked, deviations, faults, lost writes, stale reads, the violation."""
     found: list[Moment] = []
     asked = iter(setting(trace.world.scenario)[1:])
     for step in trace.steps:
@@ -169,18 +168,21 @@ def moments(trace: Trace, violation: Violation | None) -> list[Moment]:
             if step.action.kind == "operate":
                 what = visible(f"{what}, {next(asked).partition(': ')[2]}")
             found.append(Moment(step.number, kind, who, what, said))
-    if len(found) > MOST:
-        always = [moment for moment in found if moment.kind in ("operation", "fault")][:MOST]
-        others = [moment for moment in found if moment.kind not in ("operation", "fault")]
-        found = sorted([*always, *others[max(len(others) - (MOST - len(always)), 0) :]])
     if violation is not None:
         what = visible(f"{violation.sentence} {violation.witness}", 2_000)
         found.append(Moment(violation.step, "violation", "", what))
-    return found
+    return sorted(found, key=lambda moment: moment.step)
+
+
+def most_telling(found: list[Moment], most: int = MOST) -> list[Moment]:
+    """At most so many of the moments: operations, faults and the violation, then what comes last."""
+    first = [moment for moment in found if moment.kind in ("operation", "fault", "violation")][-most:]
+    others = [moment for moment in found if moment not in first]
+    return sorted([*first, *others[max(len(others) - (most - len(first)), 0) :]], key=lambda moment: moment.step)
 
 
 def _short(value: Any) -> str:
     return "null" if value is None else visible(str(value), 60)
 
 
-__all__ = ["MOST", "Moment", "Note", "headline", "instead", "intention", "lost", "moments", "notes", "stale"]
+__all__ = ["MOST", "Moment", "Note", "headline", "instead", "intention", "lost", "moments", "most_telling", "notes", "stale"]

@@ -11,16 +11,25 @@ from heatproof.model.templates import Attr, Ref, ResourceDef, Template
 LONGEST = 300
 """Characters of one value that are shown."""
 
+UNSEEN = ("Cc", "Cf", "Cs", "Cn", "Co", "Zl", "Zp")
+"""Unicode categories of what is not seen."""
+
 EMPTY: tuple[Any, ...] = ("", (), frozenset())
 
 
 def visible(text: str, longest: int = LONGEST) -> str:
     """``text`` without anything that is not seen or that changes how its surroundings look: control characters and marks of
-    direction are spelt out (``\\\\u202e``), and what is too long is cut."""
-    shown = "".join(
-        _spelt(c) if unicodedata.category(c) in ("Cc", "Cf", "Cs", "Cn", "Co", "Zl", "Zp") else c for c in text[:longest]
-    )
+    direction are spelt out (``\\u202e``), and what is too long is cut."""
+    shown = text[:longest]
+    if not shown.isprintable():
+        shown = "".join(_spelt(c) if unicodedata.category(c) in UNSEEN else c for c in shown)
     return shown if len(text) <= longest else f"{shown}... ({len(text)} characters)"
+
+
+def short(text: str, longest: int) -> str:
+    """``text`` as a label of at most so many characters."""
+    shown = visible(text, longest + 1)
+    return shown if len(shown) <= longest else shown[: longest - 1] + "\u2026"
 
 
 def _spelt(character: str) -> str:
@@ -95,4 +104,4 @@ def _graph(graph: Any) -> str:
     return "; ".join(sorted(parts)) or "none"
 
 
-__all__ = ["LONGEST", "columns", "definition", "key", "value", "visible"]
+__all__ = ["LONGEST", "columns", "definition", "key", "short", "value", "visible"]

@@ -25,14 +25,13 @@
       this.count = this.data.steps.length;
       this.prefix = root.dataset.prefix;
       this.witness = new Set(this.data.witness);
-      this.at = -1;
       this.shown = 0;
       this.find = (selector) => root.querySelector(selector);
       this.slider = this.find("input[type=range]");
       this.chart = this.find(".chart");
       this.graphs = this.data.graphs.map((graph) => this.drawGraph(graph));
       this.listen();
-      this.reset();
+      this.begin();
     }
 
     listen() {
@@ -65,19 +64,21 @@
 
     /* ------------------------------------------------------------------------------------------- the state after a step */
 
-    reset() {
+    begin() {
       this.at = 0;
+      this.undo = []; /* for each step, what takes it back */
       this.state = this.data.spaces.map(() => new Map());
       this.nodes = this.data.graphs.map(() => new Map());
       this.edges = this.data.graphs.map(() => "");
-      this.apply(this.data.before);
+      this.apply(this.data.before, []);
     }
 
-    apply(changes) {
+    apply(changes, undo) {
       for (const [space, key, ...cells] of changes) {
-        const rows = this.state[space];
+        const rows = this.state[space], old = rows.get(key);
+        undo.push(() => { if (old) rows.set(key, old); else rows.delete(key); });
         if (cells.length === 1 && cells[0] === null) { rows.delete(key); continue; }
-        const row = rows.get(key) ?? new Map();
+        const row = new Map(old);
         rows.set(key, row);
         for (let n = 0; n < cells.length; n += 2) {
           if (cells[n + 1] === -1) row.delete(cells[n]); else row.set(cells[n], cells[n + 1]);
@@ -86,13 +87,18 @@
     }
 
     advance(step) {
-      if (step < this.at) this.reset();
+      while (this.at > step) for (const back of this.undo[--this.at].reverse()) back();
       while (this.at < step) {
-        const data = this.data.steps[this.at++];
-        this.apply(data.set ?? []);
+        const undo = (this.undo[this.at] = []), data = this.data.steps[this.at++];
+        this.apply(data.set ?? [], undo);
         for (const [graph, edges, nodes] of data.graph ?? []) {
-          if (edges !== null) this.edges[graph] = edges;
-          for (const [node, ...rest] of nodes) this.nodes[graph].set(node, rest);
+          const before = this.edges[graph], states = this.nodes[graph];
+          if (edges !== null) { this.edges[graph] = edges; undo.push(() => { this.edges[graph] = before; }); }
+          for (const [node, ...rest] of nodes) {
+            const was = states.get(node);
+            states.set(node, rest);
+            undo.push(() => { if (was) states.set(node, was); else states.delete(node); });
+          }
         }
       }
     }
@@ -104,45 +110,41 @@
       const data = this.data.steps[step - 1];
       const before = new Map();
       for (const [space, key] of data.set ?? []) {
-        const row = this.state[space].get(key);
-        before.set(space + " " + key, row ? new Map(row) : null);
+        before.set(space + " " + key, this.state[space].get(key) ?? null);
       }
       this.advance(step);
       this.shown = step;
+      this.place(step, scroll);
       this.tell(step, data);
       this.showGraphs(data);
       this.showStates(before);
-      this.place(step, scroll);
       if (push) { try { history.replaceState(null, "", "#" + this.prefix + step); } catch { /* not allowed where there is no origin */ } }
     }
 
     /* ------------------------------------------------------------------------------------------------------- showing it */
 
     place(step, scroll) {
+      const head = this.find(".head").offsetHeight, top = (step - 1) * HEIGHT, from = this.chart.scrollTop;
+      const seen = this.chart.clientHeight - head, cursor = this.find(".cursor"); /* everything is measured before anything is written */
+      const moment = this.prefix === "step-" && document.querySelector('.moments li[data-step="' + step + '"]');
+      const list = moment && moment.parentElement, place = moment && moment.offsetTop - list.offsetTop;
+      const away = moment && (place < list.scrollTop || place + moment.offsetHeight > list.scrollTop + list.clientHeight);
+      const middle = moment && place - list.clientHeight / 2;
+      cursor.hidden = false;
+      cursor.style.top = head + top + "px";
+      for (const marked of this.marked ?? []) marked.removeAttribute("aria-current");
+      this.marked = [document.getElementById(this.prefix + step), moment].filter(Boolean);
+      for (const marked of this.marked) marked.setAttribute("aria-current", "step");
       this.slider.value = step;
-      this.slider.setAttribute("aria-valuetext", "step " + step + ": " + this.find(".now .what, .now .fault")?.textContent);
       this.find("output").textContent = "step " + step + " of " + this.count;
-      this.find(".cursor").hidden = false;
-      this.find(".cursor").style.top = this.find(".head").offsetHeight + (step - 1) * HEIGHT + "px";
-      for (const row of this.root.querySelectorAll("[aria-current]")) row.removeAttribute("aria-current");
-      document.getElementById(this.prefix + step)?.setAttribute("aria-current", "step");
-      if (this.prefix === "step-") {
-        for (const moment of document.querySelectorAll(".moments li")) {
-          if (Number(moment.dataset.step) === step) {
-            moment.setAttribute("aria-current", "step");
-            const list = moment.parentElement, top = moment.offsetTop - list.offsetTop;
-            if (top < list.scrollTop || top + moment.offsetHeight > list.scrollTop + list.clientHeight) list.scrollTop = top - list.clientHeight / 2;
-          } else moment.removeAttribute("aria-current");
-        }
-      }
-      if (!scroll) return;
-      const head = this.find(".head").offsetHeight, top = (step - 1) * HEIGHT, seen = this.chart.clientHeight - head;
-      if (top < this.chart.scrollTop || top + HEIGHT > this.chart.scrollTop + seen) this.chart.scrollTop = Math.max(0, top - seen / 2);
+      if (away) list.scrollTop = middle;
+      if (scroll && (top < from || top + HEIGHT > from + seen)) this.chart.scrollTop = Math.max(0, top - seen / 2);
     }
 
     tell(step, data) {
       const lines = data.say.map(([kind, text]) => element("p", { class: kind }, this.data.texts[text]));
       if (step === this.data.violated) lines.push(element("p", { class: "violation" }, "Here the property is violated."));
+      this.slider.setAttribute("aria-valuetext", "step " + step + ": " + lines.map((line) => line.textContent).join(". "));
       this.find(".now").replaceChildren(element("h3", {}, "After step " + step + " of " + this.count), ...lines);
     }
 
