@@ -20,6 +20,7 @@ from heatproof.model.design import Design
 from heatproof.model.errors import HeatproofError
 from heatproof.model.scenario import Scenario, Scope
 from heatproof.properties.base import Property
+from heatproof.reports import verdicts
 from heatproof.reports.cases import Case, dump
 from heatproof.reports.files import write_whole
 from heatproof.reports.judging import noted, replay_command
@@ -235,7 +236,9 @@ def report(folder: Path, spec: str, outcome: Outcome, properties: Sequence[Prope
     folder is taken away first."""
     design = catalogue.load(spec)
     if (folder / "verdicts.txt").exists():
-        for old in (*folder.glob("*.case.json"), *folder.glob("*.story.txt")):
+        earlier = list(folder.glob("*.case.json"))
+        pages = [p for case in earlier if (p := case.with_name(case.name.removesuffix(".case.json") + ".html")).exists()]
+        for old in (*earlier, *folder.glob("*.story.txt"), *pages, *folder.glob("index.html")):
             try:
                 old.unlink()
             except OSError as error:
@@ -250,4 +253,7 @@ def report(folder: Path, spec: str, outcome: Outcome, properties: Sequence[Prope
         write_whole(folder / f"{name}.story.txt", tell(design, properties, failure) + f"\n\n  {command}\n")
     head = f"heatproof check {spec}\n{summary(outcome.findings, outcome.stopped)}\n\n"
     write_whole(folder / "verdicts.txt", head + plain_table(table) + "\n")
+    stored = [names.get((line.name, line.kind), "") for line in table]
+    found = verdicts.Verdicts(spec, summary(outcome.findings, outcome.stopped), table, stored)
+    write_whole(folder / verdicts.FILE, verdicts.dump(found, heatproof.__version__))
     return names

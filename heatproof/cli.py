@@ -24,6 +24,7 @@ from heatproof.model.faults import FAULTS
 from heatproof.model.scenario import KINDS
 from heatproof.port_command import port
 from heatproof.replay_command import replay
+from heatproof.report_command import report
 from heatproof.reports import files, progress, tables
 from heatproof.reports.judging import replay_command
 from heatproof.scenarios_command import scenario
@@ -204,6 +205,7 @@ cli.add_command(replay)
 cli.add_command(shrink)
 cli.add_command(diff)
 cli.add_command(adopt)
+cli.add_command(report)
 cli.add_command(scenario)
 cli.add_command(schema)
 cli.add_command(port)

@@ -14,13 +14,15 @@ from heatproof.strategies.shrinking import Failure
 
 
 class Line(NamedTuple):
-    """One line of the table: a property, its verdict, what the verdict rests on, and the sentence or witness."""
+    """One line of the table: a property, its verdict, what the verdict rests on, the sentence or witness, and of a violated one the kind
+    of witness."""
 
     name: str
     expectation: str
     verdict: str
     basis: str
     detail: str
+    kind: str = ""
 
 
 COLOURS = {
@@ -46,7 +48,7 @@ def lines(properties: Sequence[Property], findings: Findings, survives: frozense
         for key in keys:
             failure = findings.failures[key]
             violated.append(
-                Line(prop.name, prop.expectation, "violated", _runs(findings.violated[key]), f"{key[1]} ({_size(failure)})")
+                Line(prop.name, prop.expectation, "violated", _runs(findings.violated[key]), f"{key[1]} ({_size(failure)})", key[1])
             )
         if not keys:
             asked = findings.asked(prop, survives)

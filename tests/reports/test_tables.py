@@ -47,8 +47,8 @@ def findings(runs: int = 9, *failures: tuple[Failure, int]) -> Findings:
 def test_each_property_has_its_verdict() -> None:
     found = findings(9, (failure(FALSE, "one", small(), 7), 1), (failure(FALSE, "two", busy(faults={"lose": 2}), 30, 3), 5))
     assert lines(PROPERTIES, found) == [
-        Line("false", "always", "violated", "5 runs", "two (4 operations, 2 faults: lose, 3 deviations, 30 steps)"),
-        Line("false", "always", "violated", "1 run", "one (1 operation, 7 steps)"),
+        Line("false", "always", "violated", "5 runs", "two (4 operations, 2 faults: lose, 3 deviations, 30 steps)", "two"),
+        Line("false", "always", "violated", "1 run", "one (1 operation, 7 steps)", "one"),
         Line("true", "always", "held", "9 runs", "It is true."),
         Line("calm", "at rest", "held", "6 runs", "It is calm."),
         Line("unseen", "sometimes", "not reached", "", "It is not seen."),

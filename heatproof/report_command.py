@@ -1,0 +1,101 @@
+"""The command ``heatproof report``: the page of a case, or of every case of a folder with an index."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from urllib.parse import quote
+
+import click
+
+import heatproof
+from heatproof import checking
+from heatproof.exit_codes import HELD, WRONG, errors
+from heatproof.model import catalogue
+from heatproof.model.errors import HeatproofError
+from heatproof.reports import cases, verdicts
+from heatproof.reports.files import refuse_unwritable, write_whole
+from heatproof.reports.index import Card, card, index
+from heatproof.reports.mermaid import mermaid
+from heatproof.reports.page import page
+from heatproof.reports.told import Told, told
+
+ENDING = ".case.json"
+
+
+@click.command()
+@click.argument("path", metavar="CASE|FOLDER", type=click.Path(path_type=Path))
+@click.option(
+    "--output", type=click.Path(path_type=Path),
+    help="The file to write, or the folder; default: beside CASE, or FOLDER itself.",
+)  # fmt: skip
+@click.option("--mermaid", "sequence", is_flag=True, help="Print CASE as a Mermaid sequence diagram instead (up to 60 steps).")
+@errors
+def report(path: Path, output: Path | None, sequence: bool) -> int:
+    """Write the page of CASE, or of every case in FOLDER with an index.
+
+    A page is one HTML file that loads nothing: a space-time diagram of the run to step through, with the state of every table and of
+    reality. FOLDER is what 'heatproof check --report FOLDER' wrote (its verdicts are in the index then), or any folder of cases; those
+    in folders below are taken too.
+
+    Exit codes: 0 written, 2 wrong input. Where only some cases of FOLDER cannot be shown, the others are written, the index says why, and
+    the exit code is 2.
+    """
+    if path.is_dir():
+        if sequence:
+            raise HeatproofError(f"--mermaid takes one case, and {path} is a folder")
+        return _folder(path, output or path)
+    if sequence:
+        text = mermaid(_told(path, neighbours=False))
+        if output is None:
+            click.echo(text, nl=False)
+        else:
+            write_whole(output, text)
+        return HELD
+    target = _name(path) + ".html"
+    target_path = path.with_name(target) if output is None else output / target if output.is_dir() else output
+    write_whole(target_path, _page(path, _told(path)))
+    click.echo(f"{target_path}")
+    return HELD
+
+
+def _folder(folder: Path, output: Path) -> int:
+    files = sorted(folder.rglob(f"*{ENDING}"))
+    found = verdicts.read(folder / verdicts.FILE) if (folder / verdicts.FILE).exists() else None
+    if not files and found is None:
+        raise HeatproofError(
+            f"there is no case in {folder} (a file NAME{ENDING}) and no {verdicts.FILE}, so there is nothing to report"
+        )
+    refuse_unwritable(output)
+    cards = []
+    for file in files:
+        name = file.relative_to(folder).with_name(_name(file)).as_posix()
+        try:
+            case = _told(file)
+            text = _page(file, case)
+        except HeatproofError as error:
+            click.echo(f"heatproof: {error}", err=True)
+            cards.append(Card(name, "", name, wrong=str(error)))
+            continue
+        write_whole(output / f"{name}.html", text)
+        cards.append(card(name, quote(f"{name}.html"), case))
+    title = f"heatproof check {found.design}" if found is not None else f"Cases in {folder.resolve().name}"
+    write_whole(output / "index.html", index(title, found, cards, heatproof.__version__))
+    click.echo(f"{output / 'index.html'} and {len([c for c in cards if c.address])} pages of cases")
+    return WRONG if any(one.wrong for one in cards) else HELD
+
+
+def _page(path: Path, case: Told) -> str:
+    return page(case, heatproof.__version__, f"heatproof replay {path}")
+
+
+def _told(path: Path, neighbours: bool = True) -> Told:
+    case = cases.read(path)
+    design = catalogue.load(case.design)
+    return told(case, design, checking.properties_for(case.design), str(path), neighbours)
+
+
+def _name(path: Path) -> str:
+    return path.name.removesuffix(ENDING) if path.name.endswith(ENDING) else path.stem
+
+
+__all__ = ["report"]

@@ -1,0 +1,128 @@
+"""The command ``heatproof report``, run as a stranger would run it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from heatproof.cli import cli
+from heatproof.reports.cases import dump
+from tests.reports.test_page import LATE, STORED
+from tests.reports.wild import wild_case
+
+SHORT = "rest-no-sync-points-sync-point-left-over"
+
+
+def run(*arguments: str | Path) -> Result:
+    return CliRunner().invoke(cli, ["report", *map(str, arguments)])
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder with two cases of Heat, one of them in a folder below."""
+    (tmp_path / "below").mkdir()
+    shutil.copy(STORED / f"{SHORT}.case.json", tmp_path)
+    shutil.copy(STORED / f"{LATE}.case.json", tmp_path / "below")
+    return tmp_path
+
+
+def test_the_page_of_a_case_stands_beside_it(folder: Path) -> None:
+    found = run(folder / f"{SHORT}.case.json")
+    assert (found.exit_code, found.output) == (0, f"{folder / SHORT}.html\n")
+    assert "At rest no sync point is left." in (folder / f"{SHORT}.html").read_text()
+
+
+def test_the_page_of_a_case_goes_where_it_is_told(folder: Path) -> None:
+    assert run(folder / f"{SHORT}.case.json", "--output", folder / "new" / "report.html").exit_code == 0
+    assert (folder / "new" / "report.html").exists()
+    assert run(folder / f"{SHORT}.case.json", "--output", folder / "new").exit_code == 0
+    assert (folder / "new" / f"{SHORT}.html").exists()
+    assert not (folder / f"{SHORT}.html").exists()
+
+
+def test_a_folder_of_cases_gets_an_index(folder: Path) -> None:
+    found = run(folder)
+    assert (found.exit_code, found.output) == (0, f"{folder / 'index.html'} and 2 pages of cases\n")
+    text = (folder / "index.html").read_text()
+    assert f'href="{SHORT}.html"' in text
+    assert f'href="below/{LATE}.html"' in text
+    assert (folder / "below" / f"{LATE}.html").exists()
+
+
+def test_the_report_of_a_check_gets_its_verdicts(tmp_path: Path) -> None:
+    checked = CliRunner().invoke(
+        cli,
+        ["check", "heat", "--examples", "10", "--shrink", "100", "--processes", "1", "--no-scenarios", "--report", str(tmp_path)],
+    )
+    assert checked.exit_code == 1, checked.output
+    cases = sorted(path.name.removesuffix(".case.json") for path in tmp_path.glob("*.case.json"))
+    table = json.loads((tmp_path / "verdicts.json").read_text())["table"]
+    assert sorted(line["case"] for line in table if line["verdict"] == "violated") == cases
+    assert run(tmp_path, "--output", tmp_path / "site").exit_code == 0
+    text = (tmp_path / "site" / "index.html").read_text()
+    assert all(f'<a href="{name}.html">' in text for name in cases)
+    assert sorted(path.name for path in (tmp_path / "site").iterdir()) == sorted(
+        [*(f"{name}.html" for name in cases), "index.html"]
+    )
+    assert "not reached" in text
+
+
+def test_a_second_check_takes_the_pages_of_the_first_away(tmp_path: Path) -> None:
+    arguments = ["--examples", "2", "--shrink", "0", "--processes", "1", "--no-scenarios", "--report", str(tmp_path)]
+    assert CliRunner().invoke(cli, ["check", "heat", *arguments]).exit_code == 1
+    assert run(tmp_path).exit_code == 0
+    (tmp_path / "mine.html").write_text("kept")
+    CliRunner().invoke(cli, ["check", "heat", *arguments, "--seed", "1"])
+    assert [path.name for path in tmp_path.glob("*.html")] == ["mine.html"]
+
+
+def test_one_broken_case_does_not_hide_the_others(folder: Path) -> None:
+    (folder / "broken.case.json").write_text("{")
+    found = run(folder)
+    assert found.exit_code == 2
+    assert f"heatproof: {folder / 'broken.case.json'}" in found.output
+    assert "and 2 pages of cases" in found.output
+    assert "cannot be shown" in (folder / "index.html").read_text()
+    assert not (folder / "broken.html").exists()
+
+
+def test_names_of_files_stay_names(tmp_path: Path) -> None:
+    name = "a b&<b>#?%20\"'"
+    (tmp_path / f"{name}.case.json").write_text(dump(wild_case(), "1"))
+    assert run(tmp_path).exit_code == 0
+    assert (tmp_path / f"{name}.html").exists()
+    assert 'href="a%20b%26%3Cb%3E%23%3F%2520%22%27.html"' in (tmp_path / "index.html").read_text()
+
+
+def test_mermaid_is_printed_or_written(folder: Path) -> None:
+    found = run(folder / f"{SHORT}.case.json", "--mermaid")
+    assert found.exit_code == 0
+    assert found.output.startswith("sequenceDiagram\n")
+    assert run(folder / f"{SHORT}.case.json", "--mermaid", "--output", folder / "x.mmd").output == ""
+    assert (folder / "x.mmd").read_text() == found.output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["nowhere.case.json"], "cannot read"),
+        (["."], "there is no case in"),
+        ([".", "--mermaid"], "--mermaid takes one case, and . is a folder"),
+        ([str(STORED / f"{LATE}.case.json"), "--mermaid"], "has 162 steps, and a Mermaid diagram is legible up to 60"),
+        ([str(STORED / f"{SHORT}.case.json"), "--output", "file/x.html"], "cannot write"),
+        ([], "Missing argument"),
+    ],
+)
+def test_wrong_input_is_one_message(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], message: str) -> None:
+    monkeypatch.chdir(tmp_path)
+    if "file/x.html" in arguments:
+        (tmp_path / "file").write_text("")
+    found = run(*arguments)
+    assert found.exit_code == 2
+    assert message in found.output
+    assert "Traceback" not in found.output
+    assert [path for path in tmp_path.rglob("*") if path.name != "file"] == []
