@@ -8,7 +8,7 @@ PYTEST_ARGS ?=
 BIN := .venv/bin
 HEATPROOF := $(BIN)/heatproof
 STAMP := .venv/.installed
-ROOMS := model properties strategies reports
+ROOMS := model properties strategies reports ports
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .PHONY: help check test lint bench nightly nightly-tests nightly-check clean

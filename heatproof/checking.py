@@ -50,7 +50,7 @@ class Outcome:
 def heats_scenarios(design: Design, options: Options) -> tuple[Scenario, ...]:
     """The operations of Heat's own scenario files, as far as they are installed, within the scope, and possible for the design."""
     folder = scenario_files.installed()
-    if folder is None or not isinstance(design, catalogue.DESIGNS["heat"]):
+    if folder is None or design.tables != catalogue.DESIGNS["heat"].tables:
         return ()
     found = []
     for file in scenario_files.find_files([folder]):

@@ -161,6 +161,8 @@ def designs(mutations: bool) -> int:
         click.echo(f"{name}: {design.sentence}")
         for mutation, cls in catalogue.MUTATIONS_OF.get(name, {}).items() if mutations else ():
             click.echo(f"  {name}+{mutation}: {(cls.__doc__ or '').strip()}")
+    for name, (_, sentence) in catalogue.TARGETS.items():
+        click.echo(f"{name}: {sentence} (docs/real-engine.md)")
     click.echo("FILE.py:Class: a design of your own (docs/tutorial.md)")
     return HELD
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import sys
 from contextlib import suppress
@@ -14,6 +15,11 @@ from heatproof.model.designs.mutations import MUTATIONS
 from heatproof.model.errors import DesignError
 
 DESIGNS: dict[str, type[Design]] = {Heat.name: Heat}
+TARGETS: dict[str, tuple[str, str]] = {
+    "heat-engine": ("heatproof.ports.heat.design:HeatEngine", "OpenStack Heat's convergence engine itself, as installed"),
+}
+"""Designs that are no model: where each lives, and a sentence. Imported only when one is asked for."""
+
 MUTATIONS_OF: dict[str, dict[str, type[Design]]] = {Heat.name: {m.name: m for m in MUTATIONS}}
 
 
@@ -24,11 +30,15 @@ def load(spec: str) -> Design:
     """
     if is_file(spec):
         return _from_file(spec)
+    if spec in TARGETS:
+        module, _, cls = TARGETS[spec][0].partition(":")
+        target: Design = getattr(importlib.import_module(module), cls)()
+        return target
     name, *mutations = spec.split("+")
     base = DESIGNS.get(name)
     if base is None:
         raise DesignError(
-            f"unknown design {name!r}; known are {', '.join(DESIGNS)}, and FILE.py:Class for one of your own"
+            f"unknown design {name!r}; known are {', '.join([*DESIGNS, *TARGETS])}, and FILE.py:Class for one of your own"
             " ('heatproof designs' lists them with their mutations)"
         )
     known = MUTATIONS_OF.get(name, {})

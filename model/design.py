@@ -10,6 +10,8 @@ from heatproof.model.errors import DesignError
 from heatproof.model.scenario import Operation
 
 if TYPE_CHECKING:
+    from heatproof.model.program import Program
+    from heatproof.model.scenario import Scenario
     from heatproof.model.watching import WorldObservation
     from heatproof.model.world import World
 
@@ -29,6 +31,8 @@ class Design:
     - ``order``: ``bag`` (messages may overtake) or ``fifo`` (per topic, which is the message's handler).
     - ``front``: the name of a process of its own that handles operations, such as an API server, which takes no messages and does
       not die; empty: an operation is handled by any engine that lives.
+    - ``pure``: whether its handlers are generators, which can be run again; if not, it opens targets of its own (:meth:`open`).
+    - ``immune``: the kinds of faults that cannot be injected into it.
 
     Each handler takes a :class:`heatproof.model.effects.Me` first and yields effects.
     """
@@ -43,6 +47,8 @@ class Design:
     acknowledge: ClassVar[str] = "early"
     order: ClassVar[str] = "bag"
     front: ClassVar[str] = ""
+    pure: ClassVar[bool] = True
+    immune: ClassVar[frozenset[str]] = frozenset()
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -75,6 +81,22 @@ class Design:
         """Whether the user asks this operation, the next of the scenario, in the present state: at any time, unless a design says
         otherwise, such as that a user waits for the end of what was asked before."""
         return True
+
+    def open(self, scenario: Scenario, program: Program | None = None) -> World:
+        """A target in which this design runs ``scenario``, at its beginning. Raises :class:`ScenarioError` if it cannot."""
+        from heatproof.model.world import World
+
+        return World(self, scenario, program)
+
+    def program(self, scenario: Scenario) -> Program:
+        """What all targets opened for ``scenario`` can share."""
+        from heatproof.model.world import program_for
+
+        return program_for(self, scenario)
+
+    def direct(self) -> Design:
+        """The design as Heat's own scenario files want it: a rollback is done at once, whatever the stack is doing."""
+        return self
 
     def observe(self, world: World) -> WorldObservation:
         """What can be seen of a world of this design from outside."""

@@ -127,7 +127,7 @@ class _Replay:
     """A world in which a run is repeated and looked at. ``origins``: the operation that each message and task goes back to."""
 
     def __init__(self, world: World):
-        self.world = World(world.design, world.scenario, world.program)
+        self.world = world.design.open(world.scenario, world.program)
         self.accesses: list[Access] = []
         self.origins: dict[str, int] = {}
         self.sizes: dict[tuple[type[Any], Any], int] = {}

@@ -39,7 +39,7 @@ class Node:
         self.root = root
         self.parent = parent
         self.result = result
-        self.gen = gen
+        self.gen: Any = gen  # what runs the handler: a generator, or what a target of its own runs it in
         self.children: dict[Any, Node] = {}
         self.effect: Effect | None = None
         self.perform: Any = None

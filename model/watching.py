@@ -82,6 +82,8 @@ def _outcome(effect: fx.Effect, result: Any) -> str:
         case fx.Update() | fx.Delete():
             return "matched" if result else "lost"
         case fx.Transaction():
+            if getattr(result, "lost", False):
+                return "lost"
             last = result[-1] if isinstance(result, tuple) and result and type(result) is tuple else result
             return "lost" if last == 0 and isinstance(last, int) else "matched"
         case fx.Probe():

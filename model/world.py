@@ -91,6 +91,8 @@ class World:
         if reason := design.refuses(scenario.operations):
             raise ScenarioError(reason)
         faults.refuse_unknown(scenario.faults)
+        if immune := sorted(design.immune & scenario.faults.keys()):
+            raise ScenarioError(f"fault {immune[0]!r} cannot be injected into {design.name}")
         self.design = design
         self.scenario = scenario
         self.program = program or program_for(design, scenario)

@@ -46,8 +46,10 @@ def _phrase(effect: fx.Effect, result: Any, thrown: bool) -> tuple[str, bool]:
         case fx.Delete(_, table, where):
             return f"deletes {'?' if thrown else result} of {table} where {_columns(where)}", bool(result)
         case fx.Transaction(_, body, args, reads_only):
-            lost = isinstance(result, int) and result == 0
+            lost = (isinstance(result, int) and result == 0) or getattr(result, "lost", False)
             name = getattr(body, "__name__", "transaction")
+            if hasattr(result, "told"):  # the target did it itself, and knows what was done
+                return f"{result.told()}{': LOST' if lost else ''}", lost or result.writes
             text = f"{name}({', '.join(_brief_text(a) for a in args)})"
             return (f"{text}: LOST" if lost else text), lost or not reads_only
         case fx.Send(_, message, args, to):

@@ -154,7 +154,7 @@ class _Tracer:
     """A world in which a run is repeated and looked at."""
 
     def __init__(self, world: World):
-        self.world = again = World(world.design, world.scenario, world.program)
+        self.world = again = world.design.open(world.scenario, world.program)
         self.anchors = Anchors(again)
         self.knowledge = Knowledge(again)
         self.running: dict[str, Running] = {}

@@ -20,7 +20,7 @@ from heatproof.model.design import Design
 from heatproof.model.errors import HeatproofError, NeverYields
 from heatproof.model.program import Program
 from heatproof.model.scenario import Scenario
-from heatproof.model.world import Action, World, program_for
+from heatproof.model.world import Action
 from heatproof.properties.base import Property
 from heatproof.properties.monitor import Violation
 from heatproof.strategies import running
@@ -90,7 +90,7 @@ class Nearby:
         self.properties = [p for p in properties if p.expectation != "sometimes"]
         self.wanted = wanted
         self.budget = budget
-        self.program = program or program_for(design, scenario)
+        self.program = program or design.program(scenario)
         self.limit = 2 * len(stored.schedule) + LONGEST
         self.found = Found()
         self.stuck = False
@@ -222,7 +222,7 @@ class Nearby:
         with suppress(HeatproofError):
             replay(driver, deviations, self.limit)
         actions = [entry.action for entry in driver.world.log]
-        world = World(self.design, self.scenario, self.program)
+        world = self.design.open(self.scenario, self.program)
         anchors = Anchors(world)
         found = []
         for number, action in enumerate(actions):

@@ -90,7 +90,7 @@ class Driver:
     def __init__(self, design: Design, scenario: Scenario, properties: Iterable[Property], program: Program | None = None):
         self.properties = list(properties)
         self.judges_ends = REST_IS_REACHED in self.properties
-        self.world = World(design, scenario, program)
+        self.world = design.open(scenario, program)
         self.observation = design.observe(self.world)
         self.monitor = Monitor(self.properties, self.observation, Watch(self.world, self.observation).changes, design.survives)
 

@@ -129,7 +129,7 @@ def directly(design: Design, mixin: type[DirectRollback] = DirectRollback) -> De
     """The design with rollback as Heat's framework does it; a design that is no variant of Heat's stays as it is."""
     cls = type(design)
     if not isinstance(design, Heat) or issubclass(cls, mixin):
-        return design
+        return design.direct()
     mixed: Design = type(cls.__name__, (mixin, cls), {"name": design.name, "sentence": design.sentence})()
     return mixed
 
@@ -205,7 +205,7 @@ class Run:
         self.file = file
         try:
             mixed = directly(design, Mocked if as_heats else DirectRollback)
-            self.world = World(mixed, Scenario(tuple(file.engine.operations), Scope(1, 1)))
+            self.world = mixed.open(Scenario(tuple(file.engine.operations), Scope(1, 1)))
         except ScenarioError as error:
             raise ScenarioError(f"{file.script.path}: {error}") from error
         file.reality.look = self.world.reality.things.values

@@ -224,7 +224,7 @@ def scenarios(
     if reason := design.refuses(Operation(kind) for kind in ("create", *kinds)):
         raise ScenarioError(reason)
     asked = operations(max_operations, kinds, max_resources, fails=fails)
-    budgets = swarms(FAULTS if faults is None else faults, max_faults)
+    budgets = swarms([kind for kind in (FAULTS if faults is None else faults) if kind not in design.immune], max_faults)
     return _scenarios(asked, scopes(max_engines, max_threads), budgets, design.order == "fifo")
 
 

@@ -108,7 +108,7 @@ def record(driver: Driver, actions: Iterable[Action]) -> list[Deviation]:
 
 def places(world: World) -> list[int]:
     """Where the run of ``world`` deviated from the default policy: the numbers of these actions, from 1."""
-    again = World(world.design, world.scenario, world.program)
+    again = world.design.open(world.scenario, world.program)
     found = []
     for number, entry in enumerate(world.log, 1):
         default = again.default()

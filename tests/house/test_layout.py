@@ -14,7 +14,7 @@ import pytest
 import heatproof
 
 ROOT = Path(__file__).parents[2]
-ROOMS = ["model", "properties", "reports", "strategies"]
+ROOMS = ["model", "ports", "properties", "reports", "strategies"]
 
 
 @pytest.mark.parametrize("room", ROOMS)

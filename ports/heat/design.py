@@ -1,0 +1,71 @@
+"""The real engine as a design: what can be asked of it, and who in Heat answers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from heatproof.model.anomalies import ANOMALIES
+from heatproof.model.design import Design
+from heatproof.model.designs.heat import Heat
+from heatproof.model.designs.heat.seen import HeatObservation
+from heatproof.model.designs.heat.values import RESOURCE, STACK, SYNC_POINT, TEMPLATE
+from heatproof.model.effects import Me, Refused
+from heatproof.model.program import Program
+from heatproof.model.scenario import Operation, Scenario
+from heatproof.ports.heat.requests import DirectRollback, Requests
+
+if TYPE_CHECKING:
+    from heatproof.model.world import World
+
+
+class HeatEngine(Requests, Design):
+    """The convergence engine of the installed openstack-heat."""
+
+    name = "heat-engine"
+    sentence = "OpenStack Heat's convergence engine itself, as installed (openstack-heat 27.0.1)"
+    tables = (TEMPLATE, STACK, RESOURCE, SYNC_POINT)
+    messages = ("check_resource", "cancel_check_resource")
+    tasks = ("converge_create_or_update", "cancel_update", "purge_again", "run_thread")
+    operations = Heat.operations
+    survives = Heat.survives
+    pure = False
+    immune = frozenset(anomaly.name for anomaly in ANOMALIES)  # one transaction is one action
+
+    def open(self, scenario: Scenario, program: Program | None = None) -> World:
+        """A run of the engine."""
+        from heatproof.ports.heat.world import EngineWorld
+
+        return EngineWorld(self, scenario, program)
+
+    def program(self, scenario: Scenario) -> Program:
+        """Nothing is shared between runs."""
+        from heatproof.ports.heat.execution import Execution
+
+        return Execution(self.handlers())
+
+    def direct(self) -> Design:
+        """With rollback as Heat's test framework does it."""
+        return DirectEngine()
+
+    def label(self, message: str, args: tuple[Any, ...]) -> str:
+        """As the model names its tasks."""
+        if message == "check_resource":
+            return f"check({args[0]}, {args[1]}, {args[2]})"
+        titles = {
+            "converge_create_or_update": "set up", "cancel_update": "cancel", "purge_again": "purge",
+            "cancel_check_resource": "stop workers",
+        }  # fmt: skip
+        return f"{titles.get(message, str(args[-1]))}({args[0]})"
+
+    def observe(self, world: World) -> HeatObservation:
+        """Heat's tables as rows of the model."""
+        return HeatObservation(world)
+
+
+class DirectEngine(DirectRollback, HeatEngine):
+    """The engine, with rollback as Heat's test framework does it: without the API's check that an update is in progress."""
+
+    name = HeatEngine.name
+
+
+__all__ = ["HeatEngine", "Me", "Operation", "Refused"]

@@ -1,0 +1,115 @@
+"""The one place where Heat's code and the scheduler meet.
+
+Every activity of an engine runs in a greenlet of its own. Before it does anything that others can see it calls :func:`point`, which
+switches to the scheduler; the scheduler resumes it when its turn has come. A greenlet that is given up (its engine has crashed, or the
+run is over) is unwound at once, with everything shared closed to it: otherwise Heat's ``except BaseException`` handlers would write into
+the database of the next run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import greenlet
+
+from heatproof.model.effects import Effect, Thrown
+
+if TYPE_CHECKING:
+    from heatproof.ports.heat.live import Live
+
+
+class Killed(BaseException):
+    """Thrown into an activity that is given up."""
+
+
+class End(NamedTuple):
+    """How an activity ended: what it returned, or the exception that left it."""
+
+    value: Any = None
+    error: BaseException | None = None
+
+
+class Activity:
+    """What one task of an engine does: a greenlet, and where it stands.
+
+    ``topic`` is the traversal of the message it works on, ``statements`` what it has sent to the database since it was resumed, ``origin``
+    its name with the number of its life.
+    """
+
+    def __init__(self, live: Live, task: str, engine: str, topic: str | None, run: Callable[[], Any]):
+        self.live = live
+        self.task = task
+        self.engine = engine
+        self.topic = topic
+        self.origin = task
+        self.doing: Effect | None = None  # what it was last resumed to do
+        self._next: Effect | None = None
+        self.given_up = False
+        self.drawn = 0  # how many identifiers it has drawn
+        self.slept = 0.0  # seconds
+        self.statements: list[tuple[str, Any, int]] = []
+        self._greenlet = greenlet.greenlet(lambda _started: self._run(run))
+
+    def _run(self, run: Callable[[], Any]) -> End:
+        try:
+            return End(run())
+        except Killed as error:
+            return End(error=error)
+        except BaseException as error:
+            return End(error=error)
+
+    def resume(self, result: Any) -> Effect | End:
+        """Go on with ``result`` to the next point; what is to happen there, or how it ended."""
+        global _current
+        before, _current = _current, self
+        self.statements = []
+        self.doing = self._next
+        try:
+            there: Effect | End = self._greenlet.switch(result)
+            self._next = None if isinstance(there, End) else there
+            return there
+        finally:
+            _current = before
+
+    def give_up(self) -> None:
+        """Unwind it. Nothing that it does on the way has any effect."""
+        global _current
+        self.given_up = True
+        before, _current = _current, self
+        try:
+            if self._greenlet:
+                self._greenlet.throw(Killed())
+            else:
+                self._greenlet = greenlet.greenlet(lambda: None)
+        finally:
+            _current = before
+
+
+_current: Activity | None = None
+
+
+def current() -> Activity | None:
+    """The activity that is running right now; None outside of all: set-up, and the scheduler itself."""
+    return _current
+
+
+def point(effect: Effect) -> Any:
+    """Stop before ``effect`` until the scheduler says so; its result. Outside of all activities nothing stops.
+
+    Database faults come back as :class:`Thrown`; it is for the caller to raise what Heat would see.
+    """
+    activity = _current
+    if activity is None:
+        return None
+    if activity.given_up:
+        raise Killed
+    parent = greenlet.getcurrent().parent
+    assert parent is not None
+    result = parent.switch(effect)
+    if activity.given_up:
+        raise Killed
+    return result
+
+
+__all__ = ["Activity", "End", "Killed", "Thrown", "current", "point"]

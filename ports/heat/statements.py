@@ -1,0 +1,147 @@
+"""What Heat sends to the database: each statement, with its table and the number of rows it met."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, NamedTuple
+
+from heatproof.ports.heat import hub
+from heatproof.ports.heat.names import Names
+
+_HEAD = re.compile(r"\s*(SELECT|INSERT INTO|UPDATE|DELETE FROM)\s+(?:.*?\sFROM\s+)?\"?(\w+)", re.DOTALL)
+_TIME = re.compile(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(\.\d+)?")
+_ASSIGNED = re.compile(r"([\w.]+)=\?")
+_CONDITION = re.compile(r"([\w.]+) (?:= \?|(IS) NULL|= 1)")
+_KINDS = {"SELECT": "select", "INSERT INTO": "insert", "UPDATE": "update", "DELETE FROM": "delete"}
+
+
+class Statement(NamedTuple):
+    """One statement: its kind (``select``, ``insert``, ``update``, ``delete``, ``other``), the first table that it names, how many rows a
+    write met (-1 for a read), its text and its parameters."""
+
+    kind: str
+    table: str
+    rows: int
+    text: str
+    parameters: Any
+
+
+UNSEEN = ("event", "user_creds", "resource_properties_data")
+"""Tables that no story is about."""
+
+
+class Accessed:
+    """The result of a transaction of Heat's: its ``statements`` in order, and whether a conditional write met no row (``lost``)."""
+
+    __slots__ = ("lost", "names", "statements")
+
+    def __init__(self, statements: tuple[Statement, ...], names: Names):
+        self.statements = statements
+        self.names = names
+        writes = [s.rows for s in statements if s.kind == "update"]
+        self.lost = bool(writes) and writes[-1] == 0
+
+    def told(self) -> str:
+        """In a few words: the statements that write, with the columns that matter; otherwise what is read."""
+        writes = [
+            told(s, self.names) for s in self.statements if s.kind in ("insert", "update", "delete") and s.table not in UNSEEN
+        ]
+        others = sorted({f"{s.kind.upper()} {s.table}" for s in self.statements if s.kind != "other" and s.table != "event"})
+        return "; ".join(writes) or ", ".join(others) or "nothing"
+
+    @property
+    def writes(self) -> bool:
+        """Whether it wrote anything."""
+        return any(s.kind in ("insert", "update", "delete") and s.rows for s in self.statements)
+
+    def canonical(self) -> object:
+        """What it did, but for points in time: those differ where nothing else does."""
+        return [(s.kind, s.table, s.rows, s.text, _TIME.sub("", repr(s.parameters))) for s in self.statements]
+
+
+COLUMNS = (
+    "action",
+    "status",
+    "engine_id",
+    "atomic_key",
+    "current_traversal",
+    "replaced_by",
+    "nova_instance",
+    "current_template_id",
+)
+"""The columns of a write that a reader wants to see; of its condition he sees all."""
+
+INSERTED = ("name", "entity_id")
+ALWAYS = ("tenant", "stack_user_project_id", "deleted_at")
+"""What Heat asks of every stack, and is always so."""
+
+ROWS = ("replaced_by", "replaces", "entity_id")
+TEMPLATES = ("current_template_id", "raw_template_id", "prev_raw_template_id")
+
+
+def told(statement: Statement, names: Names) -> str:
+    """A statement that writes: the row, the columns that matter, the condition; with names instead of ids."""
+    written, condition = _pairs(statement)
+
+    def shown(column: str, value: Any) -> str:
+        return f"{column}={_value(statement.table, column, value, names)}"
+
+    parts = [statement.kind.upper(), statement.table]
+    wanted = (*INSERTED, *COLUMNS) if statement.kind == "insert" else COLUMNS
+    if kept := [shown(c, v) for c, v in written if c in wanted and (v is not None or c == "engine_id")]:
+        parts.append(f"SET {', '.join(kept)}")
+    if expected := [shown(c, v) for c, v in condition if c not in ALWAYS]:
+        parts.append(f"WHERE {', '.join(expected)}")
+    return " ".join(parts) + ("" if statement.rows == 1 else f" [{statement.rows} rows]")
+
+
+def _value(table: str, column: str, value: Any, names: Names) -> str:
+    if value is None:
+        return "null"
+    if isinstance(value, str):
+        known = names.traversals.get(value) or names.stacks.get(value)
+        return known or (names.rows.get(int(value), value) if column in ROWS and value.isdecimal() else value)
+    if column in ROWS or (column == "id" and table == "resource"):
+        return names.rows.get(value, str(value))
+    if column in TEMPLATES or (column == "id" and table == "raw_template"):
+        return names.templates.get(value, str(value))
+    return str(value)
+
+
+def _pairs(statement: Statement) -> tuple[list[tuple[str, Any]], list[tuple[str, Any]]]:
+    """The columns that are written and those of the condition, with their values. SQLAlchemy's own text, so its forms are few."""
+    text, values = statement.text, list(statement.parameters)
+    if statement.kind == "insert":
+        columns = [name.strip() for name in text.partition("(")[2].partition(")")[0].split(",")]
+        return list(zip(columns, values, strict=False)), []
+    head, _, tail = text.partition(" WHERE ")
+    written = _ASSIGNED.findall(head)
+    condition: list[tuple[str, Any]] = []
+    rest = values[len(written) :]
+    for column, null in _CONDITION.findall(tail):
+        if null:
+            condition.append((column.rpartition(".")[2], None))
+        elif rest:
+            condition.append((column.rpartition(".")[2], rest.pop(0)))
+    return [(c.rpartition(".")[2], v) for c, v in zip(written, values, strict=False)], condition
+
+
+def read(sent: tuple[str, Any, int]) -> Statement:
+    """A statement from what was sent."""
+    text, parameters, rows = sent
+    head = _HEAD.match(text)
+    if head is None:
+        return Statement("other", "", rows, text, parameters)
+    return Statement(_KINDS[head[1]], head[2], rows if head[1] != "SELECT" else -1, text, parameters)
+
+
+def listen(engine: Any) -> None:
+    """Have every statement of an SQLAlchemy engine noted by the activity that sends it."""
+    from sqlalchemy import event
+
+    def sent(_connection: Any, cursor: Any, text: str, parameters: Any, _context: Any, _many: bool) -> None:
+        activity = hub.current()
+        if activity is not None:
+            activity.statements.append((text, parameters, cursor.rowcount))
+
+    event.listen(engine, "after_cursor_execute", sent)
