@@ -8,7 +8,6 @@ from urllib.parse import quote
 import click
 
 import heatproof
-from heatproof import checking
 from heatproof.exit_codes import HELD, WRONG, errors
 from heatproof.model import catalogue
 from heatproof.model.errors import HeatproofError
@@ -18,6 +17,7 @@ from heatproof.reports.index import Card, card, index
 from heatproof.reports.mermaid import mermaid
 from heatproof.reports.page import page
 from heatproof.reports.told import Told, told
+from heatproof.strategies.asked import properties_for
 
 ENDING = ".case.json"
 
@@ -91,7 +91,7 @@ def _page(path: Path, case: Told) -> str:
 def _told(path: Path, neighbours: bool = True) -> Told:
     case = cases.read(path)
     design = catalogue.load(case.design)
-    return told(case, design, checking.properties_for(case.design), str(path), neighbours)
+    return told(case, design, properties_for(case.design), str(path), neighbours)
 
 
 def _name(path: Path) -> str:
