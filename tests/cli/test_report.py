@@ -92,7 +92,8 @@ def test_one_broken_case_does_not_hide_the_others(folder: Path) -> None:
 
 def test_names_of_files_stay_names(tmp_path: Path) -> None:
     name = "a b&<b>#?%20\"'"
-    (tmp_path / f"{name}.case.json").write_text(dump(wild_case(), "1"))
+    known = wild_case()._replace(expected=("rest: no sync points", "sync point left over"))
+    (tmp_path / f"{name}.case.json").write_text(dump(known, "1"))
     assert run(tmp_path).exit_code == 0
     assert (tmp_path / f"{name}.html").exists()
     assert 'href="a%20b%26%3Cb%3E%23%3F%2520%22%27.html"' in (tmp_path / "index.html").read_text()

@@ -62,7 +62,7 @@ def lasting(text: str) -> str:
     """Without what a change of the exploration changes: counts, the widths of columns, and what a story tells between its scenario and
     its end."""
     text = re.sub(r"^ {4,}.*\n", "", text, flags=re.MULTILINE)
-    text = re.sub(r"\b\d+ (engine|thread|run|step|deviation|more lead)s?\b", r"N \1", text)
+    text = re.sub(r"\b\d+ (engine|thread|run|step|deviation|example|more lead)s?\b", r"N \1", text)
     return re.sub(r" {2,}", "  ", re.sub(r"after step \d+", "after step N", text))
 
 
