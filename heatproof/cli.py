@@ -16,6 +16,7 @@ from rich.console import Console
 import heatproof
 from heatproof import checking
 from heatproof.adopt_command import adopt
+from heatproof.confirm_command import confirm_command
 from heatproof.diff_command import diff
 from heatproof.exit_codes import HELD, INCOMPLETE, VIOLATED, errors
 from heatproof.model import catalogue
@@ -211,5 +212,6 @@ cli.add_command(report)
 cli.add_command(scenario)
 cli.add_command(schema)
 cli.add_command(port)
+cli.add_command(confirm_command)
 
 __all__ = ["cli", "main"]

@@ -20,6 +20,9 @@ TARGETS: dict[str, tuple[str, str]] = {
 }
 """Designs that are no model: where each lives, and a sentence. Imported only when one is asked for."""
 
+COUNTERPARTS = {"heat": "heat-engine", "heat-engine": "heat"}
+"""Who is the model of whom."""
+
 MUTATIONS_OF: dict[str, dict[str, type[Design]]] = {Heat.name: {m.name: m for m in MUTATIONS}}
 
 
@@ -53,6 +56,11 @@ def load(spec: str) -> Design:
     )
     design: Design = mixed()
     return design
+
+
+def changes_of(name: str) -> frozenset[str]:
+    """The changes that can be made to the design of that name."""
+    return frozenset(MUTATIONS_OF.get(name, ()))
 
 
 def is_file(spec: str) -> bool:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
-from heatproof.model.effects import Handler, Table
+from heatproof.model.effects import Handler, Query, Read, Table, Transaction
 from heatproof.model.errors import DesignError
 from heatproof.model.scenario import Operation
 
@@ -14,6 +14,16 @@ if TYPE_CHECKING:
     from heatproof.model.scenario import Scenario
     from heatproof.model.watching import WorldObservation
     from heatproof.model.world import World
+
+
+READS: tuple[type[Any], ...] = (Read, Query)
+
+
+class Reach(NamedTuple):
+    """The names of the tables that a database effect reads, and of those that it is to write."""
+
+    reads: frozenset[str]
+    writes: frozenset[str]
 
 
 class Design:
@@ -101,6 +111,17 @@ class Design:
     def observe(self, world: World) -> WorldObservation:
         """What can be seen of a world of this design from outside."""
         raise DesignError(f"design {self.name!r} does not say how it is observed; give {type(self).__name__} an observe method")
+
+    def reaches(self, world: World, effect: Any) -> Reach:
+        """Of a database effect that is about to be done in ``world``: which tables it reads, and which it is to write."""
+        from heatproof.model.statements import statements
+
+        inside, _ = statements(world.database, effect)
+        reads = frozenset(s.effect.table.name for s in inside if type(s.effect) in READS)
+        writes = frozenset(s.effect.table.name for s in inside if type(s.effect) not in READS)
+        if not writes and type(effect) is Transaction and not effect.reads_only:
+            return Reach(frozenset(), reads)  # it would have written what it did not find
+        return Reach(reads, writes)
 
     def refuses(self, operations: Iterable[Operation]) -> str | None:
         """Why these operations cannot be asked of this design, or None."""

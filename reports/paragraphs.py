@@ -161,7 +161,7 @@ def _passed_over(instead: Instead, step: Step) -> str:
     beside = step.action.kind in FAULTS
     match anchor.kind:
         case "step":
-            return f"{'before' if beside else 'instead of'} {name} going on: {instead.at} {instead.phrase}"
+            return f"{'before' if beside else 'instead of'} {name} going on: {instead.at} {instead.phrase}".rstrip()
         case "deliver":
             return f"before {name} is delivered" if beside else f"instead of delivering {name}"
         case "operate":

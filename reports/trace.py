@@ -7,7 +7,7 @@ are those of the model (rows, keys, templates); how they are shown is the busine
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from heatproof.model import effects as fx
@@ -28,12 +28,12 @@ SPLITS = frozenset(a.name for a in ANOMALIES)
 class Touch(NamedTuple):
     """One statement and one row.
 
-    ``kind``: read, query, insert, update or delete. ``outcome``: *found* or *missing* (reads), *written*, *lost* (an update
-    whose condition did not hold or whose row is gone), *none* (a delete that matched nothing), *undone* (its transaction was rolled
-    back) or the name of the exception. ``key``: None where a condition met no row; ``where`` is the condition. ``columns``: those that
-    were written; ``met``: the row that an update met; ``seen``: the step at which the task last read or wrote the row before,
-    0 for never; ``inside``: in a transaction. ``set``: of a lost update, when and by whom the columns that were not as expected
-    had last been changed.
+    ``kind``: read, query, insert, update or delete; *write*: some statement, known by what it changed. ``outcome``: *found* or
+    *missing* (reads), *written*, *lost* (an update whose condition did not hold or whose row is gone), *none* (a delete that matched
+    nothing), *undone* (its transaction was rolled back) or the name of the exception. ``key``: None where a condition met no row;
+    ``where`` is the condition. ``columns``: those that were written; ``met``: the row that an update met; ``seen``: the step at which the
+    task last read or wrote the row before, 0 for never; ``inside``: in a transaction. ``set``: of a lost update, when and by whom the
+    columns that were not as expected had last been changed.
     """
 
     table: str
@@ -155,6 +155,7 @@ class _Tracer:
 
     def __init__(self, world: World):
         self.world = again = world.design.open(world.scenario, world.program)
+        self.pure = world.design.pure  # else what a transaction will do cannot be looked at beforehand
         self.anchors = Anchors(again)
         self.knowledge = Knowledge(again)
         self.running: dict[str, Running] = {}
@@ -178,15 +179,17 @@ class _Tracer:
         inside = self._inside(action, node)
         touches = tuple(self._touches(action.subject, inside))
         stale = self._conflicts(action.subject, touches)
-        if node is not None:
+        if node is not None and self.pure:
             told_already = {(s.table, s.key) for s in stale}
             stale += [s for s in self.knowledge.outdated(action.subject) if (s.table, s.key) not in told_already]
         entry = world.perform(action)
         self.anchors.performed(action)
         changes = self._changes(mark)
+        if not self.pure and node is not None:
+            touches = tuple(_touched(changes))
         who = who or self.running.get(action.subject)
         self._learn(number, action, entry, touches, changes, inside)
-        if entry.before is not None and entry.after is not None:
+        if entry.before is not None and entry.after is not None and self.pure:
             stale += self.knowledge.steps(action.subject, number, entry.before, entry.after)
         told = tell(entry) if entry.before is not None else None
         made = {a: tuple(c.key for c in changes if c.aspect == a and c.old is None) for a in ("message", "task")}
@@ -208,6 +211,9 @@ class _Tracer:
         anchor = self.anchors.of(default)
         if default is None or default.kind != "step":
             return Instead(anchor, default, "", "")
+        if not self.pure:  # what it would do is known only by doing it, and taking it back is dear
+            effect = world.nodes[default.subject].effect
+            return Instead(anchor, default, effect.step if effect is not None else "", "")
         told = tell(world.perform(default))
         world.undo()
         return Instead(anchor, default, told.step, told.phrase)
@@ -215,7 +221,7 @@ class _Tracer:
     def _inside(self, action: Action, node: Node | None) -> list[tuple[Statement, bool]]:
         """The statements of what is about to be done, and whether they will last."""
         kind, database = action.kind, self.world.database
-        if node is None or not is_database(node.effect) or kind not in ("step", "disconnect", *SPLITS):
+        if not self.pure or node is None or not is_database(node.effect) or kind not in ("step", "disconnect", *SPLITS):
             return []
         effect: Any = node.effect
         known = self.world.split.get(action.subject, ())
@@ -332,6 +338,15 @@ class _Tracer:
             elif change.aspect in ("reality", "engine"):
                 places[change.aspect, change.key] = _different(change.old, change.new)
         knowledge.writes(number, task if entry.task is not None else str(action), places)
+
+
+def _touched(changes: Iterable[Change]) -> Iterator[Touch]:
+    """The rows that a target has written which does its transactions itself."""
+    for change in changes:
+        if change.aspect == "row":
+            kind = "insert" if change.old is None else "delete" if change.new is None else "write"
+            table, key = change.key
+            yield Touch(table, key, kind, "written", _different(change.old, change.new))
 
 
 def _written(effect: Any) -> tuple[str, ...]:

@@ -179,11 +179,12 @@ class _Follower:
         taken = set(self.names.values())
         free = [other for other in pool if other not in taken]
         if free and name not in pool:
-            self.names[name] = max(free, key=lambda other: _alike(name, other) + 0.5 * (stands_before(world, other) == step))
+            self.names[name] = max(free, key=lambda other: alike(name, other) + 0.5 * (stands_before(world, other) == step))
         return self.names.get(name, name)
 
 
-def _alike(one: str, other: str) -> int:
+def alike(one: str, other: str) -> int:
+    """How many words two names have in common."""
     words = [Counter(re.findall(r"[\w@~.]+", name)) for name in (one, other)]
     return (words[0] & words[1]).total()
 

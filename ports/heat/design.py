@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from heatproof.model.anomalies import ANOMALIES
-from heatproof.model.design import Design
+from heatproof.model.design import Design, Reach
 from heatproof.model.designs.heat import Heat
 from heatproof.model.designs.heat.seen import HeatObservation
 from heatproof.model.designs.heat.values import RESOURCE, STACK, SYNC_POINT, TEMPLATE
@@ -56,6 +56,13 @@ class HeatEngine(Requests, Design):
             "cancel_check_resource": "stop workers",
         }  # fmt: skip
         return f"{titles.get(message, str(args[-1]))}({args[0]})"
+
+    def reaches(self, world: World, effect: Any) -> Reach:
+        """Told by the function of heat.db.api that is about to be called."""
+        from heatproof.ports.heat.places import tables_of
+
+        tables = tables_of(effect.body.__name__)
+        return Reach(tables, frozenset()) if effect.reads_only else Reach(frozenset(), tables)
 
     def observe(self, world: World) -> HeatObservation:
         """Heat's tables as rows of the model."""

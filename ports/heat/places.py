@@ -35,6 +35,25 @@ class Call:
 
 _calls: dict[str, Call] = {}
 
+TABLES = {
+    "raw_template": "raw_template",
+    "sync_point": "sync_point",
+    "resource": "resource",
+    "engine": "resource",
+    "stack": "stack",
+}
+"""The table that a function of heat.db.api is about, by how its name begins."""
+BESIDE = ("resource_data", "resource_prop_data", "raw_template_files", "stack_tags", "stack_lock", "resource_snapshot")
+"""Beginnings of names of functions that are about other tables than these."""
+
+
+def tables_of(name: str) -> frozenset[str]:
+    """The tables of the model that a function of heat.db.api is about; none for one that is about others."""
+    bare = name.lstrip("_")
+    if bare.startswith(BESIDE):
+        return frozenset()
+    return frozenset(table for head, table in TABLES.items() if bare.startswith(head))
+
 
 def reads_only(name: str) -> bool:
     """Whether a function of heat.db.api only reads."""
