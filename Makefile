@@ -80,5 +80,5 @@ $(STAMP): pyproject.toml constraints.txt
 	  echo "$(PYTHON) cannot make a virtual environment. On Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; }
 	@echo "Installing into .venv ..."
 	@$(PIP) setuptools
-	@$(PIP) --no-build-isolation --no-compile --editable '.[dev,heat]'
+	@$(PIP) --no-build-isolation --no-compile --editable '.[dev,heat,postgresql,mariadb]'
 	@echo "$(CURDIR)" >$@

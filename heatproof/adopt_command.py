@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 import heatproof
+from heatproof.database_option import database_option, on
 from heatproof.exit_codes import HELD, INCOMPLETE, errors, say
 from heatproof.model import catalogue
 from heatproof.model.design import Design
@@ -32,6 +33,7 @@ from heatproof.strategies.nearby import BUDGET
               help="The folder of all regression cases; there is one in it for each design.")  # fmt: skip
 @click.option("--nearby", default=BUDGET, show_default=True, metavar="RUNS", type=click.IntRange(0),
               help="Where it does not show its failure exactly: how many runs to look near by.")  # fmt: skip
+@database_option
 @errors
 def adopt(
     case: Path,
@@ -42,6 +44,7 @@ def adopt(
     design: str | None,
     into: Path,
     nearby: int,
+    database: str | None,
 ) -> int:
     """Keep CASE among the regression cases, with its story beside it. The pytest plugin runs what is kept.
 
@@ -50,6 +53,7 @@ def adopt(
     3 it cannot be decided.
     """
     stored = cases.read(case)
+    design = design if database is None else on(design or stored.design, database)
     wanted = stored._replace(
         expectation=expect or stored.expectation,
         title=stored.title if title is None else title,

@@ -17,6 +17,7 @@ import heatproof
 from heatproof import checking
 from heatproof.adopt_command import adopt
 from heatproof.confirm_command import confirm_command
+from heatproof.database_option import database_option, on
 from heatproof.diff_command import diff
 from heatproof.exit_codes import HELD, INCOMPLETE, VIOLATED, errors
 from heatproof.model import catalogue
@@ -24,6 +25,7 @@ from heatproof.model.errors import HeatproofError
 from heatproof.model.faults import FAULTS
 from heatproof.model.scenario import KINDS
 from heatproof.port_command import port
+from heatproof.ports.heat.databases.choice import WORDS
 from heatproof.replay_command import replay
 from heatproof.report_command import report
 from heatproof.reports import files, progress, tables
@@ -102,6 +104,7 @@ def _names(known: Any, what: str) -> Callable[[click.Context, click.Parameter, s
 )
 @click.option("--scenarios/--no-scenarios", default=True, show_default=True,
               help="Explore the operations of Heat's own scenario files too, where openstack-heat is installed.")  # fmt: skip
+@database_option
 @click.option("--report", type=click.Path(path_type=Path, file_okay=False), default=Path(".heatproof/check"), show_default=True,
               help="Folder for the verdicts, stories and cases.")  # fmt: skip
 @errors
@@ -115,6 +118,7 @@ def check(design: str, **given: Any) -> int:
         given["resources"], given["operations"], given["engines"], given["threads"], given["kinds"], given["faults"],
         given["fault_budget"], given["policies"] or PORTFOLIO, given["seed"],
     )  # fmt: skip
+    design = on(design, given["database"])
     known = catalogue.load(design)
     known.handlers()
     files.refuse_unwritable(given["report"])
@@ -164,6 +168,8 @@ def designs(mutations: bool) -> int:
             click.echo(f"  {name}+{mutation}: {(cls.__doc__ or '').strip()}")
     for name, (_, sentence) in catalogue.TARGETS.items():
         click.echo(f"{name}: {sentence} (docs/real-engine.md)")
+        for change, meaning in WORDS.items() if mutations else ():
+            click.echo(f"  {name}+{change}: {meaning}")
     click.echo("FILE.py:Class: a design of your own (docs/tutorial.md)")
     return HELD
 

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import click
 
+from heatproof.database_option import database_option, on
 from heatproof.exit_codes import HELD, VIOLATED, errors, say
 from heatproof.model import catalogue
 from heatproof.model.errors import HeatproofError
@@ -30,14 +31,15 @@ class Side(NamedTuple):
 @click.argument("one", type=click.Path(path_type=Path))
 @click.argument("other", type=click.Path(path_type=Path))
 @click.option("--design", help="Judge both on this design. Needed for verdicts on a FILE.py:Class: a case runs no code.")
+@database_option
 @errors
-def diff(one: Path, other: Path, design: str | None) -> int:
+def diff(one: Path, other: Path, design: str | None, database: str | None) -> int:
     """Say how case ONE and case OTHER differ: in what they expect of which design, scenario, schedule, and in what they show.
 
     Schedules are compared by their deviations from the default order. Lines of ONE alone begin with '-', of OTHER alone with '+'. Exit
     codes: 0 they are the same case (titles and origins do not matter), 1 they differ, 2 a file is broken.
     """
-    a, b = (_side(path, design) for path in (one, other))
+    a, b = (_side(path, design, database) for path in (one, other))
     say(f"--- {one}: {a.case.title}\n+++ {other}: {b.case.title}")
     for name, left, right in (
         ("design and expectation", _expected(a.case), _expected(b.case)),
@@ -53,18 +55,19 @@ def diff(one: Path, other: Path, design: str | None) -> int:
     return HELD if _essence(a.case) == _essence(b.case) else VIOLATED
 
 
-def _side(path: Path, design: str | None) -> Side:
+def _side(path: Path, design: str | None, database: str | None) -> Side:
     case = cases.read(path)
+    design = design if database is None else on(design or case.design, database)
     if design is None and catalogue.is_file(case.design):
         return Side(case, None, f"not judged: {case.design} is code of somebody's own; name it with --design if you trust it")
     try:
         judged = judge(case, *design_of(case, str(path), design), budget=0)  # exactly, without a look near by
     except HeatproofError as error:
         return Side(case, None, f"not judged: {error}")
-    on = design or case.design
+    judged_on = design or case.design
     if judged.violation is not None:
-        return Side(case, judged, f"fails on {on}: {judged.violation.name}: {judged.violation.witness}")
-    return Side(case, judged, f"does not fail on {on}: {judged.told[0]}")
+        return Side(case, judged, f"fails on {judged_on}: {judged.violation.name}: {judged.violation.witness}")
+    return Side(case, judged, f"does not fail on {judged_on}: {judged.told[0]}")
 
 
 def _essence(case: Case) -> tuple[object, ...]:

@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 import heatproof
+from heatproof.database_option import database_option, on
 from heatproof.exit_codes import HELD, INCOMPLETE, VIOLATED, errors, say
 from heatproof.model.errors import HeatproofError
 from heatproof.model.world import Action, Entry, World
@@ -41,10 +42,11 @@ CODES = {FAILS: VIOLATED, ELSEWHERE: VIOLATED, GONE: HELD, UNDECIDED: INCOMPLETE
     type=click.Path(path_type=Path, dir_okay=False),
     help="Write the case as it is now, with the schedule that shows it.",
 )
+@database_option
 @click.option("--full", is_flag=True, help="Tell every step; else what does not matter to the failure is folded to fit a screen.")
 @errors
 def replay(
-    case: Path, design: str | None, walk: bool, until: int | None, nearby: int, output: Path | None, full: bool
+    case: Path, design: str | None, walk: bool, until: int | None, nearby: int, output: Path | None, full: bool, database: str | None
 ) -> int:  # fmt: skip
     """Replay CASE and say whether its failure still shows, with its story.
 
@@ -57,6 +59,7 @@ def replay(
     or names what does not exist, 3 it cannot be decided.
     """
     stored = cases.read(case)
+    design = design if database is None else on(design or stored.design, database)
     known, properties = design_of(stored, str(case), design)
     if walk or until is not None:
         return _walk(stored, Driver(known, stored.scenario, properties), walk, until)

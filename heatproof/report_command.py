@@ -8,6 +8,7 @@ from urllib.parse import quote
 import click
 
 import heatproof
+from heatproof.database_option import database_option, on
 from heatproof.exit_codes import HELD, WRONG, errors
 from heatproof.model import catalogue
 from heatproof.model.errors import HeatproofError
@@ -29,8 +30,9 @@ ENDING = ".case.json"
     help="The file to write, or the folder; default: beside CASE, or FOLDER itself.",
 )  # fmt: skip
 @click.option("--mermaid", "sequence", is_flag=True, help="Print CASE as a Mermaid sequence diagram instead (up to 60 steps).")
+@database_option
 @errors
-def report(path: Path, output: Path | None, sequence: bool) -> int:
+def report(path: Path, output: Path | None, sequence: bool, database: str | None) -> int:
     """Write the page of CASE, or of every case in FOLDER with an index.
 
     A page is one HTML file that loads nothing: a space-time diagram of the run to step through, with the state of every table and of
@@ -43,9 +45,9 @@ def report(path: Path, output: Path | None, sequence: bool) -> int:
     if path.is_dir():
         if sequence:
             raise HeatproofError(f"--mermaid takes one case, and {path} is a folder")
-        return _folder(path, output or path)
+        return _folder(path, output or path, database)
     if sequence:
-        text = mermaid(_told(path, neighbours=False))
+        text = mermaid(_told(path, database, neighbours=False))
         if output is None:
             click.echo(text, nl=False)
         else:
@@ -53,12 +55,12 @@ def report(path: Path, output: Path | None, sequence: bool) -> int:
         return HELD
     target = _name(path) + ".html"
     target_path = path.with_name(target) if output is None else output / target if output.is_dir() else output
-    write_whole(target_path, _page(path, _told(path)))
+    write_whole(target_path, _page(path, _told(path, database)))
     click.echo(f"{target_path}")
     return HELD
 
 
-def _folder(folder: Path, output: Path) -> int:
+def _folder(folder: Path, output: Path, database: str | None) -> int:
     files = sorted(folder.rglob(f"*{ENDING}"))
     found = verdicts.read(folder / verdicts.FILE) if (folder / verdicts.FILE).exists() else None
     if not files and found is None:
@@ -70,7 +72,7 @@ def _folder(folder: Path, output: Path) -> int:
     for file in files:
         name = file.relative_to(folder).with_name(_name(file)).as_posix()
         try:
-            case = _told(file)
+            case = _told(file, database)
             text = _page(file, case)
         except HeatproofError as error:
             click.echo(f"heatproof: {error}", err=True)
@@ -88,10 +90,10 @@ def _page(path: Path, case: Told) -> str:
     return page(case, heatproof.__version__, f"heatproof replay {path}")
 
 
-def _told(path: Path, neighbours: bool = True) -> Told:
+def _told(path: Path, database: str | None, neighbours: bool = True) -> Told:
     case = cases.read(path)
-    design = catalogue.load(case.design)
-    return told(case, design, properties_for(case.design), str(path), neighbours)
+    spec = on(case.design, database)
+    return told(case._replace(design=spec), catalogue.load(spec), properties_for(spec), str(path), neighbours)
 
 
 def _name(path: Path) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from heatproof.database_option import database_option, on
 from heatproof.exit_codes import HELD, VIOLATED, WRONG, errors
 from heatproof.model import catalogue
 from heatproof.model.design import Design
@@ -23,8 +24,9 @@ from heatproof.strategies.schedules import record
 @click.argument("paths", nargs=-1, metavar="[PATH]...", type=click.Path(path_type=Path))
 @click.option("--design", default="heat", show_default=True, help="The design to run them on; see 'heatproof designs'.")
 @click.option("-v", "--verbose", is_flag=True, help="Print what the engine and the worker did, turn by turn.")
+@database_option
 @errors
-def scenario(paths: Sequence[Path], design: str, verbose: bool) -> int:
+def scenario(paths: Sequence[Path], design: str, verbose: bool, database: str | None) -> int:
     """Run scenario files of Heat's convergence tests, unmodified, on the model.
 
     PATH is a file or a folder of files; without any, the 21 files of the installed openstack-heat are run.
@@ -37,7 +39,7 @@ def scenario(paths: Sequence[Path], design: str, verbose: bool) -> int:
     The files are data: they are checked and interpreted, never executed. Exit codes: 0 all passed, 1 some failed, 2 a file is
     no scenario.
     """
-    known = catalogue.load(design)
+    known = catalogue.load(on(design, database))
     files, folder = find_files(paths), None
     if not paths:
         folder = installed()

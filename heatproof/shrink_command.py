@@ -10,6 +10,7 @@ from rich.live import Live
 from rich.text import Text
 
 import heatproof
+from heatproof.database_option import database_option, on
 from heatproof.exit_codes import HELD, INCOMPLETE, errors, say
 from heatproof.model.errors import HeatproofError
 from heatproof.model.scenario import Scenario
@@ -31,8 +32,9 @@ from heatproof.strategies.shrinking import Failure, Shrinker
     type=click.Path(path_type=Path, dir_okay=False),
     help="Where to write it. [default: NAME.small.case.json beside CASE]",
 )
+@database_option
 @errors
-def shrink(case: Path, design: str | None, budget: int, output: Path | None) -> int:
+def shrink(case: Path, design: str | None, budget: int, output: Path | None, database: str | None) -> int:
     """Make the failure of CASE smaller: fewer faults, operations, resources, engines, then fewer deviations from the default order.
 
     It stays the same failure: the same property, violated by the same kind of witness. What was found when the budget is used, or when
@@ -40,6 +42,7 @@ def shrink(case: Path, design: str | None, budget: int, output: Path | None) -> 
     failure to shrink or the file is broken, 3 it cannot be decided whether there is.
     """
     stored = cases.read(case)
+    design = design if database is None else on(design or stored.design, database)
     known, properties = design_of(stored, str(case), design)
     judged = judge(stored, known, properties, BUDGET)
     if judged.answer == UNDECIDED:

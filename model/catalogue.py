@@ -27,17 +27,17 @@ MUTATIONS_OF: dict[str, dict[str, type[Design]]] = {Heat.name: {m.name: m for m 
 
 
 def load(spec: str) -> Design:
-    """A design by what the user wrote: ``heat``, ``heat+MUTATION`` (several with further +), or ``FILE.py:Class``.
+    """A design by what the user wrote: ``heat``, ``heat+MUTATION`` (several with further +), ``heat-engine+CHANGE``, or ``FILE.py:Class``.
 
     Raises :class:`DesignError` with what there is to choose from.
     """
     if is_file(spec):
         return _from_file(spec)
-    if spec in TARGETS:
-        module, _, cls = TARGETS[spec][0].partition(":")
-        target: Design = getattr(importlib.import_module(module), cls)()
-        return target
     name, *mutations = spec.split("+")
+    if name in TARGETS:
+        module, _, cls = TARGETS[name][0].partition(":")
+        target: Design = getattr(importlib.import_module(module), cls)(*mutations)
+        return target
     base = DESIGNS.get(name)
     if base is None:
         raise DesignError(

@@ -87,6 +87,9 @@ class Entry(NamedTuple):
 class World:
     """A design and a scenario, in one state. Raises :class:`ScenarioError` if the design has no such operations."""
 
+    setting = ""
+    """What it runs on, in one line, where that is not this model."""
+
     def __init__(self, design: Design, scenario: Scenario, program: Program | None = None):
         if reason := design.refuses(scenario.operations):
             raise ScenarioError(reason)

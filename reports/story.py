@@ -37,6 +37,8 @@ def _lines(taken: Trace, told: frozenset[int], deviations: Sequence[Deviation], 
     count = f"; {_count(len(deviations), 'deviation')} from the default order" if deviations else ""
     lines = [title or f"{violation.name}: {violation.witness.kind}", ""]
     lines += wrapped(scenario + count)
+    if taken.world.setting:
+        lines += wrapped(f"on {taken.world.setting}")
     lines += [line for operation in operations for line in wrapped(operation)]
     lines += ["", *paragraphs(taken, told), ""]
     lines += wrapped(f"Violated after step {violation.step}: {violation.sentence}")

@@ -17,7 +17,7 @@ def properties_for(spec: str, wanted: Sequence[str] = ()) -> list[Property]:
     all. Raises :class:`HeatproofError` for an unknown name and for a file whose PROPERTIES are empty.
     """
     known = dict(ALL)
-    if spec in catalogue.TARGETS:  # whose steps are functions of the engine, not step ids
+    if spec.partition("+")[0] in catalogue.TARGETS:  # whose steps are functions of the engine, not step ids
         known = {name: p for name, p in ALL.items() if not p.seen}
     if catalogue.is_file(spec):
         path = spec.partition(":")[0]

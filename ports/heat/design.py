@@ -10,8 +10,10 @@ from heatproof.model.designs.heat import Heat
 from heatproof.model.designs.heat.seen import HeatObservation
 from heatproof.model.designs.heat.values import RESOURCE, STACK, SYNC_POINT, TEMPLATE
 from heatproof.model.effects import Me, Refused
+from heatproof.model.errors import DesignError
 from heatproof.model.program import Program
 from heatproof.model.scenario import Operation, Scenario
+from heatproof.ports.heat.databases.choice import WORDS, choose
 from heatproof.ports.heat.requests import DirectRollback, Requests
 
 if TYPE_CHECKING:
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class HeatEngine(Requests, Design):
-    """The convergence engine of the installed openstack-heat."""
+    """The convergence engine of the installed openstack-heat. ``changes`` are words for what differs from the plain one."""
 
     name = "heat-engine"
     sentence = "OpenStack Heat's convergence engine itself, as installed (openstack-heat 27.0.1)"
@@ -30,6 +32,15 @@ class HeatEngine(Requests, Design):
     survives = Heat.survives
     pure = False
     immune = frozenset(anomaly.name for anomaly in ANOMALIES)  # one transaction is one action
+
+    def __init__(self, *changes: str):
+        self.changes = changes
+        self.database = choose([word for word in changes if word in WORDS])
+        if unknown := [word for word in changes if word not in WORDS]:
+            raise DesignError(f"design {HeatEngine.name!r} has no change {unknown[0]!r}; it has {', '.join(WORDS)}")
+        if changes:
+            self.sentence = f"{HeatEngine.sentence}; {'; '.join(WORDS[word] for word in changes)}"  # type: ignore[misc]
+        self.name = "+".join((HeatEngine.name, *changes))  # type: ignore[misc]  # the class has the name of what is unchanged
 
     def open(self, scenario: Scenario, program: Program | None = None) -> World:
         """A run of the engine."""
@@ -45,7 +56,7 @@ class HeatEngine(Requests, Design):
 
     def direct(self) -> Design:
         """With rollback as Heat's test framework does it."""
-        return DirectEngine()
+        return DirectEngine(*self.changes)
 
     def label(self, message: str, args: tuple[Any, ...]) -> str:
         """As the model names its tasks."""
@@ -71,8 +82,6 @@ class HeatEngine(Requests, Design):
 
 class DirectEngine(DirectRollback, HeatEngine):
     """The engine, with rollback as Heat's test framework does it: without the API's check that an update is in progress."""
-
-    name = HeatEngine.name
 
 
 __all__ = ["HeatEngine", "Me", "Operation", "Refused"]

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import greenlet
 
-from heatproof.model.effects import Effect, Thrown
+from heatproof.model.effects import Effect, Thrown, Transaction
 
 if TYPE_CHECKING:
+    from heatproof.ports.heat.databases.waiting import Waiter
     from heatproof.ports.heat.live import Live
 
 
@@ -49,6 +50,9 @@ class Activity:
         self.drawn = 0  # how many identifiers it has drawn
         self.slept = 0.0  # seconds
         self.statements: list[tuple[str, Any, int]] = []
+        self.access: Transaction | None = None  # at the grain of a statement: the transaction that is open
+        self.wrote = False  # whether that has written
+        self.waiter: Waiter | None = None  # the statement that waits for a lock
         self._greenlet = greenlet.greenlet(lambda _started: self._run(run))
 
     def _run(self, run: Callable[[], Any]) -> End:

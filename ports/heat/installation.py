@@ -1,7 +1,7 @@
 """The installed Heat, made ready once a process: version, configuration, database, services, resource types.
 
 Heat keeps its configuration, its database connection and its resource types in module globals, so there is one installation in a
-process and one run at a time has it. Between runs the database is put back by copying an empty one over it, in memory.
+process and one run at a time has it. A run says which database it is to be on (:mod:`databases`); each is opened once a process.
 """
 
 from __future__ import annotations
@@ -14,9 +14,13 @@ import tempfile
 import warnings
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from heatproof.model.errors import HeatproofError
+from heatproof.ports.heat.databases.choice import SERVERS, Choice, place
+
+if TYPE_CHECKING:
+    from heatproof.ports.heat.databases.base import Database
 
 PACKAGE = "openstack-heat"
 KNOWN = ("27.0.1",)
@@ -50,7 +54,7 @@ def why_not() -> str | None:
 
 
 class Installation:
-    """What is made once: ``service`` (an EngineService that no engine is), the database, and ``world``, whose run it serves."""
+    """What is made once: ``service`` (an EngineService that no engine is), the databases, and ``owner``, whose run it serves."""
 
     def __init__(self) -> None:
         if reason := why_not():
@@ -61,8 +65,8 @@ class Installation:
             from heatproof.ports.heat import patches
 
             patches.install(patches.PATCHES)
-            self.connection = self._make_database()
-            self.empty: bytes = self.connection.serialize()
+            self._databases: dict[tuple[Choice, str], Database] = {}
+            self.database = self.use(Choice())
             from heat.engine.service import EngineService
 
             self.service = EngineService("heatproof", "engine")
@@ -93,30 +97,44 @@ class Installation:
         }  # fmt: skip
         for name, value in settings.items():
             cfg.CONF.set_override(name, value)
-        cfg.CONF.set_override("connection", "sqlite://", group="database")
         messaging.setup("fake://", optional=True)
 
-    def _make_database(self) -> Any:
-        """Heat's own tables in memory, on the one connection that there is; returns it."""
-        import sqlalchemy
-        from heat.db import api, models
+    def use(self, choice: Choice) -> Database:
+        """The database that Heat works on from now on. Raises :class:`HeatproofError` if it cannot be had."""
+        from heat.db import api
+        from oslo_config import cfg
 
-        from heatproof.ports.heat import statements
+        at = place(choice.kind) if choice.kind in SERVERS else "sqlite://"
+        database = self._databases.get((choice, at))
+        if database is None:
+            database = self._databases[choice, at] = open_database(choice, at)
+        self.database = database
+        api.context_manager.patch_factory(database.manager)
+        cfg.CONF.set_override("connection", f"{choice.kind.replace('mariadb', 'mysql')}://", group="database")
+        api._is_mysql_cache = None  # Heat looks at the setting once
+        return database
 
-        for table in models.BASE.metadata.tables.values():
-            keys = list(table.primary_key.columns)
-            if len(keys) == 1 and isinstance(keys[0].type, sqlalchemy.Integer):
-                table.dialect_options["sqlite"]["autoincrement"] = True  # else the id of a deleted row is given out again
-        api.context_manager.configure(connection="sqlite://", sqlite_fk=True)
-        engine = api.get_engine()
-        models.BASE.metadata.create_all(engine)
-        statements.listen(engine)
-        return engine.raw_connection().driver_connection
-
-    def reset(self, owner: object) -> None:
-        """An empty database for ``owner``."""
+    def reset(self, owner: object, choice: Choice) -> Database:
+        """An empty database of that kind for ``owner``."""
+        self.use(choice)
         self.owner = owner
-        self.connection.deserialize(self.empty)
+        self.database.reset()
+        return self.database
+
+
+def open_database(choice: Choice, at: str) -> Database:
+    """The database of that kind at that URL, with Heat's tables in it. Raises :class:`HeatproofError` if it cannot be had."""
+    if choice.kind == "postgresql":
+        from heatproof.ports.heat.databases.postgresql import PostgreSQL
+
+        return PostgreSQL(at, choice)
+    if choice.kind == "mariadb":
+        from heatproof.ports.heat.databases.mariadb import MariaDB
+
+        return MariaDB(at, choice)
+    from heatproof.ports.heat.databases.embedded import Embedded
+
+    return Embedded()
 
 
 @cache

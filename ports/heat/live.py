@@ -77,6 +77,7 @@ class Live:
         self.names = Names(lambda: self.world.look())
         self.engines: dict[str, Any] = {}
         self.activities: dict[int, Activity] = {}
+        self.by_statement = world.design.database.statements
         self.last: Activity | None = None
         self._lives: dict[str, int] = {}
 

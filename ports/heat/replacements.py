@@ -18,15 +18,29 @@ from heatproof.ports.heat import hub, places
 
 
 def transactions(original: Any) -> Any:
-    """The scheduler is asked first; database faults are raised as oslo.db raises them."""
+    """The scheduler is asked first; database faults are raised as oslo.db raises them. At the grain of a statement it is asked later."""
     from oslo_db import exception
     from oslo_db.sqlalchemy import enginefacade
 
     @contextmanager
     def _transaction_scope(self: Any, context: Any) -> Iterator[Any]:
-        result = None
-        outermost = getattr(enginefacade._transaction_contexts_by_thread(context), "current", None) is None
-        if outermost and hub.current() is not None and (access := places.access(sys._getframe(1))) is not None:
+        result, activity = None, hub.current()
+        if activity is None or getattr(enginefacade._transaction_contexts_by_thread(context), "current", None) is not None:
+            with original(self, context) as resource:
+                yield resource
+            return
+        access = places.access(sys._getframe(1))
+        if activity.given_up:
+            raise hub.Killed
+        if activity.live.by_statement:
+            activity.access, activity.wrote = access, False
+            try:
+                with original(self, context) as resource:
+                    yield resource
+            finally:
+                activity.access = None
+            return
+        if access is not None:
             result = hub.point(access)
         if isinstance(result, fx.Thrown) and isinstance(result.exception, fx.Aborted):
             raise exception.DBDeadlock

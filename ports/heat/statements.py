@@ -8,10 +8,11 @@ from typing import Any, NamedTuple
 from heatproof.ports.heat import hub
 from heatproof.ports.heat.names import Names
 
-_HEAD = re.compile(r"\s*(SELECT|INSERT INTO|UPDATE|DELETE FROM)\s+(?:.*?\sFROM\s+)?\"?(\w+)", re.DOTALL)
+_HEAD = re.compile(r"\s*(SELECT|INSERT INTO|UPDATE|DELETE FROM)\s+(?:.*?\sFROM\s+)?[\"`]?(\w+)", re.DOTALL)
 _TIME = re.compile(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(\.\d+)?")
 _ASSIGNED = re.compile(r"([\w.]+)=\?")
 _CONDITION = re.compile(r"([\w.]+) (?:= \?|(IS) NULL|= 1)")
+_NAMED = re.compile(r"%\((\w+)\)s")
 _KINDS = {"SELECT": "select", "INSERT INTO": "insert", "UPDATE": "update", "DELETE FROM": "delete"}
 
 
@@ -127,12 +128,20 @@ def _pairs(statement: Statement) -> tuple[list[tuple[str, Any]], list[tuple[str,
 
 
 def read(sent: tuple[str, Any, int]) -> Statement:
-    """A statement from what was sent."""
+    """A statement from what was sent, in one form whatever the driver: a ? for each parameter, which stand in order."""
     text, parameters, rows = sent
-    head = _HEAD.match(text)
-    if head is None:
-        return Statement("other", "", rows, text, parameters)
-    return Statement(_KINDS[head[1]], head[2], rows if head[1] != "SELECT" else -1, text, parameters)
+    kind, table = head(text)
+    if isinstance(parameters, dict):
+        text, parameters = _NAMED.sub("?", text), tuple(parameters[name] for name in _NAMED.findall(text))
+    elif "%s" in text:
+        text = text.replace("%s", "?")
+    return Statement(kind, table, rows if kind != "select" else -1, text, parameters)
+
+
+def head(text: str) -> tuple[str, str]:
+    """The kind of a statement and the first table that it names."""
+    found = _HEAD.match(text)
+    return ("other", "") if found is None else (_KINDS[found[1]], found[2])
 
 
 def listen(engine: Any) -> None:

@@ -26,28 +26,30 @@ from heatproof.model.designs.heat.values import (
 from heatproof.model.effects import Table
 from heatproof.model.templates import Plain, Template
 from heatproof.ports.heat import hot
+from heatproof.ports.heat.databases.base import Database
 from heatproof.ports.heat.hub import Activity
 from heatproof.ports.heat.live import START, Live
 
 QUERIES = {
-    TEMPLATE: "SELECT id, template FROM raw_template",
+    TEMPLATE: "SELECT id, template FROM raw_template ORDER BY id",
     STACK: "SELECT id, name, current_traversal, action, status, raw_template_id, prev_raw_template_id, current_deps, disable_rollback,"
-    " timeout, updated_at, status_reason, deleted_at FROM stack",
+    " timeout, updated_at, status_reason, deleted_at FROM stack ORDER BY id",
     RESOURCE: "SELECT r.id, r.name, r.stack_id, r.action, r.status, r.current_template_id, r.requires, r.replaces, r.replaced_by,"
     " r.engine_id, r.atomic_key, r.nova_instance, p.data, a.data, r.rsrc_metadata, r.updated_at FROM resource r"
     " LEFT JOIN resource_properties_data p ON p.id = r.rsrc_prop_data_id"
-    " LEFT JOIN resource_properties_data a ON a.id = r.attr_data_id",
-    SYNC_POINT: "SELECT entity_id, traversal_id, is_update, stack_id, atomic_key, input_data, extra_data FROM sync_point",
+    " LEFT JOIN resource_properties_data a ON a.id = r.attr_data_id ORDER BY r.id",
+    SYNC_POINT: "SELECT entity_id, traversal_id, is_update, stack_id, atomic_key, input_data, extra_data FROM sync_point"
+    " ORDER BY entity_id, traversal_id, is_update",
 }
 
 
 class Reader:
     """Reads the tables of one run. ``known`` are the rows as they were last read, by table and key."""
 
-    def __init__(self, live: Live, connection: Any, known: dict[Table, dict[Any, Any]]):
+    def __init__(self, live: Live, database: Database, known: dict[Table, dict[Any, Any]]):
         self.live = live
         self.names = live.names
-        self.connection = connection
+        self.database = database
         self.known = known
         self._seen: dict[Table, list[tuple[Any, ...]]] = {}
         self._rows: dict[tuple[Table, tuple[Any, ...]], tuple[Any, Any]] = {}
@@ -56,7 +58,7 @@ class Reader:
     def changes(self, by: Activity | None) -> Iterator[tuple[Table, Any, Any]]:
         """What ``by`` has just changed: table, key, and the row as it is now (None: gone)."""
         for table, query in QUERIES.items():
-            raw = self.connection.execute(query).fetchall()
+            raw = list(self.database.rows(query))
             if raw == self._seen.get(table):
                 continue
             self._seen[table] = raw
@@ -158,6 +160,8 @@ def _attributes(text: str | None) -> tuple[tuple[str, Plain], ...] | None:
     return tuple(sorted(((json.loads(text) or {}).get(hot.ATTRIBUTE) or {}).items()))
 
 
-def _time(text: str | None) -> int:
+def _time(at: str | datetime | None) -> int:
     """Milliseconds since the beginning of the run; 0 for never."""
-    return 0 if text is None else int((datetime.fromisoformat(text) - START).total_seconds() * 1000)
+    if at is None:
+        return 0
+    return int(((datetime.fromisoformat(at) if isinstance(at, str) else at) - START).total_seconds() * 1000)

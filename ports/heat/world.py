@@ -8,11 +8,11 @@ as far as it had come, the next time that something is to be done in it.
 from __future__ import annotations
 
 from hashlib import blake2b
+from typing import TYPE_CHECKING
 
 from heatproof.model import effects as fx
 from heatproof.model.database import MISSING
-from heatproof.model.design import Design
-from heatproof.model.errors import HeatproofError, ScenarioError
+from heatproof.model.errors import HeatproofError, NotEnabled, ScenarioError
 from heatproof.model.fingerprint import canonical
 from heatproof.model.program import Program
 from heatproof.model.scenario import Operation, Scenario
@@ -23,19 +23,24 @@ from heatproof.ports.heat.installation import installed
 from heatproof.ports.heat.live import Live
 from heatproof.ports.heat.tables import Reader
 
+if TYPE_CHECKING:
+    from heatproof.ports.heat.design import HeatEngine
+
 
 class EngineWorld(World):
     """The engine and a scenario, in one state. Raises :class:`HeatproofError` if there is no engine that the port knows."""
 
     program: Execution
+    design: HeatEngine
 
-    def __init__(self, design: Design, scenario: Scenario, program: Program | None = None):
+    def __init__(self, design: HeatEngine, scenario: Scenario, program: Program | None = None):
         self.installation = installed()
         super().__init__(design, scenario, Execution(design.handlers()))
         self.passed: dict[int, list[Action]] = {}  # what was passed over, by the length of the log then
         self._register(scenario.operations)
         self.live: Live = None  # type: ignore[assignment]  # made by _fresh
         self.stale = False
+        self.waits: dict[int, frozenset[str]] = {}  # the tasks that wait for a lock of the database, by the length of the log then
         self._fresh()
 
     def _register(self, operations: tuple[Operation, ...]) -> None:
@@ -48,14 +53,13 @@ class EngineWorld(World):
         before = self.installation.owner
         if isinstance(before, EngineWorld):
             before.abandon()
-        self.installation.reset(self)
+        self.setting = self.installation.reset(self, self.design.database).sentence
         self._live(Live(self, self.installation))
-        self._written = -1
 
     def _live(self, live: Live) -> None:
         self.live = self.program.live = live
         live.world = self
-        self.reader = Reader(live, self.installation.connection, self.database.rows)
+        self.reader = Reader(live, self.installation.database, self.database.rows)
 
     def abandon(self) -> None:
         """Give up everything that is alive: another run is to have the installation."""
@@ -69,6 +73,31 @@ class EngineWorld(World):
         super().add_operation(operation)
         self._register((operation,))
 
+    @property
+    def blocked(self) -> frozenset[str]:
+        """The tasks that wait for a lock which another transaction holds: they are no choice."""
+        return self.waits.get(len(self.log), frozenset())
+
+    def progress(self) -> list[Action]:
+        """What the system itself can do next. Where only what is held back could end a wait for a lock, it goes on."""
+        actions = super().progress()
+        if not (blocked := self.blocked):
+            return actions
+        return [a for a in actions if a.kind != "step" or a.subject not in blocked] or [
+            task.action for task in self.tasks.values() if task.name not in blocked
+        ]
+
+    def default(self) -> Action | None:
+        """What the default policy does next; who waits for a lock is passed over."""
+        if not (blocked := self.blocked):
+            return super().default()
+        whole = self.tasks
+        self.tasks = {name: task for name, task in whole.items() if name not in blocked}
+        try:
+            return super().default()
+        finally:
+            self.tasks = whole
+
     def pass_over(self, action: Action) -> None:
         """Hold its subject back from now on."""
         self.passed.setdefault(len(self.log), []).append(action)
@@ -76,6 +105,8 @@ class EngineWorld(World):
 
     def perform(self, action: Action) -> Entry:
         """Do ``action``. What it wrote to the database is in the rows afterwards."""
+        if action.subject in self.blocked and action.kind == "step":
+            raise NotEnabled(f"task {action.subject!r} waits for a lock that another transaction holds")
         if self.stale or self.installation.owner is not self:
             self._again()
         before = len(self.log)
@@ -88,13 +119,15 @@ class EngineWorld(World):
         if action.kind == "crash":
             self.live.give_up(action.subject)
         self.look()
+        if self.live.by_statement:
+            from heatproof.ports.heat.databases import waiting
+
+            self.waits[len(self.log)] = waiting.settle(list(self.live.activities.values()), self.live.last)
         return entry
 
     def look(self) -> None:
         """Take over what has changed in the database."""
-        connection = self.installation.connection
-        if connection.total_changes != self._written:
-            self._written = connection.total_changes
+        if self.installation.database.changed():
             for table, key, row in self.reader.changes(self.live.last):
                 self.put(self.database.rows[table], key, MISSING if row is None else row)
 
@@ -109,6 +142,7 @@ class EngineWorld(World):
         entry = super().undo()
         self.stale = True
         self.passed = {at: actions for at, actions in self.passed.items() if at <= len(self.log)}
+        self.waits.pop(len(self.log) + 1, None)
         return entry
 
     def _again(self) -> None:
@@ -123,7 +157,6 @@ class EngineWorld(World):
                 f"the real engine did something else when the same {len(self.log)} actions were done again: the port is not"
                 " deterministic here; please keep the case"
             )
-        self._written = other._written
         self._live(other.live)
         self.reader._seen = other.reader._seen
         for name, node in self.nodes.items():

@@ -218,7 +218,7 @@ def test_fifty_runs_have_the_same_traces_in_another_process_order_and_hash_seed(
     numbers = list(range(50))
     here = traces.traces(numbers)
     environment = {**os.environ, "PYTHONHASHSEED": "4242"}
-    command = [sys.executable, "-m", "tests.ports.traces", *map(str, reversed(numbers))]
+    command = [sys.executable, "-m", "tests.ports.traces", "heat-engine", *map(str, reversed(numbers))]
     done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT, env=environment)
     there = {int(number): made for number, made in (line.split() for line in done.stdout.splitlines())}
     assert there == here

@@ -1,4 +1,4 @@
-"""Runs of the real engine by number, and their traces; run as a program: ``python -m tests.ports.traces 0 1 2`` prints one a line."""
+"""Runs of the real engine by number, and their traces; run as a program: ``python -m tests.ports.traces DESIGN 0 1 2`` prints one a line."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import sys
 from collections.abc import Iterable
 from random import Random
 
+from heatproof.model import catalogue
 from heatproof.model.scenario import Operation, Scenario, Scope, create, update
 from heatproof.model.templates import Attr, Ref, resource
-from heatproof.ports.heat.design import HeatEngine
 from heatproof.ports.heat.world import EngineWorld, trace
 from heatproof.strategies import running
 from heatproof.strategies.policies import PORTFOLIO
@@ -31,22 +31,22 @@ SCENARIOS = (
 FAULTS = ("fail", "crash", "restart", "false-dead", "conflict", "abort", "disconnect", "duplicate", "timeout", "vanish", "stall")
 
 
-def run(number: int) -> EngineWorld:
+def run(number: int, design: str = "heat-engine") -> EngineWorld:
     """Run number so and so: a scenario, some faults and a plan."""
     rng = Random(number)
     faults = dict.fromkeys(rng.sample(FAULTS, rng.randrange(4)), 1)
     scenario = Scenario(SCENARIOS[number % len(SCENARIOS)], Scope(2, 2), faults)
     plan = Plan(PORTFOLIO[number % len(PORTFOLIO)], rng.getrandbits(32), 0.05, 0.05, 400)
-    world = running.run(HeatEngine(), scenario, (), plan).world
+    world = running.run(catalogue.load(design), scenario, (), plan).world
     assert isinstance(world, EngineWorld)
     return world
 
 
-def traces(numbers: Iterable[int]) -> dict[int, str]:
+def traces(numbers: Iterable[int], design: str = "heat-engine") -> dict[int, str]:
     """The trace of each run."""
-    return {number: trace(run(number)) for number in numbers}
+    return {number: trace(run(number, design)) for number in numbers}
 
 
 if __name__ == "__main__":
-    for number, made in traces(map(int, sys.argv[1:])).items():
+    for number, made in traces(map(int, sys.argv[2:]), sys.argv[1]).items():
         print(number, made)

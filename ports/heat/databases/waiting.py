@@ -1,0 +1,175 @@
+"""The grain of one SQL statement, with real lock waits, on PostgreSQL.
+
+Each statement and each commit is a point. A task keeps its connection and its open transaction while others run, so a statement may
+have to wait for a lock that another holds. The driver lets us wait instead of itself: while the server says that a statement is blocked
+(``pg_blocking_pids``), its task stands still, and it is no choice of the scheduler's.
+
+Rules of this file:
+
+1. A waiter is asked about only when it has settled: either its answer is there or it is blocked (again). Between the end of one
+   transaction and the wake-up of whoever waited for it there is a short time in which it is neither; what is seen then is chance.
+2. Who closes a circle of waiting tasks is the one that is sent away (``deadlock detected``): not whose timer runs out first.
+3. A task that is given up while it waits has its connection ended on the server too, as when a process dies and its kernel closes it.
+"""
+
+from __future__ import annotations
+
+import select
+import time
+from typing import TYPE_CHECKING, Any
+
+from heatproof.model import effects as fx
+from heatproof.model.errors import HeatproofError
+from heatproof.ports.heat import hub, statements
+from heatproof.ports.heat.hub import Activity
+
+if TYPE_CHECKING:
+    from heatproof.ports.heat.databases.postgresql import PostgreSQL
+
+GLANCE = 0.002
+"""Seconds that an answer may take before the server is asked whether the statement is blocked."""
+
+PATIENCE = 60.0
+"""Seconds after which a server that neither answers nor blocks is given up."""
+
+
+class Waiter:
+    """A statement of an activity that waits for a lock: its connection, and whether it is the one to be sent away."""
+
+    __slots__ = ("connection", "database", "pid", "sent_away")
+
+    def __init__(self, database: PostgreSQL, connection: Any):
+        self.database = database
+        self.connection = connection
+        self.pid: int = connection.info.backend_pid
+        self.sent_away = False
+
+    def blockers(self) -> frozenset[int]:
+        """The server processes that it waits for, once it has settled; empty: its answer is there."""
+        last = time.monotonic() + PATIENCE
+        while not _readable(self.connection, 0.0):
+            if found := self.database.blockers(self.pid):
+                return found
+            if time.monotonic() > last:
+                raise HeatproofError(f"PostgreSQL did not answer for {PATIENCE:.0f} seconds, and nothing blocks the statement")
+            _readable(self.connection, GLANCE)
+        return frozenset()
+
+
+def _readable(connection: Any, seconds: float) -> bool:
+    return bool(select.select([connection.fileno()], [], [], seconds)[0])
+
+
+def listen(database: PostgreSQL) -> None:
+    """Make each statement and each commit of Heat's on ``database`` a point, and its lock waits too."""
+    from oslo_db import exception
+    from psycopg2 import extensions
+    from sqlalchemy import event
+
+    def ask(activity: Activity, what: str, reads_only: bool) -> Any:
+        access = activity.access
+        assert access is not None
+        return hub.point(fx.Transaction(f"{access.step}/{what}", access.body, (), reads_only))
+
+    def before(_connection: Any, _cursor: Any, text: str, _parameters: Any, _context: Any, _many: bool) -> None:
+        activity = hub.current()
+        if activity is None or activity.access is None:
+            return
+        kind, table = statements.head(text)
+        reads = kind in ("select", "other")
+        result = ask(activity, f"{kind} {table}".strip(), reads)
+        activity.wrote = activity.wrote or not reads
+        if type(result) is fx.Thrown:  # the transaction is rolled back either way: nothing of it was committed
+            raise exception.DBDeadlock if isinstance(result.exception, fx.Aborted) else exception.DBConnectionError
+
+    def before_commit(connection: Any) -> None:
+        """What leaves here early must end the transaction itself: SQLAlchemy takes it for committed."""
+        activity = hub.current()
+        if activity is None or activity.access is None or not activity.wrote:
+            return
+        driver = connection.connection.driver_connection
+        try:
+            result = ask(activity, "commit", False)
+        except hub.Killed:
+            driver.rollback()
+            raise
+        if type(result) is fx.Thrown and isinstance(result.exception, fx.Aborted):
+            driver.rollback()
+            raise exception.DBDeadlock
+        if type(result) is fx.Thrown:
+            driver.commit()
+            database.note_commit()
+            raise exception.DBConnectionError
+
+    event.listen(database.engine, "before_cursor_execute", before)
+    event.listen(database.engine, "commit", before_commit)
+    extensions.set_wait_callback(lambda connection: _wait(database_of(connection), connection))
+    _databases[database.name] = database
+
+
+_databases: dict[str, PostgreSQL] = {}
+
+
+def database_of(connection: Any) -> PostgreSQL | None:
+    """The database at the grain of a statement to which a connection leads, if it is not one of the port's own there."""
+    if hub.current() is None or connection.info.backend_pid == 0:  # which is not connected yet
+        return None
+    found = _databases.get(connection.info.dbname)
+    return None if found is None or found.is_own(connection) else found
+
+
+def _wait(database: PostgreSQL | None, connection: Any) -> None:
+    """Called by the driver where it would wait for the server."""
+    from psycopg2 import errors, extensions
+
+    while (state := connection.poll()) != extensions.POLL_OK:
+        if state == extensions.POLL_WRITE:
+            select.select([], [connection.fileno()], [])
+        elif database is None:
+            _readable(connection, PATIENCE)
+        elif not _readable(connection, GLANCE):
+            activity = hub.current()
+            if activity is None or activity.given_up or activity.access is None:
+                continue
+            waiter = Waiter(database, connection)
+            if not waiter.blockers():
+                continue
+            activity.waiter = waiter
+            try:
+                access = activity.access
+                hub.point(fx.Transaction(f"{access.step}/wait for a lock", access.body, (), True))
+            except hub.Killed:
+                database.end(waiter.pid)
+                raise
+            finally:
+                activity.waiter = None
+            if waiter.sent_away:
+                database.end(waiter.pid)
+                raise errors.DeadlockDetected("deadlock detected")
+
+
+def settle(activities: list[Activity], newest: Activity | None) -> frozenset[str]:
+    """The tasks that are blocked, once all that wait have settled. Where ``newest`` has closed a circle, it is sent away."""
+    waiting = {a.waiter.pid: a for a in activities if a.waiter is not None and not a.waiter.sent_away}
+    blocked_by = {pid: a.waiter.blockers() for pid, a in waiting.items() if a.waiter is not None}
+    if newest is not None and newest.waiter is not None and newest.waiter.pid in blocked_by:
+        pid = newest.waiter.pid
+        if pid in _reached(blocked_by, pid):
+            newest.waiter.sent_away = True
+            del blocked_by[pid]
+    return frozenset(waiting[pid].task for pid, blockers in blocked_by.items() if blockers)
+
+
+def _reached(blocked_by: dict[int, frozenset[int]], start: int) -> set[int]:
+    """The processes that ``start`` waits for, directly or through others."""
+    found: set[int] = set()
+    todo = list(blocked_by[start])
+    while todo:
+        pid = todo.pop()
+        if pid not in found:
+            found.add(pid)
+            todo.extend(blocked_by.get(pid, ()))
+    return found
+
+
+__all__ = ["Waiter", "listen", "settle"]
