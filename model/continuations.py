@@ -89,7 +89,7 @@ def _value(value: Any, seen: dict[int, int]) -> Any:
     if kind in PLAIN:
         return (kind, value)
     if isinstance(value, tuple):
-        return (kind, tuple([_value(item, seen) for item in value]))
+        return (kind, value) if _all_plain(value) else (kind, tuple([_value(item, seen) for item in value]))
     if isinstance(value, frozenset):
         return (kind, frozenset([_value(item, seen) for item in value]))
     if isinstance(value, type | ModuleType | CodeType | Enum):
@@ -127,6 +127,25 @@ def _value(value: Any, seen: dict[int, int]) -> Any:
         raise _Opaque
     fields = _fields(value)
     return (kind, tuple([(name, _value(content, seen)) for name, content in fields]))
+
+
+_PLAIN_THROUGHOUT: set[Any] = set()
+
+
+def _all_plain(value: Any) -> bool:
+    """Whether a tuple holds nothing but plain values, tuples and frozensets of such, so that it can stand for itself."""
+    try:
+        if value in _PLAIN_THROUGHOUT:
+            return True
+    except TypeError:
+        return False
+    for item in value:
+        if type(item) not in PLAIN and not (isinstance(item, tuple | frozenset) and _all_plain(item)):
+            return False
+    if len(_PLAIN_THROUGHOUT) > 1_000_000:
+        _PLAIN_THROUGHOUT.clear()
+    _PLAIN_THROUGHOUT.add(value)
+    return True
 
 
 def _reduced(parts: Any, seen: dict[int, int]) -> Any:

@@ -18,6 +18,7 @@ from heatproof.model.effects import (
     Query,
     Read,
     Row,
+    Send,
     Table,
     Thrown,
     Transaction,
@@ -133,11 +134,14 @@ class Database:
             del rows[key]
         return len(keys)
 
-    def transact(self, effect: Transaction, known: tuple[Any, ...] = (), stop_after: int | None = None) -> Any:
+    def transact(
+        self, effect: Transaction, known: tuple[Any, ...] = (), stop_after: int | None = None, outbox: list[Send] | None = None
+    ) -> Any:
         """Run a transaction's body in one go.
 
-        ``known``: results of its first effects, if it was split before. ``stop_after``: run only so many effects and
-        return the tuple of their results instead (to split it). An exception that leaves the body undoes what it wrote.
+        ``outbox``: what the body sends is added to it, for the caller to post. ``known``: results of its first effects, if it was
+        split before. ``stop_after``: run only so many effects and return the tuple of their results instead (to split it). An
+        exception that leaves the body undoes what it wrote.
         Raises :class:`DesignError` for a body that is no generator function, does not end, or raises anything but an Escape.
         """
         body = effect.body(*effect.args)
@@ -161,19 +165,24 @@ class Database:
                     f"{place_of_error(error)}: the transaction of step {effect.step} raised {type(error).__name__}: {error}; an"
                     " exception that is meant to leave it must be a subclass of heatproof.model.effects.Escape"
                 ) from error
-            if len(results) < len(known):
+            if type(inner) is Send:
+                if outbox is not None:
+                    outbox.append(inner)
+                result = None
+            elif len(results) < len(known):
                 result = known[len(results)]
             else:
                 method = _METHODS.get(type(inner))
                 if method is None:
                     raise DesignError(
-                        f"step {effect.step}: a transaction may contain Read, Query, Insert, Update and Delete, not {inner!r:.200}"
+                        f"step {effect.step}: a transaction may contain Read, Query, Insert, Update, Delete and Send, not {inner!r:.200}"
                     )
                 try:
                     result = method(self, inner)
                 except (AttributeError, KeyError, TypeError, ValueError) as error:
                     raise DesignError(f"step {effect.step}: {type(inner).__name__}: {mistake(inner) or repr(error)}") from error
-            results.append(result)
+            if type(inner) is not Send:
+                results.append(result)
             if len(results) > LONGEST:
                 raise DesignError(f"step {effect.step}: a transaction of more than {LONGEST} effects does not seem to end")
             if stop_after is not None and len(results) >= stop_after:

@@ -19,7 +19,7 @@ Key = Hashable
 Row = Any  # a NamedTuple class of the design's own
 
 Handler = Generator["Effect", Any, Any]
-Body = Generator["DatabaseEffect", Any, Any]
+Body = Generator["DatabaseEffect | Send", Any, Any]
 
 
 class Table:
@@ -127,7 +127,8 @@ class Delete(NamedTuple):
 
 
 class Transaction(NamedTuple):
-    """Several database effects as one transaction: ``body(*args)`` is a generator of them, run in one go.
+    """Several database effects as one transaction: ``body(*args)`` is a generator of them, run in one go. It may contain
+    :class:`Send` too: messages that are put into the message layer when it commits (an outbox).
 
     Result: what the body returns. The anomaly faults (PMP, G-single, G2-item, P4) may split it after its first reads.
     ``reads_only``: the body never writes, so that nothing can abort it.

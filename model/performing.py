@@ -47,7 +47,12 @@ def transaction(world: World, task: Task, effect: fx.Transaction) -> Any:
     program = world.program
     program.resumed = world.nodes[task.name]
     try:
-        return world.database.transact(effect, known)
+        outbox: list[fx.Send] = []
+        result = world.database.transact(effect, known, outbox=outbox)
+        if type(result) is not fx.Thrown:
+            for sent in outbox:
+                world.post(sent.message, sent.args, sent.to)
+        return result
     except Stuck as stuck:
         raise DesignError(
             f"{stuck}: the transaction of step {effect.step} runs without yielding and does not end; between two yields it may only"

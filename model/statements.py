@@ -41,6 +41,9 @@ def statements(database: Database, effect: Any, known: tuple[Any, ...] = ()) -> 
                 inner = gen.throw(result.exception) if type(result) is fx.Thrown else gen.send(result)
             except StopIteration as stop:
                 return stop.value
+            if isinstance(inner, fx.Send):
+                result = yield inner
+                continue
             mark = len(journal)
             met = database.rows.get(inner.table, {}).get(inner.key) if type(inner) is fx.Update else None
             try:

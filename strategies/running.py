@@ -75,7 +75,7 @@ class Laps:
         return before if before < now else None
 
 
-def _in_property(error: Exception) -> HeatproofError:
+def in_property(error: Exception) -> HeatproofError:
     if isinstance(error, HeatproofError):
         return error
     return HeatproofError(
@@ -104,14 +104,14 @@ class Driver:
             try:
                 self.monitor.after(len(world.log))
             except Exception as error:
-                raise _in_property(error) from error
+                raise in_property(error) from error
 
     def rest(self) -> None:
         """Ask what must hold at rest."""
         try:
             self.monitor.at_rest(len(self.world.log))
         except Exception as error:
-            raise _in_property(error) from error
+            raise in_property(error) from error
 
     def look_ahead(self, limit: int = TAIL) -> None:
         """Ask whether the system goes round in circles from here on. Nothing else is asked on the way; the world is as before."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 import pytest
@@ -23,6 +24,7 @@ from heatproof.model.effects import (
     Query,
     Read,
     Send,
+    Sleep,
     Table,
     Thrown,
     Transaction,
@@ -31,7 +33,7 @@ from heatproof.model.effects import (
 from heatproof.model.errors import DesignError
 from heatproof.model.scenario import Operation
 from heatproof.model.world import World
-from tests.model.toys import ACCOUNT, Account, asking, by_default, toy
+from tests.model.toys import ACCOUNT, Account, accounts, asking, by_default, toy
 
 Body = Generator[Any, Any, Any]
 
@@ -254,8 +256,8 @@ def test_an_error_of_the_database_is_raised_in_the_body(database: Database) -> N
 @pytest.mark.parametrize(
     ("inner", "message"),
     [
-        (Send("", "work", ()), "step X-1: a transaction may contain Read, Query, Insert, Update and Delete, not Send"),
-        (None, "step X-1: a transaction may contain Read, Query, Insert, Update and Delete, not None"),
+        (Sleep(""), "step X-1: a transaction may contain Read, Query, Insert, Update, Delete and Send, not Sleep"),
+        (None, "step X-1: a transaction may contain Read, Query, Insert, Update, Delete and Send, not None"),
         (Update("", ACCOUNT, "A", {"valeu": 1}), "step X-1: Update: values names column 'valeu'.* did you mean 'value'"),
         (Read("", ACCOUNT, ["A"]), r"step X-1: Read: the key \['A'\] cannot be hashed"),  # type: ignore[arg-type]
         (Query("", LINK, {"nxt": 1}), "step X-1: Query: where names column 'nxt'"),
@@ -268,6 +270,29 @@ def test_what_may_not_stand_in_a_transaction(database: Database, inner: Any, mes
     database.insert(Insert("", LINK, Link("1")))
     with pytest.raises(DesignError, match=message):
         database.transact(Transaction("X-1", body))
+
+
+def test_what_a_transaction_sends_goes_out_when_it_commits() -> None:
+    def body(fails: bool) -> Body:
+        yield Send("X-1", "work", ("before",))
+        yield Update("X-1", ACCOUNT, "A", {"value": 1})
+        if fails:
+            raise Aborted("on purpose")
+
+    def update(self: Design, me: Me, number: int, operation: Operation) -> Handler:
+        with suppress(Aborted):
+            yield Transaction("X-1", body, (number == 2,))
+
+    def work(self: Design, me: Me, text: str) -> Handler:
+        yield Read("W-1", ACCOUNT, text)
+
+    world = World(toy(create=accounts(Account("A")), update=update, work=work), asking("update", "update"))
+    sent = []
+    while (action := world.default()) is not None:
+        world.perform(action)
+        sent.append((world.state["issued"], list(world.bag)))
+    assert (2, ["work(before)"]) not in sent
+    assert (3, ["work(before)"]) in sent
 
 
 def test_the_body_of_a_transaction_is_a_generator_function(database: Database) -> None:

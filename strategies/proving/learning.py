@@ -1,0 +1,366 @@
+"""A world in which one action is learned at a time: what it reads, what it does, and what the properties say of it.
+
+Rules of this file:
+
+1. The semantics are those of :class:`heatproof.model.world.World`; only its dictionaries are exchanged for views.
+2. What is learned of an action is a :class:`Lesson`: the units that were read, in order and with their values, and what came of it.
+   Equal values of these units have equal outcomes, whatever the rest of the state is.
+3. Properties are asked within the lesson, so what they read is among what the action read. A partial order reduction that respects
+   reads and writes therefore respects properties.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, NamedTuple, SupportsIndex
+
+from heatproof.model import effects as fx
+from heatproof.model import engines
+from heatproof.model.continuations import continuation
+from heatproof.model.database import MISSING
+from heatproof.model.design import Design
+from heatproof.model.errors import HeatproofError, NotEnabled
+from heatproof.model.program import Node
+from heatproof.model.scenario import Scenario
+from heatproof.model.watching import Watch, met
+from heatproof.model.world import Action, Entry, Message, Task, World
+from heatproof.properties.base import Property, Witness
+from heatproof.properties.monitor import Monitor
+from heatproof.strategies.proving.views import ABSENT, MEMBERSHIP, Space, Unit, View
+from heatproof.strategies.running import SYSTEM, in_property
+
+REST = Action("rest", "")
+"""No action of a world: asking what must hold now that nothing can happen."""
+
+Key = tuple[str, str]
+
+
+class Found(NamedTuple):
+    """What the properties said of one action: the violations with their witnesses, and the situations that were reached."""
+
+    violations: tuple[tuple[Key, Witness], ...] = ()
+    reached: tuple[str, ...] = ()
+
+
+class Lesson(NamedTuple):
+    """What was learned of one action in one state.
+
+    ``path``: the units read, by column, with their values; ``enabled``: whether the action is possible; ``writes``: the columns
+    written, with their new values; ``found``: what properties say; ``accesses``: how many database accesses it is; ``system``: whether the
+    system does it by itself, so that the state is not at rest; ``searched``: the dictionaries that were looked through key by key, and
+    ``assumed``: the units that were asked for and that no state ever had: the lesson holds while that is so.
+    """
+
+    path: tuple[tuple[int, int], ...]
+    enabled: bool
+    writes: tuple[tuple[int, int], ...] = ()
+    found: Found = Found()
+    accesses: int = 0
+    system: bool = False
+    searched: tuple[str, ...] = ()
+    assumed: tuple[Unit, ...] = ()
+
+
+class _Log(list[Entry]):
+    """A log of one entry: in a search there is no history, only a state."""
+
+    def _no_history(self) -> HeatproofError:
+        return HeatproofError(
+            "a property asks for the history of a run; an exhaustive search keeps states, not runs: let the property remember what it"
+            " needs (Observation.remember), or leave it out with --property"
+        )
+
+    def __iter__(self) -> Iterator[Entry]:
+        raise self._no_history()
+
+    def __getitem__(self, index: Any) -> Any:
+        raise self._no_history()
+
+    def __reversed__(self) -> Iterator[Entry]:
+        raise self._no_history()
+
+    def last(self) -> Entry:
+        """The only entry."""
+        return list.__getitem__(self, -1)
+
+    def pop(self, index: SupportsIndex = -1) -> Entry:
+        return list.pop(self, index)
+
+
+class NamesMatter(Exception):
+    """A property looks at tasks: the search begins anew with their arguments as part of the state."""
+
+
+class _Tasks(Mapping[str, Any]):
+    """The tasks as properties see them."""
+
+    def __init__(self, world: LearningWorld):
+        self._world = world
+
+    def _asked(self) -> Mapping[str, Any]:
+        if not self._world.names_matter:
+            raise NamesMatter
+        return self._world.tasks
+
+    def __getitem__(self, name: str) -> Any:
+        return self._asked()[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._asked())
+
+    def __len__(self) -> int:
+        return len(self._asked())
+
+
+class LearningWorld(World):
+    """A world whose state is fetched from a :class:`Space` as it is asked for, and in which one action is done at a time."""
+
+    def __init__(
+        self,
+        design: Design,
+        scenario: Scenario,
+        properties: Iterable[Property],
+        space: Space,
+        merge: bool = True,
+        names_matter: bool = False,
+    ):
+        super().__init__(design, scenario)
+        self.space = space
+        self.merge = merge
+        self.classes: dict[Any, int] = {}  # what a suspended handler goes by -> the number of its class
+        self.members: list[tuple[Node, Any]] = []  # a node of each class, and what the class is known by
+        self.class_of: dict[Node, int] = {}
+        self.exposed: set[tuple[int, int]] = set()  # values of nodes by column that go with the name of their task
+        self.names_matter = names_matter
+        self.log = _Log()
+        self.started: list[tuple[int, int]] = []
+        self._exchange()
+        self.observation = design.observe(self)
+        self.observation.tasks = _Tasks(self)  # type: ignore[assignment]  # all that properties may do with it
+        self.monitor = Monitor(properties, self.observation, Watch(self, self.observation).changes, design.survives)
+
+    def _exchange(self) -> None:
+        """Exchange every dictionary of the state for a view, and note what was in it."""
+        space, database, reality = self.space, self.database, self.reality
+        place = engines.place
+
+        def by_engine(engine: str) -> Any:
+            return place((engine, None))
+
+        plain: list[tuple[View, dict[Any, Any]]] = []
+
+        def view(old: dict[Any, Any], group: str, **options: Any) -> Any:
+            fresh = View(space, group, **options)
+            plain.append((fresh, dict(old)))
+            return fresh
+
+        for table in database.rows:
+            rows = View(space, f"row of {table.name}", members=True)
+            plain.append((rows, dict(database.rows[table])))
+            database.rows[table] = rows
+        database.used = view(database.used, "used")
+        reality.things = view(reality.things, "thing", members=True)
+        reality.made = view(reality.made, "made")
+        reality.broken = view(reality.broken, "broken")
+        reality.alone = view(reality.alone, "alone")
+        reality.workers = view(reality.workers, "at work")
+        self.bag = view(self.bag, "message", encode=_message, ordered=not self.any_order)
+        self.tasks = view(self.tasks, "task", encode=self._task)
+        self.nodes = view(self.nodes, "node", encode=self._node)
+        self.free = view(self.free, "free", members=True, sort=by_engine)
+        self.down = view(self.down, "down", members=True, sort=by_engine)
+        self.listens = view(self.listens, "listens")
+        self.notices = view(self.notices, "notice")
+        self.expired = view(self.expired, "expired", members=True)
+        self.split = view(self.split, "split")
+        self.left = view(self.left, "left")
+        self.happened = view(self.happened, "happened", members=True)
+        self.state = view(self.state, "state")
+        self.requests = view(self.requests, "request", members=True, sort=lambda number: number)
+        self.asked = view(self.asked, "asked")
+        self.memory = view(self.memory, "memory", members=True)
+        self._ordered = ()
+        space.look_at((), 0)
+        for fresh, old in plain:
+            for key, value in old.items():
+                fresh[key] = value
+        self.started = space.written()
+
+    # ----------------------------------------------------------------------------------------- how values are told apart
+
+    def _task(self, _name: str, task: Task) -> Any:
+        return (task.handler, task.args, task.engine, task.worker, None if task.message is None else task.message.to), task
+
+    def _node(self, name: str, node: Node) -> Any:
+        task = self.tasks[name]
+        number = self.class_number(node)
+        return (self._static(task), number, name if self._goes_by_name(name) else ""), self.members[number][0]
+
+    def _static(self, task: Task) -> Any:
+        """What of a task matters beside its node."""
+        to = None if task.message is None else task.message.to
+        args = task.args if self.names_matter or (self.late and task.worker) else ()
+        return (task.handler, task.engine, task.worker, to, args)
+
+    def _goes_by_name(self, name: str) -> bool:
+        """Whether something else in the state goes by the name of this task. Read only where that may have changed."""
+        if any(name in view.dirty for view in self._by_name()):
+            return any(name in view for view in self._by_name())
+        column = self.space.columns.get(Unit("node", name))
+        before = next((number for c, number in self.space.path if c == column), ABSENT)
+        identity: Any = None if column is None else self.space.identities[column][before]
+        return identity is not None and identity[2] != ""
+
+    def _by_name(self) -> list[View]:
+        """What goes by the names of tasks."""
+        views: Any = [self.listens, self.notices, self.split, self.asked, self.reality.workers]
+        return views  # type: ignore[no-any-return]
+
+    def class_number(self, node: Node) -> int:
+        """The class of a node: nodes of a class behave alike from here on (model/continuations.py)."""
+        number = self.class_of.get(node)
+        if number is None:
+            known = None
+            if self.merge and node.effect is not None:
+                if node.gen is None:
+                    node.gen = self.program._again(node)
+                known = continuation(node.gen)
+            identity = (_pending(node.effect), known) if known is not None else _path(node)
+            number = self.classes.get(identity)
+            if number is None:
+                number = self.classes[identity] = len(self.members)
+                self.members.append((node, identity))
+            self.class_of[node] = number
+        return number
+
+    def content(self, column: int, number: int) -> Any:
+        """What of a unit's value is part of the state; None: nothing. Names that only tell equals apart are not, nor is what follows
+        from the rest."""
+        unit = self.space.units[column]
+        identity: Any = self.space.identities[column][number]
+        group = unit.group
+        if group == "node":
+            static, member, name = identity
+            return ("node", static, self.members[member][1], name)
+        if group == "message":
+            return ("message", identity)
+        if group == MEMBERSHIP + "message" and not self.any_order:
+            return (group, identity)
+        if group == "task" or group.startswith(MEMBERSHIP):
+            return None
+        return (group, unit.key, identity)
+
+    # --------------------------------------------------------------------------------------- what a search does otherwise
+
+    def put(self, dictionary: dict[Any, Any], key: Any, value: Any) -> None:
+        """As in a world, but what has no membership is written without reading it first."""
+        if not isinstance(dictionary, View) or dictionary.members:
+            super().put(dictionary, key, value)
+            return
+        self.journal.append((dictionary, key, MISSING))
+        if value is MISSING:
+            del dictionary[key]
+        else:
+            dictionary[key] = value
+
+    def stamp(self, table: dict[str, Any]) -> tuple[int, int]:
+        """Nothing is ordered by when it came."""
+        return (0, 0)
+
+    def arrange(self, table: dict[str, Any]) -> None:
+        """Views are in order."""
+
+    def _undo(self) -> None:
+        """What is not kept need not be undone."""
+
+    # ------------------------------------------------------------------------------------------------------- the lessons
+
+    def lesson(self, row: Any, width: int, action: Action) -> Lesson:
+        """Do ``action`` in the state ``row``, a sequence of ``width`` values by column, and say what came of it.
+
+        Raises :class:`DesignError` for what a design does wrong, :class:`NamesMatter` when the search must begin anew.
+        """
+        space, monitor = self.space, self.monitor
+        space.look_at(row, width)
+        self.journal.clear()
+        self.marks.clear()
+        self.log.clear()
+        self.database.forget_indexes()
+        monitor.violations.clear()
+        monitor.reached.clear()
+        if action == REST:
+            self._ask(lambda: monitor.at_rest(1) if self.state["issued"] else None)
+            return Lesson(tuple(space.path), True, (), self._found(), searched=tuple(space.searched), assumed=tuple(space.assumed))
+        system = action.kind in SYSTEM or (action.kind == "restart" and not self.free)
+        try:
+            entry = self.perform(action)
+        except NotEnabled:
+            return Lesson(tuple(space.path), False, searched=tuple(space.searched), assumed=tuple(space.assumed))
+        self._ask(lambda: monitor.after(1))
+        accesses = 0
+        if entry.before is not None and entry.after is not None:
+            monitor.saw((met(entry.before, entry.after),))
+            accesses = int(type(entry.before.effect) in fx.DATABASE)
+        writes = self._written()
+        return Lesson(tuple(space.path), True, writes, self._found(), accesses, system, tuple(space.searched), tuple(space.assumed))
+
+    def _ask(self, ask: Callable[[], Any]) -> None:
+        try:
+            ask()
+        except (HeatproofError, NamesMatter):
+            raise
+        except Exception as error:
+            raise in_property(error) from error
+
+    def _found(self) -> Found:
+        violations = tuple((key, _told(v.witness)) for key, v in sorted(self.monitor.violations.items()))
+        return Found(violations, tuple(sorted(self.monitor.reached)))
+
+    def _written(self) -> tuple[tuple[int, int], ...]:
+        nodes: Any = self.nodes
+        for view in self._by_name():
+            for name in view.dirty:
+                if name not in nodes.dirty and name in nodes:
+                    nodes[name] = nodes[name]
+        before = dict(reversed(self.space.path))
+        return tuple([(column, number) for column, number in self.space.written() if before.get(column) != number])
+
+
+def _frozen(value: Any) -> Any:
+    """The value with tuples for what cannot be hashed, so that it can be looked up."""
+    try:
+        hash(value)
+    except TypeError:
+        if isinstance(value, Mapping):
+            return tuple(sorted((key, _frozen(item)) for key, item in value.items()))
+        if isinstance(value, set):
+            return tuple(sorted(map(_frozen, value)))
+        return (type(value).__name__, *map(_frozen, value))
+    return value
+
+
+def _told(witness: Witness) -> Witness:
+    """The witness with tuples for its lists and sets."""
+    return Witness(
+        witness.kind, tuple((name, value if isinstance(value, str) else _plain(value)) for name, value in witness.values)
+    )
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, set | frozenset):
+        return tuple(sorted(value))
+    return tuple(map(_plain, value)) if isinstance(value, list | tuple) else value
+
+
+def _message(_name: str, message: Message) -> Any:
+    return (message.handler, message.args, message.to), message
+
+
+def _pending(effect: Any) -> tuple[Any, ...]:
+    """What a node is about to do, which its handler need not remember any more, as a value that can be looked up and shown."""
+    return (type(effect).__name__, *(value.name if isinstance(value, fx.Table) else _frozen(value) for value in effect))
+
+
+def _path(node: Node) -> Any:
+    root = node.root
+    return (root.handler, root.args, root.me, tuple([step.result for step in node.path()]))

@@ -1,0 +1,127 @@
+"""Which states are the same: engines are anonymous, so a state and the same state with engines exchanged count once.
+
+The fingerprint of a state is made of a 64-bit sum for each renaming of the engines: the sum of the salted hashes of all units as they
+read under that renaming. Exchanging engines exchanges the sums, so anything that does not depend on their order, here the sum of
+their scrambled values, is the same for all states of an orbit. No state is ever sorted or renamed; a step changes each sum by what
+it changed.
+
+This is sound for designs that treat engine ids as what they are, opaque: a design that compares two of them, or sorts by them and
+then stops in between, can tell engines apart, and symmetry would hide half of what it does. ``--no-symmetry`` is there for it, and
+the tests hold both against each other.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import fields, is_dataclass
+from enum import Enum
+from hashlib import blake2b
+from itertools import permutations
+from types import BuiltinFunctionType, CodeType, FunctionType, ModuleType
+from typing import Any
+
+from heatproof.model.errors import DesignError
+from heatproof.model.scenario import Scenario
+
+ENGINE = re.compile(r"(?<![A-Za-z0-9_])E(\d+)(?![A-Za-z0-9_])")
+"""The id of an engine wherever it stands in a text; what follows a slash is its life."""
+
+
+class Renderer:
+    """Turns values into text under one renaming of the engines: equal texts for equal values, in every process.
+
+    ``order[n - 1]`` is the number that engine n gets. ``plain`` renders without renaming; it knows which values mention no engine at
+    all. A tuple is shown by a hash of its text, which is kept: rows and templates come again and again in what handlers hold.
+    """
+
+    def __init__(self, order: tuple[int, ...] = (), plain: Renderer | None = None):
+        self.order = order
+        self.plain = plain
+        self.known: dict[Any, tuple[str, bool]] = {}
+        self.mentions = False  # whether an engine was met since somebody last looked
+
+    def salt(self, value: Any) -> int:
+        """The 64-bit hash of a value. Raises :class:`DesignError` for a value that shows nothing of what it holds."""
+        return int.from_bytes(blake2b(self.text(value).encode(), digest_size=8).digest(), "big")
+
+    def rename(self, text: str) -> str:
+        """A text with the ids of engines in it exchanged."""
+        if "E" not in text or not ENGINE.search(text):
+            return text
+        self.mentions = True
+        order = self.order
+        return ENGINE.sub(lambda m: f"E{order[int(m[1]) - 1]}" if 0 < int(m[1]) <= len(order) else m[0], text)
+
+    def text(self, value: Any) -> str:
+        """The text of a value."""
+        kind = type(value)
+        if kind is str:
+            return repr(self.rename(value))
+        if kind is int or kind is bool or value is None:
+            return repr(value)
+        if isinstance(value, tuple | frozenset):
+            return self._kept(value)
+        return self._other(value)
+
+    def _kept(self, value: Any) -> str:
+        try:
+            known = self.known.get(value)
+        except TypeError:
+            return self._whole(value)
+        if known is None:
+            same = None if self.plain is None else self.plain.known.get(value)
+            if same is not None and not same[1]:
+                known = same
+            else:
+                before, self.mentions = self.mentions, False
+                text = blake2b(self._whole(value).encode(), digest_size=12).hexdigest()
+                known = self.known[value] = (text, self.mentions)
+                self.mentions = before
+        self.mentions = self.mentions or known[1]
+        return known[0]
+
+    def _whole(self, value: Any) -> str:
+        items = [self.text(item) for item in value]
+        if isinstance(value, frozenset | set):
+            items.sort()
+        return f"{type(value).__name__}({','.join(items)})"
+
+    def _other(self, value: Any) -> str:
+        if isinstance(value, type):
+            return f"class {value.__module__}.{value.__qualname__}"
+        if isinstance(value, CodeType):
+            return f"code {value.co_filename.rpartition('/')[2]}:{value.co_firstlineno} {value.co_qualname}"
+        if isinstance(value, Enum | BuiltinFunctionType | FunctionType | ModuleType):
+            return f"{type(value).__name__} {type(value).__module__}.{getattr(value, '__qualname__', value)}"
+        if hasattr(value, "canonical"):
+            return f"{type(value).__name__}{self.text(value.canonical())}"
+        if is_dataclass(value):
+            return f"{type(value).__name__}{self.text(tuple([getattr(value, f.name) for f in fields(value)]))}"
+        if isinstance(value, BaseException):
+            return f"{type(value).__name__}{self.text(value.args)}"
+        if isinstance(value, list | set):
+            return self._whole(value)
+        if isinstance(value, dict):
+            return type(value).__name__ + str(sorted([f"{self.text(k)}:{self.text(v)}" for k, v in value.items()]))
+        if getattr(type(value), "__repr__", None) is object.__repr__:
+            raise DesignError(
+                f"a value of class {type(value).__qualname__} stands in a row, a message or a local variable, and nothing shows what"
+                " it holds; make it a NamedTuple or a frozen dataclass, or give it a method canonical() that returns plain values"
+            )
+        return self.rename(repr(value))
+
+
+def renderers(scenario: Scenario, symmetric: bool) -> list[Renderer]:
+    """One renderer for each renaming of engines under which states are the same, that without renaming first."""
+    engines = scenario.scope.engines
+    plain = Renderer(tuple(range(1, engines + 1)))
+    if not symmetric or engines == 1 or ambiguous(scenario):
+        return [plain]
+    return [plain, *[Renderer(order, plain) for order in permutations(range(1, engines + 1)) if order != plain.order]]
+
+
+def ambiguous(scenario: Scenario) -> bool:
+    """Whether a name or a value in the scenario reads like the id of an engine, so that engines cannot be told by their names."""
+    renderer = Renderer()
+    renderer.text(scenario.operations)
+    return renderer.mentions

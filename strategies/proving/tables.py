@@ -1,0 +1,306 @@
+"""What was learned, as arrays that the kernel walks through: the actions, a decision tree for each, and the leaves."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from heatproof.model.design import Design
+from heatproof.model.errors import HeatproofError
+from heatproof.model.faults import FAULTS, HOLDS
+from heatproof.model.scenario import Scenario
+from heatproof.model.world import Action
+from heatproof.strategies.proving import kernel
+from heatproof.strategies.proving.learning import REST, Found, LearningWorld, Lesson
+from heatproof.strategies.proving.symmetry import Renderer
+from heatproof.strategies.proving.views import ABSENT, Space, Unit
+
+
+class Growing:
+    """An array that grows at its end. ``array`` is the whole of it, ``used`` how much counts."""
+
+    def __init__(self, dtype: Any, fill: int = 0, size: int = 1024):
+        self.array: NDArray[Any] = np.full(size, fill, dtype)
+        self.fill = fill
+        self.used = 0
+
+    def append(self, value: int) -> int:
+        """Add a value; where it stands."""
+        if self.used == len(self.array):
+            self.array = np.concatenate([self.array, np.full(len(self.array), self.fill, self.array.dtype)])
+        self.array[self.used] = value
+        self.used += 1
+        return self.used - 1
+
+
+class Actions:
+    """The actions that were ever possible. Each is looked at only in states that have its guard: the unit without which it cannot be."""
+
+    def __init__(self, design: Design, scenario: Scenario, space: Space):
+        self.space, self.scenario = space, scenario
+        self.names: list[Action] = []
+        self.numbers: dict[Action, int] = {}
+        self.guarded: dict[int, list[int]] = {}  # column of the guard (-1: none) -> actions
+        self.seen = 0  # columns looked at
+        self.engines: list[int] = []
+        self.messages: list[int] = []
+        self.front = design.front
+        self.operations = [design.operation_label(n, o) for n, o in enumerate(scenario.operations, 1)]
+        self.faults = {kind: FAULTS[kind] for kind in scenario.faults if kind not in HOLDS}
+        self._add(REST, None)
+        if self.front:
+            for label in self.operations:
+                self._add(Action("operate", label, self.front), -1)
+
+    def _add(self, action: Action, guard: int | None) -> None:
+        if action not in self.numbers:
+            self.numbers[action] = len(self.names)
+            self.names.append(action)
+            if guard is not None:
+                self.guarded.setdefault(guard, []).append(self.numbers[action])
+
+    def update(self) -> bool:
+        """Look at the units that are new; whether there are new actions."""
+        before = len(self.names)
+        units = self.space.units
+        while self.seen < len(units):
+            column, unit = self.seen, units[self.seen]
+            self.seen += 1
+            self._found(column, unit)
+        return len(self.names) > before
+
+    def _found(self, column: int, unit: Unit) -> None:
+        domain = ""
+        if unit.group == "node":
+            self._add(Action("step", unit.key), column)
+            domain = "task"
+        elif unit.group == "message":
+            self.messages.append(column)
+            for engine in self.engines:
+                self._add(Action("deliver", unit.key, self.space.units[engine].key), column)
+            domain = "message"
+        elif unit.group == "free":
+            self.engines.append(column)
+            for message in self.messages:
+                self._add(Action("deliver", self.space.units[message].key, unit.key), message)
+            if not self.front:
+                for label in self.operations:
+                    self._add(Action("operate", label, unit.key), column)
+            domain = "engine"
+        elif unit.group == "down":
+            self._add(Action("restart", unit.key), column)
+        elif unit.group == "alone":
+            self._add(Action("settle", unit.key), column)
+        elif unit.group == "thing":
+            domain = "thing"
+        if domain:
+            for kind, fault in self.faults.items():
+                if fault.domain == domain:
+                    self._add(Action(kind, unit.key), column)
+
+    def clock(self, topic: Any) -> None:
+        """A time limit that may run out."""
+        if "timeout" in self.faults:
+            self._add(Action("timeout", str(topic)), -1)
+
+
+class Tables:
+    """The arrays. ``version`` counts changes, so that a search knows when to hand the kernel new ones."""
+
+    def __init__(self, world: LearningWorld, renderers: list[Renderer]):
+        self.world, self.space, self.renderers = world, world.space, renderers
+        self.actions = Actions(world.design, world.scenario, world.space)
+        self.node_column = Growing(np.int32, kernel.UNKNOWN)
+        self.node_leaf = Growing(np.int32, -1)
+        self.roots = Growing(np.int32)
+        self.edges: dict[int, int] = {}
+        self.fresh: list[tuple[int, int]] = []
+        self.keys: NDArray[np.int64] = np.full(1 << 12, -1, np.int64)
+        self.children: NDArray[np.int32] = np.zeros(1 << 12, np.int32)
+        self.enabled, self.system = Growing(np.bool_), Growing(np.bool_)
+        self.write_from, self.write_to = Growing(np.int32), Growing(np.int32)
+        self.write_column, self.write_value = Growing(np.int32), Growing(np.uint16)
+        self.leaf_found, self.leaf_accesses = Growing(np.int32), Growing(np.int32)
+        self.founds: list[Found] = [Found()]
+        self.found_numbers: dict[Found, int] = {Found(): 0}
+        self.found_seen = Growing(np.bool_)
+        self.found_seen.append(0)
+        self.leaves: dict[tuple[Any, ...], int] = {}
+        self.salts: NDArray[np.uint64] = np.zeros((len(renderers), 64, 64), np.uint64)
+        self.lessons = 0
+        # the ends of lessons that hold while a unit or what else a dictionary might have is absent: the leaf, and the columns it knows
+        self.assumed: dict[Unit, list[list[int]]] = {}
+        self.searched: dict[str, list[list[int]]] = {}
+        self.asked = 0
+        self._arrange()
+
+    # ----------------------------------------------------------------------------------------------------------- lessons
+
+    def resolve(self, row: Any, action: int) -> int:
+        """The leaf of ``action`` for a state, or -1 if nobody has learned it."""
+        node, width = int(self.roots.array[action]), len(row)
+        while True:
+            column = int(self.node_column.array[node])
+            if column == kernel.LEAF:
+                return int(self.node_leaf.array[node])
+            if column == kernel.UNKNOWN:
+                return -1
+            value = int(row[column]) if column < width else 0
+            after = self.edges.get(node << 16 | value)
+            if after is None:
+                return -1
+            node = after
+
+    def learn(self, row: Any, action: int) -> int:
+        """The leaf of ``action`` for a state, learned if need be."""
+        leaf = self.resolve(row, action)
+        if leaf < 0:
+            born = len(self.space.units)
+            leaf = self._enter(action, row, self.world.lesson(row, len(row), self.actions.names[action]), born)
+            self.lessons += 1
+        return leaf
+
+    def _node(self) -> int:
+        self.node_leaf.append(-1)
+        return self.node_column.append(kernel.UNKNOWN)
+
+    def _enter(self, action: int, row: Any, lesson: Lesson, born: int) -> int:
+        """Put what was learned where the walk for this state ends. What the tree asks on the way there need not be asked again."""
+        columns, edges = self.node_column.array, self.edges
+        node, width = int(self.roots.array[action]), len(row)
+        asked: set[int] = set()
+        while columns[node] >= 0:
+            column = int(columns[node])
+            asked.add(column)
+            key = node << 16 | (int(row[column]) if column < width else ABSENT)
+            after = edges.get(key)
+            if after is None:
+                node = self._child(key)
+                columns = self.node_column.array
+                break
+            node = after
+        if columns[node] == kernel.LEAF:
+            raise HeatproofError(
+                f"{self.actions.names[action]}: done twice in equal circumstances it had different outcomes; a handler or a property"
+                " is no function of what it is given: it must not use module or object state, clocks, random numbers or the order of"
+                " sets"
+            )
+        for column, value in lesson.path:
+            if column not in asked:
+                asked.add(column)
+                columns[node] = column
+                node = self._child(node << 16 | value)
+                columns = self.node_column.array
+        columns[node] = kernel.LEAF
+        leaf = self.node_leaf.array[node] = self._leaf(lesson)
+        if lesson.searched or lesson.assumed:
+            end = [node, born]
+            for group in lesson.searched:
+                self.searched.setdefault(group, []).append(end)
+            for unit in lesson.assumed:
+                self.assumed.setdefault(unit, []).append(end)
+        return int(leaf)
+
+    def _child(self, key: int) -> int:
+        node = self.edges[key] = self._node()
+        self.fresh.append((key, node))
+        return node
+
+    def _ask(self, column: int) -> None:
+        """A unit has got a column. What was learned before holds where the unit is absent, so let its end ask."""
+        unit, columns = self.space.units[column], self.node_column
+        for end in (*self.assumed.pop(unit, ()), *self.searched.get(unit.group, ())):
+            node, born = end
+            if column >= born:
+                end[:] = self._child(node << 16 | ABSENT), column + 1
+                self.node_leaf.array[end[0]] = self.node_leaf.array[node]
+                columns.array[end[0]] = kernel.LEAF
+                columns.array[node] = column
+
+    def _leaf(self, lesson: Lesson) -> int:
+        key = (lesson.enabled, lesson.writes, lesson.found, lesson.accesses, lesson.system)
+        leaf = self.leaves.get(key)
+        if leaf is None:
+            leaf = self.leaves[key] = self.enabled.append(lesson.enabled)
+            self.write_from.append(self.write_column.used)
+            for column, value in lesson.writes:
+                self.write_column.append(column)
+                self.write_value.append(value)
+            self.write_to.append(self.write_column.used)
+            found = self.found_numbers.get(lesson.found)
+            if found is None:
+                found = self.found_numbers[lesson.found] = len(self.founds)
+                self.founds.append(lesson.found)
+                self.found_seen.append(0)
+            self.leaf_found.append(found)
+            self.leaf_accesses.append(lesson.accesses)
+            self.system.append(lesson.system)
+        return leaf
+
+    # ------------------------------------------------------------------------------------------------------------ arrays
+
+    def refresh(self) -> None:
+        """Bring the arrays up to date with what was learned."""
+        while self.asked < len(self.space.units):
+            self._ask(self.asked)
+            self.asked += 1
+        if self.fresh:
+            keys, children = zip(*self.fresh, strict=True)
+            self.fresh.clear()
+            if 2 * len(self.edges) > len(self.keys):
+                size = len(self.keys)
+                while size < 4 * len(self.edges):
+                    size *= 2
+                self.keys, self.children = np.full(size, -1, np.int64), np.zeros(size, np.int32)
+                keys, children = tuple(self.edges), tuple(self.edges.values())
+            kernel.put_children(self.keys, self.children, np.array(keys, np.int64), np.array(children, np.int32))
+        self._salt()
+        if self.actions.update():
+            self._arrange()
+
+    def _salt(self) -> None:
+        space, salts = self.space, self.salts
+        if not space.fresh:
+            return
+        columns, values = len(space.units), 1 + max(value for _, value in space.fresh)
+        if columns > salts.shape[1] or values > salts.shape[2]:
+            wide, deep = salts.shape[1], salts.shape[2]
+            while wide < columns:
+                wide *= 2
+            while deep < values:
+                deep *= 2
+            larger = np.zeros((len(self.renderers), wide, deep), np.uint64)
+            larger[:, : salts.shape[1], : salts.shape[2]] = salts
+            self.salts = salts = larger
+        for column, value in space.fresh:
+            content = self.world.content(column, value)
+            if content is not None:
+                for p, renderer in enumerate(self.renderers):
+                    salts[p, column, value] = renderer.salt(content)
+        space.fresh.clear()
+
+    def _arrange(self) -> None:
+        """The guards with their actions, in the order in which they were met."""
+        self.actions.update()
+        while self.roots.used < len(self.actions.names):
+            self.roots.append(self._node())
+        guarded = self.actions.guarded
+        places = {column: place for place, column in enumerate(guarded)}
+        self.guards = np.array(list(guarded), np.int64)
+        ends = np.cumsum([len(actions) for actions in guarded.values()])
+        self.guard_to = np.array(ends, np.int64)
+        self.guard_from = np.array([0, *ends[:-1]], np.int64)[: len(guarded)]
+        self.candidates = np.array([a for actions in guarded.values() for a in actions], np.int64)
+        self.guard_rival = np.array([places.get(self._rival(column), -1) for column in guarded], np.int64)
+
+    def _rival(self, column: int) -> int:
+        """The message with the next lower number of the same name; -2 if there is none."""
+        if column < 0 or self.space.units[column].group != "message":
+            return -2
+        base, mark, number = self.space.units[column].key.rpartition("#")
+        if not mark or not number.isdigit() or int(number) < 2:
+            return -2
+        lower = base if int(number) == 2 else f"{base}#{int(number) - 1}"
+        return self.space.columns.get(Unit("message", lower), -2)

@@ -1,0 +1,279 @@
+"""What an action reads and writes: dictionaries that fetch each entry of a state when it is asked for, and note that it was.
+
+Rules of this file:
+
+1. The state of a world is a set of *units*: one for each entry of its dictionaries, such as the row ``A`` of table *resource* or the
+   node of the task ``check(A)``. A unit that some state was seen to have gets a column; its value is a small number, 0 where there is
+   no such entry.
+2. Which entries a dictionary has can be a unit of its own, its *membership*: whoever looks through the dictionary reads it. Where it is
+   none, whoever looks through reads every unit that the dictionary ever had.
+3. An action of the world is done on views and so tells which units it depends on, in which order, and what it wrote.
+
+With that one mechanism everything the world can do, and every property that is asked about it, is learned from the one implementation
+that also serves the random runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterator
+from typing import Any, NamedTuple
+
+from heatproof.model.errors import HeatproofError
+
+ABSENT = 0
+"""The value of a unit that is not there."""
+
+MEMBERSHIP = "members of "
+
+MOST_VALUES = 65_535
+"""Values that one unit can take: states are rows of 16-bit numbers."""
+
+
+class Unit(NamedTuple):
+    """One part of the state: the dictionary it is an entry of, and its key."""
+
+    group: str
+    key: Any
+
+
+class TooManyValues(HeatproofError):
+    """A unit takes more values than fit."""
+
+
+class Space:
+    """The units of one design and scenario, the values they were seen to have, and the state that is being looked at.
+
+    ``units[c]`` is the unit of column c, ``values[c][v]`` what its value v stands for (a row, a node, ...; None for v = 0), and
+    ``identities[c][v]`` what tells that value from others.
+    """
+
+    def __init__(self) -> None:
+        self.units: list[Unit] = []
+        self.values: list[list[Any]] = []
+        self.identities: list[list[Hashable]] = []
+        self.columns: dict[Unit, int] = {}
+        self.fresh: list[tuple[int, int]] = []  # values that nobody has taken notice of yet, by column
+        self.groups: dict[str, list[int]] = {}  # the columns of each dictionary
+        self.path: list[tuple[int, int]] = []  # the units read so far, with their values
+        self.assumed: list[Unit] = []  # the units read so far that no state ever had
+        self.searched: dict[str, None] = {}  # dictionaries without a membership that were looked through
+        self.touched: list[View] = []
+        self._row: Any = ()  # the state that is being looked at: a sequence of values by column
+        self._width = 0  # how many columns that state has; later ones are ABSENT
+        self._ids: list[dict[Hashable, int]] = []
+
+    def _new(self, unit: Unit) -> int:
+        column = self.columns[unit] = len(self.units)
+        self.units.append(unit)
+        self.values.append([None])
+        self.identities.append([None])
+        self._ids.append({})
+        self.groups.setdefault(unit.group, []).append(column)
+        return column
+
+    def intern(self, unit: Unit, identity: Hashable, value: Any) -> tuple[int, int]:
+        """The column of a unit and the number of a value of it; ``identity`` tells values apart. Raises :class:`TooManyValues`."""
+        column = self.columns.get(unit)
+        if column is None:
+            column = self._new(unit)
+        ids = self._ids[column]
+        number = ids.get(identity)
+        if number is None:
+            number = len(self.values[column])
+            if number > MOST_VALUES:
+                raise TooManyValues(f"{unit.group} {unit.key} takes more than {MOST_VALUES} values in this scope; make it smaller")
+            ids[identity] = number
+            self.values[column].append(value)
+            self.identities[column].append(identity)
+            self.fresh.append((column, number))
+        return column, number
+
+    def read(self, unit: Unit) -> Any:
+        """The value of a unit in the state that is being looked at; None if it is absent. Noted in ``path``, or in ``assumed`` if the
+        unit was never seen to have a value."""
+        column = self.columns.get(unit)
+        if column is None:
+            self.assumed.append(unit)
+            return None
+        number = int(self._row[column]) if column < self._width else ABSENT
+        self.path.append((column, number))
+        return self.values[column][number]
+
+    def look_at(self, row: Any, width: int) -> None:
+        """Begin to look at another state: a sequence of ``width`` numbers."""
+        self._row, self._width, self.path, self.assumed, self.searched = row, width, [], [], {}
+        for view in self.touched:
+            view.forget()
+        self.touched = []
+
+    def written(self) -> list[tuple[int, int]]:
+        """The units that were written since, with their new values, memberships included."""
+        found: list[tuple[int, int]] = []
+        for view in list(self.touched):
+            if view.dirty:
+                found.extend(view.written())
+        return found
+
+
+class View(dict[Any, Any]):
+    """A dictionary of the world over the state that a :class:`Space` looks at.
+
+    ``members``: whether which keys it has is a unit of its own. Where it is not, looking through it reads the unit of every key
+    that any state ever had; that is dear where it happens often, and otherwise spares the many who put something in a dependence
+    on everything else that is in. ``ordered``: whether the order in which entries came is part of the state. ``encode`` answers
+    for a key and a value what tells the value from others, and what stands for it from then on.
+    """
+
+    __slots__ = ("_all", "_known", "_space", "_touched", "dirty", "encode", "group", "members", "ordered", "sort")
+
+    def __init__(
+        self,
+        space: Space,
+        group: str,
+        encode: Callable[[Any, Any], tuple[Hashable, Any]] | None = None,
+        members: bool = False,
+        ordered: bool = False,
+        sort: Callable[[Any], Any] = str,
+    ):
+        super().__init__()
+        self._space = space
+        self.group = group
+        self.encode = encode
+        self.members = members or ordered
+        self.ordered = ordered
+        self.sort = sort
+        self.dirty: dict[Any, bool] = {}  # keys that were written -> whether they had been there
+        self._known: set[Any] = set()
+        self._all: tuple[Any, ...] | None = None
+        self._touched = False
+
+    def forget(self) -> None:
+        """Another state is looked at."""
+        dict.clear(self)
+        self._known.clear()
+        self.dirty.clear()
+        self._all = None
+        self._touched = False
+
+    def _fetch(self, key: Any) -> None:
+        known = self._known
+        if key not in known:
+            known.add(key)
+            space = self._space
+            if not self._touched:
+                self._touched = True
+                space.touched.append(self)
+            value = space.read(Unit(self.group, key))
+            if value is not None:
+                dict.__setitem__(self, key, value)
+
+    def _before(self) -> tuple[Any, ...]:
+        """The keys that the state had before anything was written."""
+        if self._all is None:
+            space = self._space
+            if not self._touched:
+                self._touched = True
+                space.touched.append(self)
+            if self.members:
+                self._all = space.read(Unit(MEMBERSHIP + self.group, ())) or ()
+            else:
+                columns = space.groups.get(self.group, ())
+                space.searched[self.group] = None
+                self._all = tuple([space.units[column].key for column in columns])
+        return self._all
+
+    def _in_order(self) -> list[Any]:
+        before = self._before()
+        for key in before:
+            self._fetch(key)
+        present = list(dict.keys(self))
+        if self.ordered:
+            first = [key for key in before if dict.__contains__(self, key) and key not in self.dirty]
+            return first + [key for key in present if key in self.dirty]
+        return sorted(present, key=self.sort)
+
+    # ------------------------------------------------------------------------------- what the world does with a dictionary
+
+    def __getitem__(self, key: Any) -> Any:
+        self._fetch(key)
+        return dict.__getitem__(self, key)
+
+    def get(self, key: Any, default: Any = None) -> Any:
+        self._fetch(key)
+        return dict.get(self, key, default)
+
+    def __contains__(self, key: Any) -> bool:
+        self._fetch(key)
+        return dict.__contains__(self, key)
+
+    def _write(self, key: Any) -> None:
+        if key in self.dirty:
+            if self.ordered:
+                self.dirty[key] = self.dirty.pop(key)
+            return
+        if self.members:
+            self._fetch(key)
+        elif not self._touched:
+            self._touched = True
+            self._space.touched.append(self)
+        self._known.add(key)
+        self.dirty[key] = dict.__contains__(self, key)
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        self._write(key)
+        dict.__setitem__(self, key, value)
+
+    def __delitem__(self, key: Any) -> None:
+        self._write(key)
+        dict.pop(self, key, None)
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self._in_order())
+
+    def __len__(self) -> int:
+        return len(self._in_order()) if self.dirty or not self.members else len(self._before())
+
+    def __bool__(self) -> bool:
+        return len(self) > 0
+
+    def keys(self) -> Any:
+        return dict.fromkeys(self._in_order()).keys()
+
+    def values(self) -> Any:
+        return {key: dict.__getitem__(self, key) for key in self._in_order()}.values()
+
+    def items(self) -> Any:
+        return {key: dict.__getitem__(self, key) for key in self._in_order()}.items()
+
+    def __reversed__(self) -> Any:
+        return reversed(self._in_order())
+
+    # ------------------------------------------------------------------------------------------------- what was written
+
+    def written(self) -> list[tuple[int, int]]:
+        """The units of this dictionary that were written, with their new values."""
+        space, found, moved = self._space, [], False
+        for key, was in self.dirty.items():
+            unit, there = Unit(self.group, key), dict.__contains__(self, key)
+            if there:
+                identity = value = dict.__getitem__(self, key)
+                if self.encode is not None:
+                    identity, value = self.encode(key, value)
+                found.append(space.intern(unit, identity, value))
+            elif unit in space.columns:
+                found.append((space.columns[unit], ABSENT))
+            else:  # taken out without a look, and no state ever had it: the lesson holds while that is so
+                space.assumed.append(unit)
+            moved = moved or was != there
+        if self.members and (moved or self.ordered):
+            before, after = self._before(), tuple(self._keys_now())
+            if after != before:
+                unit = Unit(MEMBERSHIP + self.group, ())
+                found.append(space.intern(unit, after, after) if after else (space.columns[unit], ABSENT))
+        return found
+
+    def _keys_now(self) -> list[Any]:
+        """The keys after what was written, without reading what was not."""
+        kept = [key for key in self._before() if key not in self.dirty]
+        fresh = [key for key in self.dirty if dict.__contains__(self, key)]
+        return kept + fresh if self.ordered else sorted(kept + fresh, key=self.sort)
