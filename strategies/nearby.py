@@ -25,9 +25,10 @@ from heatproof.properties.base import Property
 from heatproof.properties.monitor import Violation
 from heatproof.strategies import running
 from heatproof.strategies.following import along
+from heatproof.strategies.moves import Place, places
 from heatproof.strategies.policies import PORTFOLIO
 from heatproof.strategies.running import Driver, Plan
-from heatproof.strategies.schedules import Anchor, Anchors, Deviation, deviate, record, replay
+from heatproof.strategies.schedules import Deviation, record, replay
 
 BUDGET = 1_000
 """Runs, unless somebody says otherwise."""
@@ -62,14 +63,6 @@ class Found:
     stage: str = ""
     violation: Violation | None = None
     actions: tuple[Action, ...] = ()
-
-
-class Place(NamedTuple):
-    """A point of a run: what the default policy would do there, what is possible, and how far into the run that is (0 to 1)."""
-
-    anchor: Anchor
-    possible: tuple[Action, ...]
-    part: float
 
 
 class Nearby:
@@ -221,18 +214,7 @@ class Nearby:
         driver = self._driver(())
         with suppress(HeatproofError):
             replay(driver, deviations, self.limit)
-        actions = [entry.action for entry in driver.world.log]
-        world = self.design.open(self.scenario, self.program)
-        anchors = Anchors(world)
-        found = []
-        for number, action in enumerate(actions):
-            default = world.default()
-            found.append(Place(anchors.of(default), tuple(world.actions()), number / len(actions)))
-            if action != default:
-                deviate(world, default, action)
-            world.perform(action)
-            anchors.performed(action)
-        return found
+        return places(self.design.open(self.scenario, self.program), [entry.action for entry in driver.world.log])
 
 
 def pick(violations: Mapping[Key, Violation], wanted: tuple[str, str | None] | None) -> Violation | None:

@@ -1,32 +1,55 @@
 """Making a failure small: the same failure with fewer faults, operations, resources, engines, and fewer deviations.
 
-Two passes take turns until neither helps: the scenario loses a part (and if the deviations no longer show the failure there, a
-short renewed search looks for another schedule that does), and the deviations are minimised by delta debugging (Zeller and
-Hildebrandt 2002) and local moves. Every accepted candidate is recorded anew, so that its deviations are those of the run it made.
+Passes take turns until none helps. The scenario loses a part, and where the deviations no longer show the failure in what is left,
+other schedules of it are looked for. The deviations are minimised by delta debugging (Zeller and Hildebrandt 2002), then by local
+moves (:mod:`heatproof.strategies.moves`). Both end where every single change makes it worse, so the last pass is a renewed search
+under a tighter bound (:mod:`heatproof.strategies.fewest`): all schedules of fewer deviations, or of as many in fewer steps, as
+far as the budget goes; of the scenario, and of each that is smaller. Every accepted candidate is recorded anew, so that its
+deviations are those of the run it made. How near to the least the result is, is measured: docs/shrinking.md.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import islice
+from operator import attrgetter
 from random import Random
 
 from heatproof.model.design import Design
 from heatproof.model.errors import HeatproofError, NotEnabled
 from heatproof.model.program import Program
-from heatproof.model.scenario import Operation, Scenario, Scope
-from heatproof.model.templates import Attr, Ref, ResourceDef, Template
+from heatproof.model.scenario import Scenario
 from heatproof.model.world import Action
 from heatproof.properties.base import Property
 from heatproof.properties.monitor import Violation
-from heatproof.strategies import running
+from heatproof.strategies import moves, running
+from heatproof.strategies.fewest import Fewest, can_search
+from heatproof.strategies.following import along
 from heatproof.strategies.policies import PORTFOLIO
+from heatproof.strategies.renumbering import renumbered
 from heatproof.strategies.running import Driver, Plan
-from heatproof.strategies.schedules import Anchors, Deviation, record, replay
+from heatproof.strategies.schedules import Deviation, places, record, replay
+from heatproof.strategies.smaller import smaller_scenarios, weight
 
 Key = tuple[str, str]
-LONGEST, SINGLES = 400, 800
-"""How many steps of the default run are gone through for single deviations, and how many of those are tried."""
+
+
+@dataclass(frozen=True, slots=True)
+class Effort:
+    """What is spent on one scenario that lacks a part, in runs: on random plans, and on a search for few deviations."""
+
+    plans: int
+    fewest: int
+
+
+NONE, QUICK, THOROUGH = Effort(0, 0), Effort(12, 60), Effort(40, 300)
+FEW = 2
+"""Deviations that are searched for."""
+LONGEST = 2_000
+"""Actions that a run of such a search may have."""
+DEAR = 3
+"""An action of a search for few deviations takes as long as so many of a run: states are compared."""
 
 
 @dataclass(slots=True)
@@ -41,23 +64,27 @@ class Failure:
 
     @property
     def score(self) -> tuple[int, ...]:
-        """What is made small, in order of weight."""
+        """What is made small, in order of weight: operations, faults, deviations, resources, engines, threads, what is in the templates,
+        steps."""
+        scenario, parts = self._parts()
+        return (*scenario[:2], len(self.deviations), *scenario[2:], *parts)
+
+    @property
+    def scenario_first(self) -> tuple[int, ...]:
+        """The same with deviations after resources, engines and threads."""
+        scenario, parts = self._parts()
+        return (*scenario, len(self.deviations), *parts)
+
+    def _parts(self) -> tuple[tuple[int, ...], tuple[int, int]]:
         s = self.scenario
-        weight = sum(
-            len(r.properties) + len(r.depends_on) + len(r.fails) + (r.kind != "thing")
-            + 2 * sum(isinstance(v, Ref | Attr) for _, v in r.properties)
-            for o in s.operations if o.template is not None for r in o.template.resources
-        )  # fmt: skip
-        options = sum(o.rollback + o.timeout for o in s.operations)
         size = sum(len(o.template) for o in s.operations if o.template is not None)
-        return (
-            sum(s.faults.values()), len(s.operations), s.size, size, s.scope.engines, s.scope.threads, weight + options,
-            len(self.deviations), len(self.actions),
-        )  # fmt: skip
+        faults = sum(s.faults.values())
+        return (len(s.operations), faults, s.size, size, s.scope.engines, s.scope.threads), (weight(s), len(self.actions))
 
 
 class Shrinker:
-    """Shrinks one failure within a budget of runs. ``best`` is always a failure of the same kind."""
+    """Shrinks one failure within a budget of runs. ``best`` is always a failure of the same kind, and ``left`` what is left of the budget,
+    also while it is at work: who interrupts it can take that."""
 
     def __init__(self, design: Design, properties: Sequence[Property], failure: Failure, budget: int = 1500):
         self.design = design
@@ -66,7 +93,10 @@ class Shrinker:
         self.left = budget
         self.best = failure
         self.programs: dict[Scenario, Program] = {}
-        self.searched: set[Scenario] = set()
+        self.searched: set[tuple[Scenario, Effort]] = set()
+        self.searches = can_search(design, self.key)
+        self.by: Callable[[Failure], tuple[int, ...]] = attrgetter("scenario_first")
+        self.passed: list[Failure] = []  # the best of before
         first = self._recorded(failure.scenario, failure.actions)
         if first is not None:
             self.best = first
@@ -74,14 +104,49 @@ class Shrinker:
     def shrink(self) -> Failure:
         """Make it as small as the budget allows."""
         self._try(self.best.scenario, self.best.deviations)  # a run that goes round in circles is cut after its first lap
-        unfinished = True
-        while unfinished and self.left > 0:
-            before = self.best.score
-            self._fewer_deviations()
-            unfinished = self._smaller_scenario(self.left // 2) or self.best.score != before
-        self._one_deviation()
+        whole = self.left
+        for effort in (NONE, QUICK, THOROUGH):
+            self._passes(effort, whole // 3)
+        self.by = attrgetter("score")
+        while self._fewer_in_more():
+            self._passes(QUICK, 0)
+        self._passes(THOROUGH, 0)
         self.best.small = True
         return self.best
+
+    def _passes(self, effort: Effort, reserve: int) -> None:
+        """All passes in turn until none helps, or only so many runs are left. What costs much comes last, and then all begins again."""
+        while self.left > reserve:
+            before = self.by(self.best)
+            self._fewer_deviations()
+            self._smaller_scenario(NONE, reserve)
+            if self.by(self.best) < before:
+                continue
+            self._moved_deviations(reserve)
+            self._renewed(effort)
+            if self.by(self.best) < before:
+                continue
+            if effort is NONE or not self._smaller_scenario(effort, reserve):
+                return
+
+    def _fewer_in_more(self) -> bool:
+        """What was taken away may have been worth fewer deviations than it cost: a story of two resources and one deviation is easier to
+        follow than one of one resource and four. So scenarios of before are searched for fewer deviations than there are now."""
+        best = self.best
+        for larger in reversed(self.passed):
+            if self.left <= 0 or not best.deviations:
+                return False
+            same = (
+                len(larger.scenario.operations) == len(best.scenario.operations) and larger.scenario.faults == best.scenario.faults
+            )
+            if same and len(larger.deviations) < len(best.deviations):
+                self.best = larger
+                self.passed.clear()
+                return True
+            if same and self._fewest(larger.scenario, len(best.deviations) - 1, min(self.left, THOROUGH.fewest)):
+                self.passed.clear()
+                return True
+        return False
 
     # ------------------------------------------------------------------------------------------------------ trying
 
@@ -111,12 +176,16 @@ class Shrinker:
 
     def _try(self, scenario: Scenario, deviations: Sequence[Deviation]) -> bool:
         """Replay with these deviations; keep it if it is the same failure and smaller."""
+        return self._does(scenario, lambda driver: replay(driver, deviations, limit=len(self.best.actions) * 2 + 500))
+
+    def _does(self, scenario: Scenario, run: Callable[[Driver], object]) -> bool:
+        """Make one run; keep it if it is the same failure and smaller."""
         if self.left <= 0:
             return False
         self.left -= 1
         driver = self._driver(scenario)
         try:
-            replay(driver, deviations, limit=len(self.best.actions) * 2 + 500)
+            run(driver)
         except HeatproofError:
             return False  # a mistake of the design or of a property; the explorer tells it if it comes to it
         violation = driver.monitor.violations.get(self.key)
@@ -127,33 +196,21 @@ class Shrinker:
 
     def _keep(self, scenario: Scenario, actions: Sequence[Action]) -> bool:
         candidate = self._recorded(scenario, actions)
-        if candidate is None or candidate.score >= self.best.score:
+        if candidate is None or self.by(candidate) >= self.by(self.best):
             return False
+        if candidate.scenario != self.best.scenario:
+            self.passed.append(self.best)
         self.best = candidate
         return True
 
-    def _search(self, scenario: Scenario, runs: int) -> bool:
-        """Look for another schedule of ``scenario`` that shows the failure, once for each scenario."""
-        if scenario in self.searched:
-            return False
-        self.searched.add(scenario)
-        for seed in range(min(runs, self.left)):
-            self.left -= 1
-            rng = Random(seed)
-            plan = Plan(PORTFOLIO[seed % len(PORTFOLIO)], seed, rng.choice((0.0, 0.01, 0.05)), rng.choice((0.01, 0.05)), steps=600)
-            driver = self._driver(scenario)
-            try:
-                found = running.run(self.design, scenario, self.properties, plan, driver.world.program)
-            except HeatproofError:
-                continue
-            violation = found.violations.get(self.key)
-            if violation is not None and self._keep(scenario, found.actions[: violation.step]):
-                return True
-        return False
+    def _any(self, candidates: Iterable[Sequence[Deviation]], most: int) -> bool:
+        """Try these deviations in turn, at most so many, until one is kept."""
+        return any(self._try(self.best.scenario, deviations) for deviations in islice(candidates, most))
 
     # -------------------------------------------------------------------------------------------------- deviations
 
     def _fewer_deviations(self) -> None:
+        """Delta debugging."""
         pieces = 2
         while self.left > 0 and self.best.deviations:
             deviations = self.best.deviations
@@ -166,58 +223,102 @@ class Shrinker:
                 if size == 1:
                     break
                 pieces = min(len(deviations), pieces * 2)
-        for index, deviation in enumerate(list(self.best.deviations)):
-            if deviation.instead.kind == "deliver" and index < len(self.best.deviations):
-                for engine in ("E1", "E2"):
-                    other = Deviation(deviation.anchor, deviation.instead._replace(detail=engine))
-                    if other != deviation:
-                        changed = list(self.best.deviations)
-                        changed[index] = other
-                        if self._try(self.best.scenario, changed):
-                            break
 
-    def _one_deviation(self) -> None:
-        """Delta debugging is local: it ends at several deviations where another single one would do. So every single deviation from
-        the default run is tried, within a budget of its own; not with faults, which are deviations that must stay."""
-        scenario = self.best.scenario
-        if scenario.faults or len(self.best.deviations) < 2:
-            return
-        driver = self._driver(scenario)
-        world, anchors = driver.world, Anchors(driver.world)
-        candidates = []
-        while (default := world.default()) is not None and len(world.log) < LONGEST:
-            anchor = anchors.of(default)
-            for other in world.progress() + world.operations():
-                if other.subject != default.subject:
-                    candidates.append(Deviation(anchor, other))
-            try:
-                driver.perform(default)
-            except HeatproofError:
-                break
-            anchors.performed(default)
-        self.left = min(SINGLES, len(candidates))
-        for candidate in candidates:
-            if self._try(scenario, [candidate]):
+    def _moved_deviations(self, reserve: int) -> None:
+        """Local moves, until none helps or a fourth of what may be used is used."""
+        until = self.left - (self.left - reserve) // 4
+        while self.left > until and self.best.deviations:
+            deviations = self.best.deviations
+            run = moves.places(self.design.open(self.best.scenario, self.programs.get(self.best.scenario)), self.best.actions)
+            most = self.left - until
+            if not (
+                self._any(moves.merged(deviations), most)
+                or self._any(moves.retargeted(deviations, run), most // 4)
+                or self._any(moves.shifted(deviations, run), most // 4)
+                or self._any(moves.with_one_less(deviations, run), most // 4)
+            ):
                 return
+            self._fewer_deviations()
+
+    def _renewed(self, effort: Effort) -> None:
+        """A search of the whole scenario under a tighter bound: from further and further before the end, fewer deviations than are made
+        from there on; at last, as many in fewer steps."""
+        searching = True
+        while searching and self.left > 0 and self.searches:
+            searching = False
+            best = self.best
+            for kept, place in reversed(list(enumerate(self._deviates_at()))):
+                fewer = min(FEW, len(best.deviations) - kept - 1)
+                if self._fewest(best.scenario, fewer, min(self.left, effort.fewest), best.actions[: place - 1]):
+                    self._fewer_deviations()
+                    searching = True
+                    break
+        best = self.best
+        if len(best.deviations) <= FEW:
+            self._fewest(best.scenario, len(best.deviations), min(self.left, effort.fewest * 2), shortest=True)
+
+    def _deviates_at(self) -> list[int]:
+        """The numbers of the actions of the best, from 1, that are deviations."""
+        driver = self._driver(self.best.scenario)
+        record(driver, self.best.actions)
+        return places(driver.world)
+
+    def _fewest(self, scenario: Scenario, deviations: int, runs: int, start: Sequence[Action] = (), shortest: bool = False) -> bool:
+        """Look for a schedule of ``scenario`` of at most so many deviations after ``start``, for as long as ``runs`` runs take."""
+        if not self.searches or runs <= 0:
+            return False
+        length = max(1, len(self.best.actions) // DEAR)
+        program = self._driver(scenario).world.program
+        search = Fewest(self.design, self.properties, scenario, self.key, runs * length, program, start)
+        found = search.search(deviations, LONGEST, fewest=shortest)
+        self.left -= max(1, -(-found.performed // length))
+        return found.actions is not None and self._keep(scenario, found.actions)
 
     # ---------------------------------------------------------------------------------------------------- scenario
 
-    def _smaller_scenario(self, reserve: int) -> bool:
-        """Take parts away until that many runs are left, which deviations are to be made fewer with; whether it had to stop there."""
+    def _smaller_scenario(self, effort: Effort, reserve: int) -> bool:
+        """Take parts away until nothing more can go, or three fourths of what may be used are used. What takes effort is done once;
+        whether it was."""
         tried: set[Scenario] = set()
+        reserve += (self.left - reserve) // 4
         progress = True
         while progress:
             progress = False
             for smaller in smaller_scenarios(self.best.scenario):
                 if self.left <= reserve:
-                    return self.left > 0
+                    return False
                 if smaller in tried:
                     continue
                 tried.add(smaller)
-                if self._try(smaller, self.best.deviations) or self._search(smaller, runs=12):
+                if self._shows(smaller, effort):
+                    if effort is not NONE:
+                        return True
                     progress = True
                     break
         return False
+
+    def _shows(self, scenario: Scenario, effort: Effort) -> bool:
+        """Whether there is a schedule of ``scenario`` that shows the failure: with the same deviations; if that may take effort along the
+        same names, with few deviations, or under a random plan. Each scenario is searched once."""
+        best = self.best
+        if effort is NONE:
+            renamed = renumbered(self.design, best.deviations, best.scenario, scenario)
+            return self._try(scenario, renamed) or (renamed != best.deviations and self._try(scenario, best.deviations))
+        if (scenario, effort) in self.searched:
+            return False
+        self.searched.add((scenario, effort))
+        return (
+            self._does(scenario, lambda driver: along(driver, best.actions, limit=len(best.actions) * 2 + 500, renamed=True))
+            or self._fewest(scenario, min(FEW, max(1, len(best.deviations))), min(effort.fewest, self.left))
+            or any(self._does(scenario, plan) for plan in _plans(effort.plans))
+        )
+
+
+def _plans(count: int) -> Iterator[Callable[[Driver], object]]:
+    for seed in range(count):
+        rng = Random(seed)
+        plan = Plan(PORTFOLIO[seed % len(PORTFOLIO)], seed, rng.choice((0.0, 0.01, 0.05)), rng.choice((0.01, 0.05)), steps=600)
+        yield lambda driver, plan=plan: running.drive(driver, plan)  # type: ignore[misc]
 
 
 def _remembers(prop: Property) -> bool:
@@ -225,102 +326,4 @@ def _remembers(prop: Property) -> bool:
     return prop.expectation == "always" and "stack" in prop.watches and not prop.name.startswith("COMPLETE")
 
 
-def smaller_scenarios(scenario: Scenario) -> Iterator[Scenario]:
-    """Scenarios with one part less, the largest parts first."""
-
-    def attempt(make: Callable[[], Scenario]) -> Iterator[Scenario]:
-        try:
-            yield make()
-        except HeatproofError:
-            return
-
-    operations = scenario.operations
-    for kind, count in scenario.faults.items():
-        yield replace(scenario, faults={**scenario.faults, kind: count - 1})
-    for index in reversed(range(len(operations) if len(operations) > 1 else 0)):
-        yield from attempt(lambda index=index: replace(scenario, operations=operations[:index] + operations[index + 1 :]))  # type: ignore[misc]
-    names = sorted({n for o in operations if o.template is not None for n in o.template.names}, reverse=True)
-    for name in names:
-        yield from attempt(lambda name=name: replace(scenario, operations=tuple(_without(o, name) for o in operations)))  # type: ignore[misc]
-    for index, operation in enumerate(operations):
-        if operation.template is not None:
-            for name in reversed(operation.template.names):
-                changed = (*operations[:index], _without(operation, name), *operations[index + 1 :])
-                yield from attempt(lambda changed=changed: replace(scenario, operations=changed))  # type: ignore[misc]
-    scope = scenario.scope
-    if scope.engines > 1:
-        yield replace(scenario, scope=Scope(scope.engines - 1, scope.threads, scope.reorder))
-    if scope.threads > 1:
-        yield replace(scenario, scope=Scope(scope.engines, scope.threads - 1, scope.reorder))
-    for index, operation in enumerate(operations):
-        for simpler in _simpler_operations(operation):
-            yield replace(scenario, operations=(*operations[:index], simpler, *operations[index + 1 :]))
-    for change in _everywhere(operations):
-        yield from attempt(lambda change=change: replace(scenario, operations=change))  # type: ignore[misc]
-
-
-def _without(operation: Operation, name: str) -> Operation:
-    if operation.template is None:
-        return operation
-    kept = []
-    for definition in operation.template.resources:
-        if definition.name != name:
-            kept.append(_unlinked(definition, name))
-    return operation._replace(template=Template(kept))
-
-
-def _unlinked(definition: ResourceDef, name: str) -> ResourceDef:
-    """The definition with references to ``name`` made plain."""
-
-    def plain(pairs: tuple[tuple[str, object], ...]) -> tuple[tuple[str, object], ...]:
-        return tuple((k, 0 if isinstance(v, Ref | Attr) and v.resource == name else v) for k, v in pairs)
-
-    return definition._replace(
-        in_place=plain(definition.in_place), replace=plain(definition.replace),  # type: ignore[arg-type]
-        depends_on=tuple(d for d in definition.depends_on if d != name),
-    )  # fmt: skip
-
-
-def _simpler_operations(operation: Operation) -> Iterator[Operation]:
-    if operation.rollback:
-        yield operation._replace(rollback=False)
-    if operation.timeout:
-        yield operation._replace(timeout=False)
-
-
-def _everywhere(operations: tuple[Operation, ...]) -> Iterator[tuple[Operation, ...]]:
-    """The same simplification of one resource in every template: no such property, no such dependency, nothing special."""
-    definitions = [d for o in operations if o.template is not None for d in o.template.resources]
-    for name in sorted({d.name for d in definitions}, reverse=True):
-        mine = [d for d in definitions if d.name == name]
-        for prop in sorted({p for d in mine for p, _ in d.properties}):
-            yield _mapped(operations, name, lambda d, p=prop: _dropped(d, p))  # type: ignore[misc]
-        for other in sorted({r for d in mine for r in d.requires()}):
-            yield _mapped(operations, name, lambda d, r=other: _unlinked(d, r))  # type: ignore[misc]
-            if any(other in d.requires() and d.depends_on != (other,) for d in mine):
-                yield _mapped(operations, name, lambda d, r=other: _explicit(d, r))  # type: ignore[misc]
-        if any(d.fails for d in mine):
-            yield _mapped(operations, name, lambda d: d._replace(fails=()))
-        if any(d.kind != "thing" for d in mine):
-            yield _mapped(operations, name, lambda d: d._replace(kind="thing"))
-
-
-def _explicit(definition: ResourceDef, other: str) -> ResourceDef:
-    """The reference to ``other`` as a plain depends_on."""
-    if other not in definition.requires():
-        return definition
-    unlinked = _unlinked(definition, other)
-    return unlinked._replace(depends_on=tuple(sorted({*unlinked.depends_on, other})))
-
-
-def _dropped(definition: ResourceDef, prop: str) -> ResourceDef:
-    return definition._replace(
-        in_place=tuple(p for p in definition.in_place if p[0] != prop), replace=tuple(p for p in definition.replace if p[0] != prop)
-    )
-
-
-def _mapped(operations: tuple[Operation, ...], name: str, change: Callable[[ResourceDef], ResourceDef]) -> tuple[Operation, ...]:
-    return tuple(
-        o if o.template is None else o._replace(template=Template(change(d) if d.name == name else d for d in o.template.resources))
-        for o in operations
-    )
+__all__ = ["Failure", "Key", "Shrinker"]

@@ -19,13 +19,14 @@ from heatproof.model.world import Action, World, program_for
 from heatproof.properties.base import Witness, witness
 from heatproof.properties.catalogue import ALL, REST_IS_REACHED
 from heatproof.properties.monitor import Violation
-from heatproof.strategies import shrinking
+from heatproof.strategies.renumbering import lost, renumbered
 from heatproof.strategies.running import Driver, Plan, run
 from heatproof.strategies.scenarios import scenarios
 from heatproof.strategies.schedules import Anchor, Deviation, record, replay
-from heatproof.strategies.shrinking import Failure, Key, Shrinker, smaller_scenarios
+from heatproof.strategies.shrinking import Failure, Key, Shrinker
+from heatproof.strategies.smaller import smaller_scenarios
 from tests.model.toys import ACCOUNT, Account, asking
-from tests.toys import ADDING, HEAT, SPINNING, large, resting, seen_toy, sum_is_two
+from tests.toys import ADDING, HEAT, SPINNING, busy, large, resting, seen_toy, sum_is_two
 
 PROPERTIES = list(ALL.values())
 
@@ -100,8 +101,7 @@ def test_a_failure_is_made_small(known: Known) -> None:
 
 
 @pytest.mark.parametrize("budget", [0, 1, 10, 60])
-def test_the_budget_is_kept(budget: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shrinking, "SINGLES", 0)
+def test_the_budget_is_kept(budget: int) -> None:
     design, failure = found(KNOWN[2])
     runs = 0
 
@@ -217,6 +217,33 @@ def test_every_kind_of_part_can_be_taken_away() -> None:
         scenario(operations[0], operations[1]._replace(rollback=False), *operations[2:], faults=asked.faults),
     ]
     assert set(expected) <= everything
+    begun = operations[1]._replace(kind="create")
+    assert scenario(begun, *operations[2:], faults=asked.faults) in everything, "the update creates the stack instead"
     assert not list(smaller_scenarios(scenario(create(EMPTY), engines=1, threads=1))), (
         "nothing happens in a scenario of no operation"
     )
+
+
+# -------------------------------------------------------------------------------------------------- other numbers
+
+
+def test_deviations_are_renamed_when_an_operation_is_gone() -> None:
+    before = scenario(create([resource("A"), resource("R5")]), *(Operation("update", EMPTY, rollback=n > 1) for n in (1, 2, 3)))
+    after = scenario(*before.operations[:1], *before.operations[2:])
+    assert lost(before.operations, after.operations) == 2
+    there = [
+        Deviation(Anchor("step", "check(R5@T1, U, T3)", 1, "LK-1"), Action("operate", "update#4", "E1")),
+        Deviation(Anchor("deliver", "check(A@T2, U, T4)"), Action("deliver", "set up(T3~A@T1)", "E3")),
+    ]
+    assert renumbered(HEAT, there, before, after) == [
+        Deviation(Anchor("step", "check(R5@T1, U, T2)", 1, "LK-1"), Action("operate", "update#3", "E1")),
+        Deviation(Anchor("deliver", "check(A@T2, U, T3)"), Action("deliver", "set up(T2~A@T1)", "E3")),
+    ]
+    assert renumbered(HEAT, there, before, before) == there
+
+
+def test_of_the_last_operation_the_number_is_known() -> None:
+    operations = busy().operations
+    for number in range(1, len(operations) + 1):
+        assert lost(operations, operations[: number - 1] + operations[number:]) == number
+    assert lost(operations, operations) is None
