@@ -43,6 +43,8 @@ def smaller_scenarios(scenario: Scenario) -> Iterator[Scenario]:
         for simpler in _simpler_operations(operation):
             yield replace(scenario, operations=(*operations[:index], simpler, *operations[index + 1 :]))
     for change in _everywhere(operations):
+        if change == operations:  # an explicit dependency stays what it is
+            continue
         yield from attempt(lambda change=change: replace(scenario, operations=change))  # type: ignore[misc]
 
 

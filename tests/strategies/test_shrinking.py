@@ -7,7 +7,7 @@ from itertools import product
 from typing import NamedTuple
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 
 from heatproof.model import catalogue
 from heatproof.model.design import Design
@@ -194,7 +194,11 @@ def test_a_failure_that_its_actions_do_not_show_stays_as_it_is() -> None:
 # -------------------------------------------------------------------------------------------------- smaller scenarios
 
 
+TWICE = [resource("A"), resource("B"), resource("C", depends_on=["A", "B"])]
+
+
 @given(scenarios(HEAT, max_operations=4, max_engines=3))
+@example(scenario(create(TWICE)))
 def test_smaller_scenarios_are_smaller_and_can_be_run(asked: Scenario) -> None:
     def weight(asked: Scenario) -> tuple[int, ...]:
         return Failure(asked, [], Violation("", "", witness(""), 0)).score
