@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,7 @@ from heatproof.model.world import Action
 from heatproof.properties.base import Property, Witness
 from heatproof.strategies.proving import kernel
 from heatproof.strategies.proving.learning import Key, LearningWorld, NamesMatter
+from heatproof.strategies.proving.storage import Block, Frontier, Steps, Storage
 from heatproof.strategies.proving.symmetry import renderers
 from heatproof.strategies.proving.tables import Tables
 from heatproof.strategies.proving.views import Space
@@ -28,15 +29,6 @@ OUT = 1 << 16
 
 LOAD = 0.8
 """How full the table of fingerprints may be."""
-
-
-@dataclass(slots=True)
-class Block:
-    """Some states of a level: their values by column, their sums, and the number of the first in the whole search."""
-
-    rows: NDArray[np.uint16]
-    sums: NDArray[np.uint64]
-    first: int
 
 
 @dataclass(slots=True)
@@ -71,10 +63,24 @@ class Result:
         return min(1.0, self.states**2 / 2.0**65)
 
 
+class Watcher(Protocol):
+    """Looks on while a search goes on."""
+
+    def begins_at(self, search: Search, block: Block) -> None:
+        """The search begins, perhaps anew."""
+
+    def expanded(self, search: Search, block: Block, begin: int, end: int) -> None:
+        """These states of a block have been expanded, and all that they can do was learned. Blocks come in the order of their states."""
+
+    def rests(self, search: Search, ends: bool) -> None:
+        """Between two chunks; ``ends``: there will be no other."""
+
+
 class Search:
     """One exhaustive search.
 
-    ``go_on`` is asked after every chunk with the result so far and answers why the search must stop, or an empty text.
+    ``go_on`` is asked after every chunk with the result so far and answers why the search must stop, or an empty text. ``storage``
+    says how much of the frontier is kept in memory. ``world`` is the world in which actions are learned; ``watchers`` look on.
     """
 
     def __init__(
@@ -85,6 +91,9 @@ class Search:
         symmetric: bool = True,
         merge: bool = True,
         go_on: Callable[[Result], str] = lambda result: "",
+        storage: Storage | None = None,
+        watchers: Iterable[Watcher] = (),
+        world: type[LearningWorld] = LearningWorld,
     ):
         if not design.pure:
             raise HeatproofError(
@@ -92,19 +101,23 @@ class Search:
             )
         self.design, self.scenario, self.properties = design, scenario, list(properties)
         self.symmetric, self.merge, self.go_on = symmetric, merge, go_on
-        self.steps: list[
-            tuple[NDArray[np.uint32], NDArray[np.uint16]]
-        ] = []  # where each state came from: the state before, the action
-        self._begin(False)
+        self.storage, self.watchers, self.kind = storage or Storage(), list(watchers), world
+        self.begin(False)
 
-    def _begin(self, names_matter: bool) -> None:
+    def begin(self, names_matter: bool) -> None:
+        """Begin anew, with nothing learned and nothing seen. ``names_matter``: the arguments of tasks are part of the state."""
+        self.names_matter = names_matter
         self.space = Space()
-        self.world = LearningWorld(self.design, self.scenario, self.properties, self.space, self.merge, names_matter)
+        self.world = self.kind(self.design, self.scenario, self.properties, self.space, self.merge, names_matter)
         self.tables = Tables(self.world, renderers(self.scenario, self.symmetric))
         self.result = Result()
         self.table: NDArray[np.uint64] = np.zeros(1 << 14, np.uint64)
         self.counters = np.zeros(kernel.COUNTERS, np.int64)
-        self.steps = []
+        self.steps = Steps(self.storage)
+        self.level, self.following = Frontier(self.storage), Frontier(self.storage)
+        self.block: Block | None = None  # what is expanded now, and how far that has come
+        self.at = 0
+        self.seen: list[tuple[int, int, int, int]] = []  # first findings: what was found, the state before, the action, the depth
         self.forced: list[Action] = []  # what was done before the first state: the only thing that was possible
         self.width = 64
         self.out = Block(np.empty((OUT, self.width), np.uint16), np.empty((OUT, len(self.tables.renderers)), np.uint64), 1)
@@ -115,44 +128,50 @@ class Search:
         self.sums = np.empty(len(self.tables.renderers), np.uint64)
 
     def run(self) -> Result:
-        """Search everything, or until told to stop."""
+        """Search everything, or until told to stop. Called again, it goes on where it was stopped."""
         try:
             return self._run()
         except NamesMatter:
-            self._begin(True)
+            self.begin(True)
             return self._run()
 
     def way(self, state: int) -> list[Action]:
         """The actions that lead to a state, by its number, from the beginning of the scenario."""
-        numbers: list[int] = []
-        starts = np.cumsum([0, *(len(parents) for parents, _ in self.steps)])
-        while state > 0:
-            block = int(np.searchsorted(starts, state, "right")) - 1
-            parents, actions = self.steps[block]
-            numbers.append(int(actions[state - starts[block]]))
-            state = int(parents[state - starts[block]])
-        return [*self.forced, *(self.tables.actions.names[number] for number in reversed(numbers))]
+        names = self.tables.actions.names
+        return [*self.forced, *(names[number] for number in self.steps.back(state))]
 
     # ------------------------------------------------------------------------------------------------------------ levels
 
     def _run(self) -> Result:
-        level = [self._start()]
-        result = self.result
-        result.states = 1
-        while level:
-            following: list[Block] = []
-            whole = all(self._expand(block, following) for block in level)
-            self._seal(following)
-            if not whole:
-                break
-            level = following
-            result.depth += bool(level)
-            result.widest = max(result.widest, sum(len(block.rows) for block in level))
-        result.complete = not level
-        result.lessons = self.tables.lessons
+        result, watchers = self.result, self.watchers
+        result.cut = ""
+        if not self.steps.count:
+            self.block = self.start()
+            result.states = 1
+            for watcher in watchers:
+                watcher.begins_at(self, self.block)
+        while self.block is not None and not result.cut:
+            self._chunk(self.block)
+            if self.at >= len(self.block.rows):
+                self.block, self.at = self._next(), 0
+            result.cut = self.go_on(result)
+            for watcher in watchers:
+                watcher.rests(self, bool(result.cut) or self.block is None)
+        result.complete = self.block is None
+        if result.complete:
+            result.cut = ""
         return result
 
-    def _start(self) -> Block:
+    def _next(self) -> Block | None:
+        """The block to expand next, of this level or the next."""
+        if not self.level.blocks:
+            self.seal()
+            self.level, self.following = self.following, Frontier(self.storage)
+            self.result.depth += bool(self.level.blocks)
+            self.result.widest = max(self.result.widest, self.level.states)
+        return self.level.take()
+
+    def start(self) -> Block:
         """The first state: where the user has only one thing to ask, it has been asked."""
         tables = self.tables
         state = dict(self.world.started)
@@ -174,7 +193,7 @@ class Search:
             sums[0] += tables.salts[:, column, value]
         kernel.visit(self.table, np.uint64(kernel.fingerprint(sums[0])))
         self.counters[kernel.TABLE_USED] = 1
-        self.steps.append((np.array([0], np.uint32), np.array([0], np.uint16)))
+        self.steps.extend(np.zeros(1, np.uint32), np.zeros(1, np.uint16))
         return Block(rows, sums, 0)
 
     def _row(self, state: dict[int, int]) -> NDArray[np.uint16]:
@@ -187,7 +206,7 @@ class Search:
         while self.width < len(self.space.units):
             self.width += 64
 
-    def _fit(self, block: Block) -> None:
+    def fit(self, block: Block) -> None:
         """Make the rows of a block as wide as there are columns now; what is new is absent there."""
         self._widen()
         if block.rows.shape[1] < self.width:
@@ -197,24 +216,23 @@ class Search:
 
     # -------------------------------------------------------------------------------------------------------- one block
 
-    def _expand(self, block: Block, following: list[Block]) -> bool:
-        """Expand a block; whether the search may go on."""
-        everything = np.arange(len(block.rows), dtype=np.int64)
-        for begin in range(0, len(everything), CHUNK):
-            todo = everything[begin : begin + CHUNK]
-            while len(todo):
-                todo = self._go(block, todo, following)
-            self.result.cut = self.go_on(self.result)
-            if self.result.cut:
-                return False
-        return True
+    def _chunk(self, block: Block) -> None:
+        """Expand the next states of a block."""
+        begin, end = self.at, min(self.at + CHUNK, len(block.rows))
+        todo = np.arange(begin, end, dtype=np.int64)
+        while len(todo):
+            todo = self._go(block, todo)
+        for watcher in self.watchers:
+            watcher.expanded(self, block, begin, end)
+        self.at = end
+        self.result.lessons = self.tables.lessons
 
-    def _go(self, block: Block, todo: NDArray[np.int64], following: list[Block]) -> NDArray[np.int64]:
+    def _go(self, block: Block, todo: NDArray[np.int64]) -> NDArray[np.int64]:
         """Expand states; those that are left to do, or must be done again with what was learned."""
         tables, counters = self.tables, self.counters
         tables.refresh()
-        self._fit(block)
-        self._make_room(following)
+        self.fit(block)
+        self._make_room()
         actions = len(tables.actions.names)
         if actions > len(self.scratch):
             self.scratch = np.empty(2 * actions, np.int64)
@@ -241,20 +259,21 @@ class Search:
         again = pending[: counters[kernel.PENDING]]
         return np.concatenate([again, todo[done:]])
 
-    def _seal(self, following: list[Block]) -> None:
+    def seal(self) -> None:
         """Put the new states so far into a block of their own and begin another."""
         count = int(self.counters[kernel.NEW])
         if count:
-            following.append(Block(self.out.rows[:count].copy(), self.out.sums[:count].copy(), self.out.first))
-            self.steps.append((self.out_parent[:count].copy(), self.out_action[:count].copy()))
+            block = Block(self.out.rows[:count].copy(), self.out.sums[:count].copy(), self.out.first)
+            self.following.put(block, self.level.held)
+            self.steps.extend(self.out_parent[:count], self.out_action[:count])
             self.counters[kernel.NEW] = 0
         self.out.first = self.result.states
         if self.out.rows.shape[1] < self.width:
             self.out.rows = np.empty((OUT, self.width), np.uint16)
 
-    def _make_room(self, following: list[Block]) -> None:
+    def _make_room(self) -> None:
         if self.counters[kernel.NEW] + len(self.scratch) > OUT or self.out.rows.shape[1] < self.width:
-            self._seal(following)
+            self.seal()
         size = len(self.table)
         while self.counters[kernel.TABLE_USED] + OUT // 8 > LOAD * size:
             size *= 2
@@ -273,15 +292,19 @@ class Search:
             learn(row, action)
 
     def _sightings(self, found: NDArray[np.int64]) -> None:
-        tables, result = self.tables, self.result
         for number, state, action in found.tolist():
-            said = tables.founds[number]
-            for key, witness in said.violations:
-                if key not in result.violations:
-                    name = tables.actions.names[action]
-                    result.violations[key] = Sighting(witness, state, name, result.depth + (action != 0))
-            for name_of in said.reached:
-                result.reached.setdefault(name_of, result.depth + 1)
+            self.sight(number, state, action, self.result.depth + (action != 0))
+
+    def sight(self, number: int, state: int, action: int, depth: int) -> None:
+        """Something was found for the first time, by its number in the tables: after ``action`` in ``state``, at a depth."""
+        self.seen.append((number, state, action, depth))
+        tables, result = self.tables, self.result
+        said = tables.founds[number]
+        for key, witness in said.violations:
+            if key not in result.violations:
+                result.violations[key] = Sighting(witness, state, tables.actions.names[action], depth)
+        for name_of in said.reached:
+            result.reached.setdefault(name_of, depth)
 
 
 def explore(design: Design, scenario: Scenario, properties: Iterable[Property], **options: Any) -> Result:
