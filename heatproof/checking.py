@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import gc
 import multiprocessing
-import re
 import signal
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
@@ -211,19 +210,6 @@ class Check:
 # ----------------------------------------------------------------------------------------------------------- the report
 
 
-def slugs(keys: Iterable[Key]) -> dict[Key, str]:
-    """File names for kinds of failure, one for each."""
-    found: dict[Key, str] = {}
-    for key in sorted(keys):
-        plain = re.sub(r"[^a-z0-9]+", "-", f"{key[0]}-{key[1]}".lower()).strip("-")[:100] or "failure"
-        name, number = plain, 1
-        while name in found.values():
-            number += 1
-            name = f"{plain}-{number}"
-        found[key] = name
-    return found
-
-
 def tell(design: Design, properties: Sequence[Property], failure: Failure) -> str:
     """The story of a failure; also gives the failure the deviations of its schedule."""
     driver = Driver(design, failure.scenario, properties)
@@ -235,16 +221,9 @@ def report(folder: Path, spec: str, outcome: Outcome, properties: Sequence[Prope
     """Write the table, and a case and a story for every kind of failure; the names of these. What an earlier check left in the same
     folder is taken away first."""
     design = catalogue.load(spec)
-    if (folder / "verdicts.txt").exists():
-        earlier = list(folder.glob("*.case.json"))
-        pages = [p for case in earlier if (p := case.with_name(case.name.removesuffix(".case.json") + ".html")).exists()]
-        for old in (*earlier, *folder.glob("*.story.txt"), *pages, *folder.glob("index.html")):
-            try:
-                old.unlink()
-            except OSError as error:
-                raise HeatproofError(f"cannot take away {old}, which an earlier check left: {error.strerror}") from error
+    verdicts.clear(folder)
     table = lines(properties, outcome.findings, design.survives)
-    names = slugs(outcome.findings.failures)
+    names = verdicts.slugs(outcome.findings.failures)
     for key, failure in sorted(outcome.findings.failures.items()):
         name = names[key]
         case = noted(Case(f"{key[0]}: {key[1]}", spec, failure.scenario, (), key), design, failure.actions)

@@ -26,6 +26,7 @@ from heatproof.model.faults import FAULTS
 from heatproof.model.scenario import KINDS
 from heatproof.port_command import port
 from heatproof.ports.heat.databases.choice import WORDS
+from heatproof.prove_command import prove
 from heatproof.replay_command import replay
 from heatproof.report_command import report
 from heatproof.reports import files, progress, tables
@@ -210,6 +211,7 @@ def policies() -> int:
     return HELD
 
 
+cli.add_command(prove)
 cli.add_command(replay)
 cli.add_command(shrink)
 cli.add_command(diff)

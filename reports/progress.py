@@ -32,10 +32,39 @@ class Tick(NamedTuple):
         )
 
 
-class Reporter(Protocol):
-    """Is told how a check goes on."""
+class Searching(NamedTuple):
+    """A moment of an exhaustive search: what is done, how many scenarios are finished of how many, states and transitions so far, states
+    per second, the depth of the deepest search that is going on, states that were not gone on from yet, memory in bytes, situations
+    reached of how many, kinds of violations so far, seconds left (None: no limit)."""
 
-    def tick(self, tick: Tick) -> None:
+    stage: str
+    scenarios: int
+    of: int
+    states: int
+    transitions: int
+    rate: float
+    depth: int
+    waiting: int
+    memory: int
+    reached: int
+    situations: int
+    failures: int
+    left: float | None
+
+    def __str__(self) -> str:
+        left = "" if self.left is None else f", {max(0, round(self.left))} s left"
+        scenarios = f"{self.scenarios} of {self.of} scenarios, " if self.of > 1 else ""
+        return (
+            f"{self.stage}: {scenarios}{self.states:,} states ({self.rate:,.0f}/s), {self.transitions:,} transitions, depth {self.depth}, "
+            f"{self.waiting:,} waiting, {self.memory / 2**20:,.0f} MiB, situations {self.reached}/{self.situations}, "
+            f"violations {self.failures}{left}"
+        )
+
+
+class Reporter(Protocol):
+    """Is told how a check or a search goes on."""
+
+    def tick(self, tick: Tick | Searching) -> None:
         """Something has moved on."""
 
     def close(self) -> None:
@@ -51,7 +80,7 @@ class Lines:
         self._interval = interval
         self._next = clock() + interval
 
-    def tick(self, tick: Tick) -> None:
+    def tick(self, tick: Tick | Searching) -> None:
         """Write a line if the last one is old enough."""
         now = self._clock()
         if now >= self._next:
@@ -69,7 +98,7 @@ class Terminal:
         self._live = Live(console=console, refresh_per_second=4, transient=True)
         self._live.start()
 
-    def tick(self, tick: Tick) -> None:
+    def tick(self, tick: Tick | Searching) -> None:
         """Show the new line."""
         self._live.update(Text(str(tick), style="cyan"))
 
@@ -81,7 +110,7 @@ class Terminal:
 class Silent:
     """Says nothing."""
 
-    def tick(self, tick: Tick) -> None:
+    def tick(self, tick: Tick | Searching) -> None:
         """Nothing."""
 
     def close(self) -> None:

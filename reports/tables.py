@@ -58,22 +58,22 @@ def lines(properties: Sequence[Property], findings: Findings, survives: frozense
 
 
 def _runs(count: int) -> str:
-    return _count(count, "run")
+    return counted(count, "run")
 
 
-def _count(number: int, noun: str) -> str:
+def counted(number: int, noun: str) -> str:
     return f"{number} {noun}" + ("s" if number != 1 else "")
 
 
 def _size(failure: Failure) -> str:
-    parts, steps = [_count(len(failure.scenario.operations), "operation")], _count(len(failure.actions), "step")
+    parts, steps = [counted(len(failure.scenario.operations), "operation")], counted(len(failure.actions), "step")
     faults = sum(failure.scenario.faults.values())
     if not failure.small:
         return ", ".join([*parts, steps, "not made small"])
     if faults:
-        parts.append(f"{_count(faults, 'fault')}: {', '.join(failure.scenario.faults)}")
+        parts.append(f"{counted(faults, 'fault')}: {', '.join(failure.scenario.faults)}")
     if failure.deviations:
-        parts.append(_count(len(failure.deviations), "deviation"))
+        parts.append(counted(len(failure.deviations), "deviation"))
     return ", ".join([*parts, steps])
 
 
@@ -103,7 +103,7 @@ def _cells(table: Sequence[Line]) -> list[tuple[str, str, str, str]]:
 
 def summary(findings: Findings, stopped: str) -> str:
     """One sentence on how much was done."""
-    text = f"{_count(findings.scenarios, 'scenario')}, {_runs(findings.runs)}, {_count(findings.steps, 'step')}"
+    text = f"{counted(findings.scenarios, 'scenario')}, {_runs(findings.runs)}, {counted(findings.steps, 'step')}"
     if findings.cut:
         text += f"; {_runs(findings.cut)} cut before rest (inconclusive)"
     return f"{text}; {stopped}."

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -59,6 +60,32 @@ def read(path: Path) -> Verdicts:
     return Verdicts(raw["design"], raw["summary"], rows, [line["case"] for line in table])
 
 
+def slugs(keys: Iterable[tuple[str, str]]) -> dict[tuple[str, str], str]:
+    """File names for kinds of failure, one for each."""
+    found: dict[tuple[str, str], str] = {}
+    for key in sorted(keys):
+        plain = re.sub(r"[^a-z0-9]+", "-", f"{key[0]}-{key[1]}".lower()).strip("-")[:100] or "failure"
+        name, number = plain, 1
+        while name in found.values():
+            number += 1
+            name = f"{plain}-{number}"
+        found[key] = name
+    return found
+
+
+def clear(folder: Path) -> None:
+    """Take away what an earlier check or search left in a folder. Raises :class:`HeatproofError` where that is not possible."""
+    if not (folder / "verdicts.txt").exists():
+        return
+    earlier = list(folder.glob("*.case.json"))
+    pages = [p for case in earlier if (p := case.with_name(case.name.removesuffix(".case.json") + ".html")).exists()]
+    for old in (*earlier, *folder.glob("*.story.txt"), *pages, *folder.glob("index.html")):
+        try:
+            old.unlink()
+        except OSError as error:
+            raise HeatproofError(f"cannot take away {old}, which an earlier check left: {error.strerror}") from error
+
+
 def _texts(path: Path, where: str, raw: Any, fields: Sequence[str], others: Sequence[str] = ()) -> None:
     """Raise HeatproofError unless these are its fields and texts."""
     if not isinstance(raw, Mapping) or set(raw) != {*fields, *others}:
@@ -70,4 +97,4 @@ def _texts(path: Path, where: str, raw: Any, fields: Sequence[str], others: Sequ
             raise HeatproofError(f"{path}: {field!r} of {where} is no text; run 'heatproof check' again")
 
 
-__all__ = ["FILE", "Verdicts", "dump", "read"]
+__all__ = ["FILE", "Verdicts", "clear", "dump", "read", "slugs"]

@@ -1,0 +1,215 @@
+"""The command ``heatproof prove``: exhaustive search of a small scope."""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+from rich.console import Console
+
+from heatproof.exit_codes import HELD, INCOMPLETE, VIOLATED, errors, say
+from heatproof.model import catalogue
+from heatproof.model.design import Design
+from heatproof.model.errors import HeatproofError, ScenarioError
+from heatproof.model.faults import HOLDS
+from heatproof.model.scenario import KINDS, Operation, Scope
+from heatproof.reports import cases, files, progress, tables, verdicts
+from heatproof.reports.judging import replay_command
+from heatproof.strategies import scenario_files
+from heatproof.strategies.proving import scopes, shapes
+from heatproof.strategies.proving.scopes import Limits, Member
+
+if TYPE_CHECKING:  # the search needs Numba, for which no other command should wait
+    from heatproof.proving import Outcome, Prover
+
+UNITS = {"": 2**20, "k": 2**10, "m": 2**20, "g": 2**30}
+SHARE = 0.8
+"""The share of the memory that is free at the beginning which a search may take if nobody says otherwise."""
+
+
+def _memory(_context: click.Context, _parameter: click.Parameter, value: str | None) -> int | None:
+    if value is None:
+        return None
+    match = re.fullmatch(r"(\d{1,9}(?:\.\d+)?)\s*([kmg]?)i?b?", value.strip().lower())
+    if match is None or not float(match[1]):
+        raise click.BadParameter(f"{value!r} is no amount of memory; write MiB, or a number with a unit, such as 500M or 2G")
+    return int(float(match[1]) * UNITS[match[2]])
+
+
+@click.command()
+@click.argument("design", required=False)
+@click.option("--scenario", type=click.Path(path_type=Path),
+              help="Search the scenario of this file, one of Heat's scenario files or a case, instead of what options up to --link say.")  # fmt: skip
+@click.option("--all-templates", type=click.IntRange(1, 5), metavar="N",
+              help="Every template shape of up to N resources, each once up to isomorphism.")  # fmt: skip
+@click.option("--resources", type=click.IntRange(1, 12), help="Resources of the first template. [default: 1]")
+@click.option(
+    "--dependencies", metavar="SHAPE|PAIRS", help=f"{', '.join(shapes.SHAPES)}; or pairs: B:A for B requires A. [default: chain]"
+)
+@click.option("--operations", metavar="KINDS|NUMBER",
+              help="What the user asks, in this order, at any moment: create,update:replace,delete; an update without a change is searched"
+              f" with each of {', '.join(shapes.CHANGES)}. A number: every sequence of so many. [default: create,update; 2]")  # fmt: skip
+@click.option("--kinds", metavar="KINDS", help="With a number of --operations: kinds to choose from. [default: all of the design]")
+@click.option("--rollback", is_flag=True, help="Creates and updates roll back on their own when they fail.")
+@click.option("--link", type=click.Choice(shapes.LINKS), help="How a resource requires another. [default: id]")
+@click.option("--engines", type=click.IntRange(1, 6), help="Engines. [default: 2]")
+@click.option("--threads", type=click.IntRange(1, 8), help="Worker threads of each engine. [default: 1]")
+@click.option("--faults", "--fault", multiple=True, metavar="KIND[=N],...",
+              help="Faults that may strike, anywhere: crash,lose=2. Without a number: --fault-budget times. [default: none]")  # fmt: skip
+@click.option("--fault-budget", default=1, show_default=True, type=click.IntRange(0, 20), help="Most faults of each kind in a run.")
+@click.option("--property", "wanted", multiple=True, help="Ask only this property (may be given several times).")
+@click.option("--seconds", type=click.FloatRange(0.1), help="Time budget. [default: no limit]")
+@click.option("--memory", callback=_memory, metavar="SIZE",
+              help=f"Memory budget, such as 500M or 2G. [default: {SHARE:.0%} of what is free]")  # fmt: skip
+@click.option("--processes", default=os.cpu_count() or 1, show_default="one a core", type=click.IntRange(1, 256),
+              help="Worker processes, if there are several scenarios.")  # fmt: skip
+@click.option("--no-symmetry", is_flag=True, help="Tell engines apart. For designs that compare or sort engine ids.")
+@click.option("--no-merge", is_flag=True, help="Tell handlers apart that have a different past but go on alike.")
+@click.option("--shrink", default=1200, show_default=True, type=click.IntRange(0),
+              help="Runs to look for the fewest deviations of each violation; 0: do not.")  # fmt: skip
+@click.option("--report", type=click.Path(path_type=Path, file_okay=False), default=Path(".heatproof/prove"), show_default=True,
+              help="Folder for the verdicts, stories and cases.")  # fmt: skip
+@errors
+def prove(design: str | None, **given: Any) -> int:
+    """Search all runs of DESIGN in a small scope, and say of each property whether it holds.
+
+    DESIGN is heat (the default), heat+MUTATION, or FILE.py:Class for a design of your own. The scope is given by the options, or by a
+    scenario. Verdicts: held (in all runs of the scope), violated (with the shortest run, and with one of few deviations, as cases),
+    reached or not reached (situations), incomplete (the search was cut).
+
+    Exit codes: 0 everything asked held, 1 something was violated, 2 wrong use, 3 incomplete, and nothing was violated so far.
+    """
+    spec = design or _design_of(given["scenario"]) or "heat"
+    known = catalogue.load(spec)
+    known.handlers()
+    if not known.pure:
+        raise HeatproofError(
+            f"design {spec!r} runs real code, whose states cannot be gone through one by one: use 'heatproof check {spec}', or prove its"
+            " model"
+        )
+    members, notes = members_of(known, given)
+    files.refuse_unwritable(given["report"])
+    for note in notes:
+        say(note)
+    switches = (("symmetric", not given["no_symmetry"]), ("merge", not given["no_merge"]))
+    console = Console(highlight=False)
+    reporter: progress.Reporter = (
+        progress.Terminal(console) if console.is_terminal else progress.Lines(lambda line: click.echo(line), time.monotonic, 1.0)
+    )
+    from heatproof.proving import Budget, Prover, memory_free
+
+    free = memory_free()
+    memory = given["memory"] or (None if free is None else int(free * SHARE))
+    budget = Budget(given["seconds"], memory, given["processes"], given["shrink"])
+    prover = Prover(spec, given["wanted"], members, switches, budget, reporter)
+    return _tell(prover, prover.run(), given["report"], console)
+
+
+def _tell(prover: Prover, outcome: Outcome, folder: Path, console: Console) -> int:
+    from heatproof.reports import proofs
+
+    spec, design = prover.spec, prover.design
+    faults = {kind for member in prover.members for kind in member.scenario.faults}
+    table = proofs.lines(prover.properties, outcome.proofs, faults, design.survives)
+    head = proofs.summary(outcome.proofs, outcome.stopped)
+    names = verdicts.slugs(outcome.shortest)
+    try:
+        written = proofs.write(folder, spec, head, table, prover.properties, outcome.shortest, outcome.fewest, names)
+    except HeatproofError:
+        click.echo(tables.plain_table(table))  # what was found is not lost with the report
+        raise
+    if console.is_terminal:
+        console.print(tables.terminal_table(table))
+    else:
+        say(tables.plain_table(table))
+    say("")
+    for line in head:
+        say(line)
+    if outcome.shortest:
+        count = len(outcome.shortest)
+        say(
+            f"{tables.counted(count, 'kind')} of violation. Of each the shortest run and one with few deviations, as cases: {folder}/"
+        )
+        first = min(outcome.fewest, key=lambda key: (outcome.fewest[key].score, key))
+        say(f"Begin with: {replay_command(folder / (written[first].fewest + '.case.json'), spec)}")
+        return VIOLATED
+    return HELD if outcome.proofs.whole else INCOMPLETE
+
+
+# ------------------------------------------------------------------------------------------------------------ the scope
+
+SCOPED = ("all_templates", "resources", "dependencies", "operations", "kinds", "rollback", "link")
+
+
+def members_of(design: Design, given: Mapping[str, Any]) -> tuple[list[Member], list[str]]:
+    """The scenarios of the scope that the options describe, and what a user should know of it. Raises :class:`HeatproofError`."""
+    faults = scopes.budget_of(given["faults"], given["fault_budget"])
+    if given["scenario"] is not None:
+        if beside := [name for name in SCOPED if given[name]]:
+            raise ScenarioError(f"--scenario says what is asked, so --{beside[0].replace('_', '-')} cannot; leave one of them out")
+        return _stored(design, given, faults)
+    operations = scopes.asked(given["operations"] or ("2" if given["all_templates"] or given["kinds"] else "create,update"))
+    kinds = None
+    if given["kinds"]:
+        if not isinstance(operations, int):
+            raise ScenarioError("--operations names the kinds in order, so --kinds has no meaning; give --operations a number")
+        kinds = tuple(word.strip().replace("-", " ") for word in given["kinds"].split(",") if word.strip())
+        if unknown := [kind for kind in kinds if kind not in KINDS]:
+            raise ScenarioError(f"unknown kind of operation {unknown[0]!r}; known are {', '.join(KINDS)}")
+    limits = Limits(
+        operations, kinds, Scope(given["engines"] or 2, given["threads"] or 1), faults, given["rollback"], given["link"] or "id"
+    )
+    if most := given["all_templates"]:
+        for name in ("resources", "dependencies"):
+            if given[name]:
+                raise ScenarioError(f"--all-templates goes through every shape, so --{name} has no meaning beside it; leave it out")
+        found = list(scopes.all_templates(design, most, limits))
+    else:
+        found = list(scopes.one_shape(design, given["resources"] or 1, given["dependencies"] or "chain", limits))
+    if not found:
+        raise ScenarioError("there is no scenario in this scope: no update of that kind is possible there")
+    return found, [] if len(found) == 1 else [f"{len(found)} scenarios, each once up to isomorphism."]
+
+
+def _stored(design: Design, given: Mapping[str, Any], faults: dict[str, int]) -> tuple[list[Member], list[str]]:
+    path, notes = given["scenario"], []
+    scenario = cases.read(path).scenario if _is_case(path) else scenario_files.as_scenario(path)
+    budget = faults if given["faults"] else dict(scenario.faults)
+    if held := sorted(set(budget) & set(HOLDS)) if not given["faults"] else []:
+        notes.append(f"Left out: {', '.join(held)}. They let something wait, and every run with every delay is searched anyway.")
+        budget = {kind: count for kind, count in budget.items() if kind not in HOLDS}
+    scope = scenario.scope._replace(
+        engines=given["engines"] or scenario.scope.engines, threads=given["threads"] or scenario.scope.threads
+    )
+    scopes.refuse_impossible(design, Limits(tuple(map(_asked, scenario.operations)), None, scope, budget))
+    return [Member(path.name, replace(scenario, scope=scope, faults=budget))], notes
+
+
+def _asked(operation: Operation) -> scopes.Asked:
+    return scopes.Asked(operation.kind)
+
+
+def _is_case(path: Path) -> bool:
+    return path.suffix == ".json"
+
+
+def _design_of(path: Path | None) -> str | None:
+    """The design that a case is about. Raises :class:`HeatproofError` if that is somebody's code: a case runs none."""
+    if path is None or not _is_case(path):
+        return None
+    spec = cases.read(path).design
+    if catalogue.is_file(spec):
+        raise HeatproofError(
+            f"{path} is about {spec!r}, which is code of somebody's own. A case is data and runs no code, so name the design yourself if"
+            f" you trust it: heatproof prove {spec} --scenario {path}"
+        )
+    return spec
+
+
+__all__ = ["members_of", "prove"]

@@ -1,0 +1,295 @@
+"""A proof from beginning to end: search every scenario of a scope, in several processes if there are several, make the
+counterexamples easy to read, write the report."""
+
+from __future__ import annotations
+
+import gc
+import multiprocessing
+import os
+import signal
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from heatproof.model import catalogue
+from heatproof.model.errors import HeatproofError
+from heatproof.reports import proofs as reports
+from heatproof.reports.progress import Reporter, Searching
+from heatproof.strategies.asked import properties_for
+from heatproof.strategies.proving.proofs import INTERRUPTED, Live, Proof, Proofs, Switches, prove
+from heatproof.strategies.proving.scopes import Member
+from heatproof.strategies.shrinking import Failure, Key, Shrinker
+
+SHRINKING = 0.2
+"""The share of a time budget that is kept for making counterexamples easy to read, once there is one."""
+
+TIME, MEMORY = "the time budget was used", "the memory budget was used"
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """How much: seconds (None: no limit), bytes of memory in all processes together (None: no limit), processes, and runs to make each
+    counterexample easy to read."""
+
+    seconds: float | None = None
+    memory: int | None = None
+    processes: int = 1
+    shrink: int = 1200
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What a proof came to: the searches, of each violation the shortest run and that with the fewest deviations, why it stopped, and
+    whether the user interrupted it."""
+
+    proofs: Proofs
+    shortest: dict[Key, Failure]
+    fewest: dict[Key, Failure]
+    stopped: str
+    interrupted: bool
+
+
+def memory_used() -> int:
+    """The bytes of memory that this process has at the moment; where the system does not say, the most that it ever had."""
+    try:
+        return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except (OSError, ValueError, IndexError):
+        import resource
+
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+def memory_free() -> int | None:
+    """The bytes of memory that could be had without swapping, or None where the system does not say."""
+    try:
+        text = Path("/proc/meminfo").read_text()
+        return next(int(line.split()[1]) * 1024 for line in text.splitlines() if line.startswith("MemAvailable:"))
+    except (OSError, ValueError, StopIteration):
+        return None
+
+
+@dataclass(slots=True)
+class Watch:
+    """Tells a search when it must stop, and others how it goes. ``until``: a time of the clock, for a search without and with
+    violations; ``memory``: bytes."""
+
+    until: tuple[float, float] | None
+    memory: int | None
+    tell: Callable[[Live, int], None]
+    clock: Callable[[], float] = time.monotonic
+    told: float = 0.0
+
+    def __call__(self, live: Live) -> str:
+        now, used = self.clock(), memory_used()
+        if now >= self.told + 0.5:
+            self.told = now
+            self.tell(live, used)
+        if self.until is not None and now >= self.until[bool(live.violations)]:
+            return TIME
+        return MEMORY if self.memory is not None and used > self.memory else ""
+
+
+# ------------------------------------------------------------------------------------------------- in worker processes
+
+_worker: dict[str, Any] = {}
+
+
+def _start(spec: str, wanted: tuple[str, ...], switches: Switches, news: Any) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _begin(spec, wanted, switches)
+    _worker["news"] = news
+
+
+def _begin(spec: str, wanted: tuple[str, ...], switches: Switches) -> None:
+    gc.set_threshold(100_000, 20, 50)
+    _worker.update(design=catalogue.load(spec), properties=properties_for(spec, wanted), switches=switches)
+
+
+def _prove(member: Member, number: int, until: tuple[float, float] | None, memory: int | None) -> Proof:
+    news = _worker["news"]
+    watch = Watch(until, memory, lambda live, used: news.put((number, live, used)))
+    return prove(_worker["design"], member.scenario, _worker["properties"], _worker["switches"], watch, number, member.label)
+
+
+def _shrink(failure: Failure, budget: int) -> Failure:
+    return Shrinker(_worker["design"], _worker["properties"], failure, budget).shrink()
+
+
+# ------------------------------------------------------------------------------------------------------ in the parent
+
+
+class Prover:
+    """Runs a proof. ``clock`` tells seconds; only budgets and progress look at it."""
+
+    def __init__(
+        self,
+        spec: str,
+        wanted: tuple[str, ...],
+        members: Sequence[Member],
+        switches: Switches,
+        budget: Budget,
+        reporter: Reporter,
+        clock: Callable[[], float] = time.monotonic,
+    ):
+        self.spec, self.wanted, self.members, self.switches = spec, wanted, members, switches
+        self.budget = replace(budget, processes=max(1, min(budget.processes, len(members))))
+        self.design, self.properties = catalogue.load(spec), properties_for(spec, wanted)
+        self.reporter, self.clock, self.started = reporter, clock, clock()
+        self.proofs = Proofs(len(members))
+        self.done = 0
+        self.live: dict[int, tuple[Live, int]] = {}
+        self.situations = sum(p.expectation == "sometimes" for p in self.properties)
+        self.shortest: dict[Key, Failure] = {}
+        self.fewest: dict[Key, Failure] = {}
+
+    @property
+    def _until(self) -> tuple[float, float] | None:
+        seconds = self.budget.seconds
+        early = self.started + (seconds or 0) * (1 - SHRINKING)
+        return None if seconds is None else (early if self.proofs.violations else self.started + seconds, early)
+
+    def run(self) -> Outcome:
+        """Search until all is searched, a budget is used or the user interrupts; then make what was found easy to read."""
+        stopped, interrupted = TIME, False
+        try:
+            if self.budget.processes == 1:
+                self._here()
+            else:
+                self._there()
+        except KeyboardInterrupt:
+            stopped, interrupted = INTERRUPTED, True
+        finally:
+            self.reporter.close()
+        for key, found in self.proofs.violations.items():
+            if key not in self.shortest:
+                self.shortest[key] = reports.failure_of(self.design, self.properties, found, key)
+        for key, failure in self.shortest.items():
+            known = self.fewest.get(key)
+            if known is None or len(known.deviations) >= len(failure.deviations):
+                self.fewest[key] = failure
+        return Outcome(self.proofs, self.shortest, self.fewest, stopped, interrupted)
+
+    # ------------------------------------------------------------------------------------------------ in this process
+
+    def _here(self) -> None:
+        _begin(self.spec, self.wanted, self.switches)
+        for number, member in enumerate(self.members):
+            if self._late():
+                return
+
+            def tell(live: Live, used: int, number: int = number) -> None:
+                self.live[number] = (live, used)
+                self._tick("searching", used)
+
+            watch = Watch(self._until, self.budget.memory, tell, self.clock)
+            proof = prove(self.design, member.scenario, self.properties, self.switches, watch, number, member.label)
+            self._take(proof)
+            if proof.cut == INTERRUPTED:
+                raise KeyboardInterrupt
+        for key in self._to_shrink():
+            if self._over():
+                return
+            self._tick("making counterexamples small", memory_used())
+            self.fewest[key] = _shrink(self.shortest[key], self.budget.shrink)
+
+    def _take(self, proof: Proof) -> None:
+        self.live.pop(proof.number, None)
+        self.proofs.add(proof)
+        self.done += 1
+
+    def _late(self) -> bool:
+        until = self._until
+        return until is not None and self.clock() >= until[0]
+
+    def _over(self) -> bool:
+        seconds = self.budget.seconds
+        return seconds is not None and self.clock() >= self.started + seconds
+
+    def _to_shrink(self) -> list[Key]:
+        """The violations in the order in which they are made small, each with the run of its shortest way."""
+        if not self.budget.shrink:
+            return []
+        for key, found in self.proofs.violations.items():
+            self.shortest[key] = reports.failure_of(self.design, self.properties, found, key)
+        return sorted(self.shortest, key=lambda key: (self.shortest[key].score, key))
+
+    # -------------------------------------------------------------------------------------------------- in processes
+
+    def _there(self) -> None:
+        context = multiprocessing.get_context("spawn")
+        news = context.Queue()
+        pool = ProcessPoolExecutor(
+            self.budget.processes, context, initializer=_start, initargs=(self.spec, self.wanted, self.switches, news)
+        )
+        finished = False
+        try:
+            self._search(pool, news)
+            self._shrink(pool)
+            finished = True
+        except BrokenProcessPool as error:
+            raise HeatproofError(
+                f"a worker process died ({error}); try fewer --processes, less --memory, or look for a full memory"
+            ) from error
+        finally:
+            processes = list((pool._processes or {}).values())
+            pool.shutdown(wait=finished, cancel_futures=True)
+            if not finished:
+                for process in processes:
+                    process.terminate()
+            news.cancel_join_thread()
+            news.close()
+
+    def _search(self, pool: ProcessPoolExecutor, news: Any) -> None:
+        memory = None if self.budget.memory is None else self.budget.memory // self.budget.processes
+        waiting = list(enumerate(self.members))[::-1]
+        pending: set[Future[Proof]] = set()
+        while waiting or pending:
+            while waiting and len(pending) < self.budget.processes and not self._late():
+                number, member = waiting.pop()
+                pending.add(pool.submit(_prove, member, number, self._until, memory))
+            if not pending:
+                return
+            finished, pending = wait(pending, timeout=0.5, return_when=FIRST_COMPLETED)
+            while not news.empty():
+                number, live, used = news.get()
+                self.live[number] = (live, used)
+            for future in finished:
+                self._take(future.result())
+            self._tick("searching", memory_used() + sum(used for _, used in self.live.values()))
+
+    def _shrink(self, pool: ProcessPoolExecutor) -> None:
+        waiting = self._to_shrink()[::-1]
+        pending: dict[Future[Failure], Key] = {}
+        while waiting or pending:
+            while waiting and len(pending) <= self.budget.processes and not self._over():
+                key = waiting.pop()
+                pending[pool.submit(_shrink, self.shortest[key], self.budget.shrink)] = key
+            if not pending:
+                return
+            finished, _ = wait(pending, timeout=0.5, return_when=FIRST_COMPLETED)
+            for future in finished:
+                self.fewest[pending.pop(future)] = future.result()
+            self._tick(f"making counterexamples small, {len(waiting) + len(pending)} to go", memory_used())
+
+    def _tick(self, stage: str, memory: int) -> None:
+        now, total = self.clock(), self.proofs
+        running = [live for number, (live, _) in self.live.items()]
+        states = total.states + sum(live.states for live in running)
+        reached = set(total.reached).union(*(live.reached for live in running))
+        violations = set(total.violations).union(*(live.violations for live in running))
+        seconds = self.budget.seconds
+        self.reporter.tick(
+            Searching(
+                stage, self.done, len(self.members), states, total.transitions + sum(live.transitions for live in running),
+                states / max(now - self.started, 1e-9), max([live.depth for live in running], default=total.depth),
+                sum(live.waiting for live in running), memory, len(reached), self.situations, len(violations),
+                None if seconds is None else self.started + seconds - now,
+            )
+        )  # fmt: skip
+
+
+__all__ = ["Budget", "Outcome", "Prover", "memory_free", "memory_used"]

@@ -1,0 +1,181 @@
+"""What an exhaustive search says of each property: the search of one scenario as plain values, and those of many added up."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from heatproof.model.design import Design
+from heatproof.model.scenario import Scenario
+from heatproof.model.world import Action
+from heatproof.properties.base import Property, Witness
+from heatproof.strategies.proving import kernel
+from heatproof.strategies.proving.learning import REST, Key
+from heatproof.strategies.proving.search import Result, Search
+from heatproof.strategies.proving.views import TooManyValues
+
+INTERRUPTED = "the user interrupted"
+
+Switches = tuple[tuple[str, bool], ...]
+"""Options of :class:`Search` that change how it searches and not what it finds, such as ``symmetric``."""
+
+
+class Found(NamedTuple):
+    """A violation by the shortest way: the actions of it from the beginning of the scenario, and the witness."""
+
+    scenario: Scenario
+    actions: tuple[Action, ...]
+    witness: Witness
+    number: int = 0
+
+    @property
+    def order(self) -> tuple[int, int]:
+        """The shortest first; of equally short ones that of the first scenario."""
+        return (len(self.actions), self.number)
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """The search of one scenario. ``cut`` says why it is not complete; ``waiting`` how many states it had seen but not gone on from."""
+
+    number: int
+    label: str
+    states: int
+    transitions: int
+    depth: int
+    resting: int
+    complete: bool
+    cut: str
+    waiting: int
+    collision: float
+    violations: dict[Key, Found]
+    reached: dict[str, int]
+
+
+class Live(NamedTuple):
+    """A search that is going on: its counts, how many states it has not gone on from yet, and the situations and violations so far."""
+
+    states: int
+    transitions: int
+    depth: int
+    waiting: int
+    reached: frozenset[str]
+    violations: frozenset[Key]
+
+
+def prove(
+    design: Design,
+    scenario: Scenario,
+    properties: Sequence[Property],
+    switches: Switches = (),
+    go_on: Callable[[Live], str] = lambda live: "",
+    number: int = 0,
+    label: str = "",
+) -> Proof:
+    """Search a scenario. ``go_on`` is asked now and then and answers why it must stop, or an empty text.
+
+    Raises :class:`HeatproofError` for what a design or a property does wrong.
+    """
+    search: Search
+
+    def waiting(result: Result) -> int:
+        return max(0, result.states - int(search.counters[kernel.STATES]))
+
+    def asked(result: Result) -> str:
+        return go_on(
+            Live(
+                result.states, result.transitions, result.depth, waiting(result), frozenset(result.reached),
+                frozenset(result.violations),
+            )
+        )  # fmt: skip
+
+    options: dict[str, Any] = dict(switches)
+    search = Search(design, scenario, properties, go_on=asked, **options)
+    try:
+        result = search.run()
+    except (TooManyValues, MemoryError) as error:
+        result = search.result
+        result.complete, result.cut = False, str(error) or "no memory was left"
+    except KeyboardInterrupt:  # what was seen so far is not lost
+        result = search.result
+        result.complete, result.cut = False, INTERRUPTED
+    found = {}
+    for key, sighting in result.violations.items():
+        actions = search.way(sighting.state)
+        if sighting.action != REST:
+            actions.append(sighting.action)
+        found[key] = Found(scenario, tuple(actions), sighting.witness, number)
+    return Proof(
+        number, label, result.states, result.transitions, result.depth, result.resting, result.complete, result.cut,
+        waiting(result), result.collision(), found, dict(result.reached),
+    )  # fmt: skip
+
+
+class Loose(NamedTuple):
+    """A scenario that was not searched to its end: why, how many states were seen and how deep, how many were left to go on from."""
+
+    number: int
+    label: str
+    cut: str
+    states: int
+    depth: int
+    waiting: int
+
+
+@dataclass(slots=True)
+class Proofs:
+    """What the searches of a scope came to. ``expected``: how many scenarios there are; what was not begun is not complete."""
+
+    expected: int
+    complete: int = 0
+    states: int = 0
+    transitions: int = 0
+    depth: int = 0
+    collision: float = 0.0
+    violations: dict[Key, Found] = field(default_factory=dict)
+    violated: Counter[Key] = field(default_factory=Counter)
+    reached: Counter[str] = field(default_factory=Counter)
+    nearest: dict[str, int] = field(default_factory=dict)
+    loose: list[Loose] = field(default_factory=list)
+
+    def add(self, proof: Proof) -> None:
+        """Take over the search of one scenario; of each violation the shortest stays. The order does not matter."""
+        self.complete += proof.complete
+        self.states += proof.states
+        self.transitions += proof.transitions
+        self.depth = max(self.depth, proof.depth)
+        self.collision = min(1.0, self.collision + proof.collision)
+        self.reached.update(proof.reached.keys())
+        for name, depth in proof.reached.items():
+            self.nearest[name] = min(depth, self.nearest.get(name, depth))
+        for key, found in proof.violations.items():
+            self.violated[key] += 1
+            known = self.violations.get(key)
+            if known is None or found.order < known.order:
+                self.violations[key] = found
+        if not proof.complete:
+            self.loose.append(Loose(proof.number, proof.label, proof.cut, proof.states, proof.depth, proof.waiting))
+
+    @property
+    def whole(self) -> bool:
+        """Whether everything was searched to its end."""
+        return self.complete == self.expected
+
+    def violated_by(self, prop: Property) -> list[Key]:
+        """The kinds of violations of a property, the shortest first."""
+        return sorted((key for key in self.violations if key[0] == prop.name), key=lambda key: (self.violations[key].order, key))
+
+
+def judged(prop: Property) -> bool:
+    """Whether the search judges such a property."""
+    return prop.expectation != "eventually"
+
+
+def excuses(prop: Property, faults: Iterable[str], survives: frozenset[str]) -> list[str]:
+    """The faults in reach after which the property is not asked of the design."""
+    return sorted(fault for fault in faults if not prop.asked((fault,), survives))
+
+
+__all__ = ["INTERRUPTED", "Found", "Live", "Loose", "Proof", "Proofs", "Switches", "excuses", "judged", "prove"]

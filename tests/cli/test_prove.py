@@ -1,0 +1,186 @@
+"""``heatproof prove``, run as a stranger would run it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from heatproof.cli import cli
+from tests.cli.test_commands import heatproof
+
+DESIGN = """
+from typing import NamedTuple
+from heatproof.model.design import Design
+from heatproof.model.effects import Insert, Read, Send, Table, Update
+from heatproof.model.watching import WorldObservation
+from heatproof.properties.base import at_rest, seen, witness
+
+class Row(NamedTuple):
+    id: str
+    value: int = 0
+
+ROWS = Table("rows", Row)
+
+@at_rest("sum", "At rest the row is 2.")
+def SUM(observation):
+    value = observation.rows["a"].value
+    if value != 2:
+        yield witness(f"the row is {value}")
+
+@at_rest("history", "Asks for the history.")
+def HISTORY(observation):
+    list(observation.history)
+    return ()
+
+PROPERTIES = [SUM, seen("meets", "It meets.", ("3", "")), HISTORY]
+
+class Toy(Design):
+    tables = (ROWS,)
+    messages = ("add",)
+    operations = {"create": "create"}
+    COUNT = 2
+
+    def create(self, me, number, operation):
+        yield Insert("1", ROWS, Row("a"))
+        for n in range(self.COUNT):
+            yield Send("2", "add", (n,))
+
+    def add(self, me, n):
+        row = yield Read("3", ROWS, "a")
+        yield Update("4", ROWS, "a", {"value": row.value + 1})
+
+    def observe(self, world):
+        observation = WorldObservation(world)
+        observation.rows = world.database.rows[ROWS]
+        return observation
+
+class Guarded(Toy):
+    def add(self, me, n):
+        matched = 0
+        while not matched:
+            row = yield Read("3", ROWS, "a")
+            matched = yield Update("4", ROWS, "a", {"value": row.value + 1}, {"value": row.value})
+"""
+
+
+def prove(*words: str | Path) -> Result:
+    """Run the command in this process: a process of its own takes its time to start."""
+    return CliRunner().invoke(cli, ["prove", *map(str, words)])
+
+
+def toy(folder: Path) -> Path:
+    """A design file with a lost update, and the same design without it."""
+    file = folder / "toy.py"
+    file.write_text(DESIGN)
+    return file
+
+
+def test_a_violation_comes_with_two_cases_that_replay(tmp_path: Path) -> None:
+    spec, out = f"{toy(tmp_path)}:Toy", tmp_path / "out"
+    done = heatproof("prove", spec, "--operations", "create", "--property", "sum", "--report", out)
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "violated" in done.stdout
+    assert "1 scenario searched to the end" in done.stdout
+    assert "\x1b" not in done.stdout
+    stored = sorted(out.glob("*.case.json"))
+    assert stored
+    for case in stored:
+        told = heatproof("replay", case, "--design", spec)
+        assert told.returncode == 1, told.stdout + told.stderr
+        assert case.with_name(case.name.replace(".case.json", ".story.txt")).is_file()
+    pages = heatproof("report", out)
+    assert pages.returncode == 0, pages.stderr
+    assert (out / "index.html").is_file()
+
+
+def test_what_holds_is_said_to_hold(tmp_path: Path) -> None:
+    spec, out = f"{toy(tmp_path)}:Guarded", tmp_path / "out"
+    done = prove(spec, "--operations", "create", "--property", "sum", "--property", "meets", "--report", out)
+    assert done.exit_code == 0, done.stdout + done.stderr
+    assert [line["verdict"] for line in json.loads((out / "verdicts.json").read_text())["table"]] == ["held", "not reached"]
+    assert not list(out.glob("*.case.json"))
+
+
+def test_a_proof_takes_away_what_the_one_before_left(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    for name, code in (("Toy", 1), ("Guarded", 0)):
+        done = prove(f"{toy(tmp_path)}:{name}", "--operations", "create", "--property", "sum", "--report", out)
+        assert done.exit_code == code
+    assert not list(out.glob("*.case.json"))
+
+
+def test_a_property_that_asks_for_history_is_refused(tmp_path: Path) -> None:
+    done = prove(f"{toy(tmp_path)}:Guarded", "--operations", "create", "--report", tmp_path / "out")
+    assert done.exit_code == 2
+    assert "asks for the history of a run" in done.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_one_process_and_two_come_to_the_same(tmp_path: Path) -> None:
+    texts = []
+    for processes in ("1", "2"):
+        out = tmp_path / processes
+        done = prove("--all-templates", "2", "--operations", "1", "--processes", processes, "--report", out)
+        assert done.exit_code == 0, done.stdout + done.stderr
+        texts.append((out / "verdicts.txt").read_text())
+    assert texts[0] == texts[1]
+    assert "3 scenarios searched to the end" in texts[0]
+
+
+def test_a_cut_search_is_incomplete(tmp_path: Path) -> None:
+    words = ("--resources", "3", "--dependencies", "none", "--threads", "3", "--operations", "create,delete")
+    done = prove(*words, "--seconds", "0.1", "--property", "one worker at a time", "--report", tmp_path / "out")
+    assert done.exit_code == 3, done.stdout + done.stderr
+    assert "incomplete  one worker at a time" in done.stdout
+    assert "the time budget was used after" in done.stdout
+    done = prove(*words, "--memory", "1M", "--property", "one worker at a time", "--report", tmp_path / "out")
+    assert done.exit_code == 3, done.stdout + done.stderr
+    assert "the memory budget was used after" in done.stdout
+
+
+def test_a_case_is_a_scope(tmp_path: Path) -> None:
+    case = tmp_path / "one.case.json"
+    head = {"schema": 1, "heatproof": "", "title": "", "design": "heat", "schedule": []}
+    operations = [{"kind": "create", "template": {"A": {}}}]
+    shape = {"operations": operations, "engines": 1, "threads": 1, "reorder": True, "faults": {"stall": 2, "crash": 1}}
+    case.write_text(json.dumps({**head, "scenario": shape}))
+    done = prove("--scenario", case, "--report", tmp_path / "out")
+    assert done.exit_code == 0, done.stdout + done.stderr
+    assert "Left out: stall." in done.stdout
+    assert "(Not asked of what comes after: crash.)" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("heat-engine",), "runs real code"),
+        (("nosuch",), "unknown design"),
+        (("--property", "nosuch"), "unknown property"),
+        (("--faults", "stall"), "every delay"),
+        (("--faults", "nosuch"), "unknown fault"),
+        (("--operations", "delete"), "begin with create"),
+        (("--operations", "create,update:unlink"), "no scenario in this scope"),
+        (("--dependencies", "A:B,B:A", "--resources", "2"), "cycle"),
+        (("--scenario", "nosuch.py"), "nosuch.py"),
+        (("--scenario", "nosuch.json"), "nosuch.json"),
+        (("--scenario", "nosuch.py", "--resources", "2"), "leave one of them out"),
+        (("--all-templates", "2", "--dependencies", "none"), "leave it out"),
+        (("--operations", "create", "--kinds", "update"), "--kinds has no meaning"),
+        (("--operations", "2", "--kinds", "nosuch"), "unknown kind of operation"),
+        (("--memory", "much"), "no amount of memory"),
+        (("--engines", "0"), "--engines"),
+        (("--report", "/proc/nosuch"), "cannot write"),
+    ],
+)  # fmt: skip
+def test_wrong_use_is_one_message_and_exit_code_2(
+    words: tuple[str, ...], said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    done = prove(*words)
+    assert done.exit_code == 2, done.stdout + done.stderr
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not list(tmp_path.iterdir())
