@@ -31,18 +31,21 @@ except ImportError:  # the same text, interpreted
 
 LEAF, UNKNOWN = -1, -2
 
-STATES, TRANSITIONS, NEW, TERMINAL, RESTING, TABLE_USED, MISSES, PENDING, FOUND, TERMINAL_SUM, OLD, EDGES, REDUCED = range(13)
+STATES, TRANSITIONS, NEW, TERMINAL, RESTING, TABLE_USED, MISSES, PENDING, FOUND, TERMINAL_SUM, REDUCED, PAIRS, FETCHED = range(13)
 """What the counters count: states expanded, transitions, new states, states without any action, states at rest, entries of the table,
-misses, states to be expanded again, first findings, the sum of the fingerprints of terminal states, transitions to states of the same
-or an earlier level, edges written, states at which the reduction took one action alone."""
+misses, states to be expanded again, first findings, the sum of the fingerprints of terminal states, states at which the reduction took
+one action alone, what it relied on, and nothing."""
 COUNTERS = 13
+
+OTHER, FAULT, CRASH = range(3)
+"""Kinds of what can act: what the system and the user do, the budgets of faults, the budget of crashes."""
 
 GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 MIX_1 = np.uint64(0xBF58476D1CE4E5B9)
 MIX_2 = np.uint64(0x94D049BB133111EB)
 
 
-@njit(cache=True)
+@njit(cache=True, inline="always")
 def mix(x: Any) -> Any:
     """The finalizer of splitmix64: every bit of the result depends on every bit of ``x``."""
     x = x ^ (x >> np.uint64(30))
@@ -52,7 +55,7 @@ def mix(x: Any) -> Any:
     return x ^ (x >> np.uint64(31))
 
 
-@njit(cache=True)
+@njit(cache=True, inline="always")
 def child(keys: Any, values: Any, node: Any, value: Any) -> Any:
     """The child of a tree node for a value, or -1."""
     mask = np.uint64(keys.shape[0] - 1)
@@ -79,39 +82,40 @@ def put_children(keys: Any, values: Any, new_keys: Any, new_values: Any) -> None
         values[at] = new_values[i]
 
 
-@njit(cache=True)
-def visit(table: Any, fingerprint: Any) -> bool:
-    """Enter a fingerprint; whether it is new."""
+@njit(cache=True, inline="always")
+def slot_of(table: Any, mark: Any) -> Any:
+    """Where a fingerprint stands in the table, or the free place where it would stand."""
     mask = np.uint64(table.shape[0] - 1)
-    at = (fingerprint * GOLDEN) >> np.uint64(20) & mask
+    at = (mark * GOLDEN) >> np.uint64(20) & mask
     while True:
         known = table[at]
-        if known == fingerprint:
-            return False
-        if known == np.uint64(0):
-            table[at] = fingerprint
-            return True
+        if known == mark or known == np.uint64(0):
+            return at
         at = (at + np.uint64(1)) & mask
 
 
 @njit(cache=True)
-def rehash(old: Any, table: Any) -> None:
-    """Enter all fingerprints of a table into a larger one."""
+def rehash(old: Any, depths: Any, table: Any, new_depths: Any) -> None:
+    """Enter all fingerprints of a table into a larger one, with the depths of their states if these are kept."""
+    keep = depths.shape[0] == old.shape[0]
     for i in range(old.shape[0]):
         if old[i] != np.uint64(0):
-            visit(table, old[i])
+            at = slot_of(table, old[i])
+            table[at] = old[i]
+            if keep:
+                new_depths[at] = depths[i]
 
 
-@njit(cache=True)
-def fingerprint(sums: Any) -> Any:
-    """The fingerprint of a state from its sums, the same for all renamings of it. Never 0."""
+@njit(cache=True, inline="always")
+def fingerprint(sums: Any, i: Any) -> Any:
+    """The fingerprint of state i from its sums, the same for all renamings of it. Never 0."""
     total = np.uint64(0)
-    for p in range(sums.shape[0]):
-        total += mix(sums[p])
+    for p in range(sums.shape[1]):
+        total += mix(sums[i, p])
     return total if total != np.uint64(0) else np.uint64(1)
 
 
-@njit(cache=True)
+@njit(cache=True, inline="always")
 def walk(row: Any, node: Any, node_column: Any, keys: Any, values: Any) -> Any:
     """From a tree node to a leaf for this state. Answers the leaf node, or -1 - n for the node n at which nothing is known."""
     while True:
@@ -127,25 +131,159 @@ def walk(row: Any, node: Any, node_column: Any, keys: Any, values: Any) -> Any:
 
 
 @njit(cache=True)
+def commutes(
+    row: Any, own: Any, reads: Any, writes: Any, mine: Any, private: Any,
+    owners: Any, kinds: Any, items: Any, whole: Any, future_reads: Any, future_writes: Any,
+) -> bool:  # fmt: skip
+    """Whether a step of the task in column ``own`` commutes with all that the others can ever do from here on (reduction.py).
+
+    ``reads`` and ``writes`` are the columns that the step reads and writes, as bits, ``mine`` those that go by the name of its task, and
+    ``private`` those among them that only a fault could touch while the task runs. For each column that can act, ``items`` holds the
+    number of its present value, and the ``future`` tables what that, with all that descends from it, was seen to read and to write;
+    ``whole`` says whether all of it was seen at least once.
+    """
+    words = reads.shape[0]
+    local = True  # it changes nothing but where its own task stands
+    for w in range(words):
+        if writes[w] & ~mine[w] != np.uint64(0):
+            local = False
+    for o in range(owners.shape[0]):
+        column = owners[o]
+        value = row[column]
+        if value == 0 or column == own:
+            continue
+        if column >= items.shape[0] or value >= items.shape[1]:
+            return False
+        item = items[column, value]
+        if not whole[item]:
+            return False
+        if local and kinds[o] == CRASH:  # a crash takes away where the task stands: whether it had read before makes no difference
+            for w in range(words):
+                if reads[w] & ~mine[w] & future_writes[item, w] != np.uint64(0):
+                    return False
+        else:
+            for w in range(words):
+                hidden = private[w] if kinds[o] == OTHER else np.uint64(0)
+                read, written = reads[w] & ~hidden, writes[w] & ~hidden
+                if (read & future_writes[item, w]) | (written & (future_reads[item, w] | future_writes[item, w])) != np.uint64(0):
+                    return False
+    return True
+
+
+@njit(cache=True)
+def rely(row: Any, own: Any, outcome: Any, owners: Any, items: Any, pairs: Any, counters: Any) -> None:
+    """Note that ``outcome`` was taken alone beside the other items of this state, so that it can be judged again later."""
+    mask = np.uint64(pairs.shape[0] - 1)
+    for o in range(owners.shape[0]):
+        column = owners[o]
+        value = row[column]
+        if value != 0 and column != own:
+            pair = np.uint64(outcome + 1) << np.uint64(32) | np.uint64(items[column, value])
+            at = mix(pair) & mask
+            while pairs[at] != pair and pairs[at] != np.uint64(0):
+                at = (at + np.uint64(1)) & mask
+            if pairs[at] == np.uint64(0):
+                pairs[at] = pair
+                counters[PAIRS] += 1
+
+
+@njit(cache=True)
+def put_pairs(pairs: Any, old: Any) -> None:
+    """Enter pairs into a larger table."""
+    mask = np.uint64(pairs.shape[0] - 1)
+    for i in range(old.shape[0]):
+        if old[i] != np.uint64(0):
+            at = mix(old[i]) & mask
+            while pairs[at] != np.uint64(0):
+                at = (at + np.uint64(1)) & mask
+            pairs[at] = old[i]
+
+
+@njit(cache=True)
+def add_writes(rows: Any, i: Any, outcome: Any, write_from: Any, write_to: Any, write_column: Any, write_value: Any, salts: Any,
+               into: Any, at: Any) -> None:  # fmt: skip
+    """Add what an outcome changes in state i to the sums in row ``at`` of ``into``."""
+    for w in range(write_from[outcome], write_to[outcome]):
+        column = write_column[w]
+        old, new = rows[i, column], write_value[w]
+        for p in range(into.shape[1]):
+            into[at, p] += salts[p, column, new] - salts[p, column, old]
+
+
+@njit(cache=True, inline="always")
+def after(rows: Any, sums: Any, i: Any, outcome: Any, delta: Any, settled: Any, write_from: Any, write_to: Any, write_column: Any,
+          write_value: Any, salts: Any, into: Any, at: Any) -> None:  # fmt: skip
+    """The sums of the state that an outcome makes of state i, into row ``at`` of ``into``. The delta of what is not settled is 0."""
+    for p in range(sums.shape[1]):
+        into[at, p] = sums[i, p] + delta[outcome, p]
+    if not settled[outcome]:
+        add_writes(rows, i, outcome, write_from, write_to, write_column, write_value, salts, into, at)
+
+
+@njit(cache=True)
+def enter(
+    count: Any, batch_state: Any, batch_outcome: Any, batch_action: Any, batch_sums: Any, batch_slot: Any,
+    rows: Any, first: Any, write_from: Any, write_to: Any, write_column: Any, write_value: Any,
+    table: Any, depths: Any, depth: Any, new_rows: Any, new_sums: Any, new_parent: Any, new_action: Any, counters: Any,
+) -> None:  # fmt: skip
+    """Enter the states after a batch of transitions. Looking all of them up first lets the processor fetch many places at once."""
+    total = np.uint64(0)
+    for b in range(count):
+        mark = fingerprint(batch_sums, b)
+        batch_slot[b] = mark
+        total += table[(mark * GOLDEN) >> np.uint64(20) & np.uint64(table.shape[0] - 1)]
+    if total == np.uint64(1):  # never read otherwise, the fetches above could be left out by the compiler
+        counters[FETCHED] += 1
+    for b in range(count):
+        mark = batch_slot[b]
+        at = slot_of(table, mark)
+        if table[at] == mark:
+            continue
+        table[at] = mark
+        if depths.shape[0] == table.shape[0]:
+            depths[at] = depth + 1
+        counters[TABLE_USED] += 1
+        n = counters[NEW]
+        outcome = batch_outcome[b]
+        source = batch_state[b]
+        for c in range(rows.shape[1]):
+            new_rows[n, c] = rows[source, c]
+        for w in range(write_from[outcome], write_to[outcome]):
+            new_rows[n, write_column[w]] = write_value[w]
+        for p in range(batch_sums.shape[1]):
+            new_sums[n, p] = batch_sums[b, p]
+        new_parent[n] = first + batch_state[b]
+        new_action[n] = batch_action[b]
+        counters[NEW] = n + 1
+
+
+@njit(cache=True)
 def expand(
-    todo: Any, rows: Any, sums: Any, first: Any,
+    todo: Any, rows: Any, sums: Any, first: Any, depth: Any,
     guards: Any, guard_from: Any, guard_to: Any, guard_rival: Any, candidates: Any, roots: Any,
-    node_column: Any, node_leaf: Any, keys: Any, values: Any,
-    enabled: Any, system: Any, write_from: Any, write_to: Any, write_column: Any, write_value: Any, leaf_found: Any, found_seen: Any,
-    salts: Any, table: Any, room: Any,
+    node_column: Any, node_outcome: Any, keys: Any, values: Any,
+    enabled: Any, system: Any, write_from: Any, write_to: Any, write_column: Any, write_value: Any,
+    outcome_found: Any, found_seen: Any, delta: Any, settled: Any,
+    salts: Any, table: Any, depths: Any, room: Any,
+    stepping: Any, mine: Any, private: Any, outcome_reads: Any, outcome_writes: Any,
+    owners: Any, kinds: Any, items: Any, whole: Any, future_reads: Any, future_writes: Any, pairs: Any,
     new_rows: Any, new_sums: Any, new_parent: Any, new_action: Any,
-    misses: Any, pending: Any, found: Any, leaves: Any, taken: Any, scratch: Any, counters: Any,
+    misses: Any, pending: Any, found: Any, outcomes: Any, taken: Any,
+    batch_state: Any, batch_outcome: Any, batch_action: Any, batch_sums: Any, batch_slot: Any, counters: Any,
 ) -> Any:  # fmt: skip
     """Expand the states ``todo`` of a block, the first of which has number ``first`` in the whole search.
 
-    Stops early where an output is full. Answers how many of ``todo`` were looked at.
+    ``pairs`` is empty where there is to be no reduction. Stops early where an output is full. Answers how many of ``todo`` were looked at.
     """
-    renamings = sums.shape[1]
+    batch = 0
+    done = todo.shape[0]
+    reducing = pairs.shape[0] > 0
     for position in range(todo.shape[0]):
         i = todo[position]
         row = rows[i]
         if counters[PENDING] >= pending.shape[0] or counters[MISSES] + roots.shape[0] >= misses.shape[0]:
-            return position
+            done = position
+            break
         # which actions are possible, and what they do
         count = 0
         going = False
@@ -174,12 +312,13 @@ def expand(
                     misses[counters[MISSES], 1] = action
                     counters[MISSES] += 1
                     missed = True
-                elif enabled[node_leaf[end]]:
-                    leaves[count] = node_leaf[end]
+                elif enabled[node_outcome[end]]:
+                    outcomes[count] = node_outcome[end]
                     taken[count] = action
                     count += 1
-                    if system[node_leaf[end]]:
+                    if system[node_outcome[end]]:
                         going = True
+        resting = np.int64(-1)
         if not missed and not going:  # at rest: action 0 asks what must hold
             end = walk(row, roots[0], node_column, keys, values)
             if end < 0:
@@ -188,57 +327,86 @@ def expand(
                 counters[MISSES] += 1
                 missed = True
             else:
-                seen = leaf_found[node_leaf[end]]
-                if seen > 0 and not found_seen[seen]:
-                    if counters[FOUND] >= found.shape[0]:
-                        return position
-                    found_seen[seen] = True
-                    found[counters[FOUND], 0] = seen
-                    found[counters[FOUND], 1] = first + i
-                    found[counters[FOUND], 2] = 0
-                    counters[FOUND] += 1
+                resting = node_outcome[end]
         if missed:
             pending[counters[PENDING]] = i
             counters[PENDING] += 1
             continue
         if (
-            counters[NEW] + count > new_parent.shape[0]
-            or counters[TABLE_USED] + count > room
-            or counters[FOUND] + count > found.shape[0]
+            counters[NEW] + batch + count > new_parent.shape[0]
+            or counters[TABLE_USED] + batch + count > room
+            or counters[FOUND] + count >= found.shape[0]
+            or (reducing and 2 * (counters[PAIRS] + owners.shape[0]) > pairs.shape[0])
         ):
-            return position
-        if not going:
+            done = position
+            break
+        counters[STATES] += 1
+        if resting >= 0:
             counters[RESTING] += 1
+            seen = outcome_found[resting]
+            if seen > 0 and not found_seen[seen]:
+                found_seen[seen] = True
+                found[counters[FOUND], 0] = seen
+                found[counters[FOUND], 1] = first + i
+                found[counters[FOUND], 2] = 0
+                counters[FOUND] += 1
         if count == 0:
             counters[TERMINAL] += 1
-            counters[TERMINAL_SUM] += np.int64(fingerprint(sums[i]))
-        counters[STATES] += 1
-        for k in range(count):
-            leaf = leaves[k]
+            counters[TERMINAL_SUM] += np.int64(fingerprint(sums, i))
+        begin, stop = 0, count
+        if reducing and count > 1:
+            for k in range(count):
+                own = stepping[taken[k]]
+                if own >= 0 and outcomes[k] < outcome_reads.shape[0] and commutes(
+                    row, own, outcome_reads[outcomes[k]], outcome_writes[outcomes[k]], mine[own], private[own],
+                    owners, kinds, items, whole, future_reads, future_writes,
+                ):  # fmt: skip
+                    after(
+                        rows,
+                        sums,
+                        i,
+                        outcomes[k],
+                        delta,
+                        settled,
+                        write_from,
+                        write_to,
+                        write_column,
+                        write_value,
+                        salts,
+                        batch_sums,
+                        batch,
+                    )
+                    at = slot_of(table, fingerprint(batch_sums, batch))
+                    if table[at] == np.uint64(0) or depths[at] == depth + 1:  # else it might be put off for ever
+                        begin, stop = k, k + 1
+                        rely(row, own, outcomes[k], owners, items, pairs, counters)
+                        counters[REDUCED] += 1
+                        break
+        for k in range(begin, stop):
+            outcome = outcomes[k]
             counters[TRANSITIONS] += 1
-            for p in range(renamings):
-                scratch[p] = sums[i, p]
-            for w in range(write_from[leaf], write_to[leaf]):
-                column = write_column[w]
-                old, new = row[column], write_value[w]
-                for p in range(renamings):
-                    scratch[p] += salts[p, column, new] - salts[p, column, old]
-            seen = leaf_found[leaf]
+            after(rows, sums, i, outcome, delta, settled, write_from, write_to, write_column, write_value, salts, batch_sums, batch)
+            seen = outcome_found[outcome]
             if seen > 0 and not found_seen[seen]:
                 found_seen[seen] = True
                 found[counters[FOUND], 0] = seen
                 found[counters[FOUND], 1] = first + i
                 found[counters[FOUND], 2] = taken[k]
                 counters[FOUND] += 1
-            if visit(table, fingerprint(scratch)):
-                counters[TABLE_USED] += 1
-                n = counters[NEW]
-                new_rows[n] = row
-                for w in range(write_from[leaf], write_to[leaf]):
-                    new_rows[n, write_column[w]] = write_value[w]
-                for p in range(renamings):
-                    new_sums[n, p] = scratch[p]
-                new_parent[n] = first + i
-                new_action[n] = taken[k]
-                counters[NEW] = n + 1
-    return todo.shape[0]
+            batch_state[batch] = i
+            batch_outcome[batch] = outcome
+            batch_action[batch] = taken[k]
+            batch += 1
+            if batch == batch_state.shape[0]:
+                enter(
+                    batch, batch_state, batch_outcome, batch_action, batch_sums, batch_slot, rows, first,
+                    write_from, write_to, write_column, write_value, table, depths, depth,
+                    new_rows, new_sums, new_parent, new_action, counters,
+                )  # fmt: skip
+                batch = 0
+    enter(
+        batch, batch_state, batch_outcome, batch_action, batch_sums, batch_slot, rows, first,
+        write_from, write_to, write_column, write_value, table, depths, depth,
+        new_rows, new_sums, new_parent, new_action, counters,
+    )  # fmt: skip
+    return done

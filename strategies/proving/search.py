@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from random import Random
 from typing import Any, Protocol
 
 import numpy as np
@@ -16,6 +17,7 @@ from heatproof.model.world import Action
 from heatproof.properties.base import Property, Witness
 from heatproof.strategies.proving import kernel
 from heatproof.strategies.proving.learning import Key, LearningWorld, NamesMatter
+from heatproof.strategies.proving.reduction import Independence
 from heatproof.strategies.proving.storage import Block, Frontier, Steps, Storage
 from heatproof.strategies.proving.symmetry import renderers
 from heatproof.strategies.proving.tables import Tables
@@ -26,6 +28,12 @@ CHUNK = 4096
 
 OUT = 1 << 16
 """New states that fit into one block."""
+
+BATCH = 512
+"""Transitions whose states are looked up together."""
+
+WALKS, WALK = 60, 2000
+"""Random runs that a reduction begins with, and how long each may be."""
 
 LOAD = 0.8
 """How full the table of fingerprints may be."""
@@ -80,7 +88,8 @@ class Search:
     """One exhaustive search.
 
     ``go_on`` is asked after every chunk with the result so far and answers why the search must stop, or an empty text. ``storage``
-    says how much of the frontier is kept in memory. ``world`` is the world in which actions are learned; ``watchers`` look on.
+    says how much of the frontier is kept in memory. ``reduce``: whether steps that commute with all that can follow are taken alone.
+    ``world`` is the world in which actions are learned; ``watchers`` look on.
     """
 
     def __init__(
@@ -90,6 +99,7 @@ class Search:
         properties: Iterable[Property],
         symmetric: bool = True,
         merge: bool = True,
+        reduce: bool = False,
         go_on: Callable[[Result], str] = lambda result: "",
         storage: Storage | None = None,
         watchers: Iterable[Watcher] = (),
@@ -100,7 +110,7 @@ class Search:
                 f"design {design.name!r} runs real code that cannot be searched exhaustively; use 'heatproof check'"
             )
         self.design, self.scenario, self.properties = design, scenario, list(properties)
-        self.symmetric, self.merge, self.go_on = symmetric, merge, go_on
+        self.symmetric, self.merge, self.reduce, self.go_on = symmetric, merge, reduce, go_on
         self.storage, self.watchers, self.kind = storage or Storage(), list(watchers), world
         self.begin(False)
 
@@ -109,31 +119,84 @@ class Search:
         self.names_matter = names_matter
         self.space = Space()
         self.world = self.kind(self.design, self.scenario, self.properties, self.space, self.merge, names_matter)
-        self.tables = Tables(self.world, renderers(self.scenario, self.symmetric))
+        self.tables = Tables(self.world, renderers(self.scenario, self.symmetric), self.reduce)
+        renamings = len(self.tables.renderers)
+        self.width = 64
+        self.out = Block(np.empty((OUT, self.width), np.uint16), np.empty((OUT, renamings), np.uint64), 1)
+        self.out_parent, self.out_action = np.empty(OUT, np.uint32), np.empty(OUT, np.uint16)
+        self.misses, self.pending = np.empty((8 * CHUNK, 2), np.int64), np.empty(CHUNK, np.int64)
+        self.found = np.empty((2 * CHUNK, 3), np.int64)
+        self.outcomes, self.taken = np.empty(0, np.int64), np.empty(0, np.int64)
+        self.batch = [np.empty(BATCH, np.int64) for _ in range(3)]
+        self.batch_sums, self.batch_slot = np.empty((BATCH, renamings), np.uint64), np.empty(BATCH, np.uint64)
+        self.passes = 0
+        self._again()
+
+    def _again(self) -> None:
+        """Begin anew with what was learned."""
         self.result = Result()
         self.table: NDArray[np.uint64] = np.zeros(1 << 14, np.uint64)
+        self.depths: NDArray[np.uint16] = np.zeros(len(self.table) if self.reduce else 0, np.uint16)
+        self.pairs: NDArray[np.uint64] = np.zeros(1 << 12 if self.reduce else 0, np.uint64)
         self.counters = np.zeros(kernel.COUNTERS, np.int64)
+        self.tables.outcomes.found_seen.array[:] = False
         self.steps = Steps(self.storage)
         self.level, self.following = Frontier(self.storage), Frontier(self.storage)
         self.block: Block | None = None  # what is expanded now, and how far that has come
         self.at = 0
         self.seen: list[tuple[int, int, int, int]] = []  # first findings: what was found, the state before, the action, the depth
         self.forced: list[Action] = []  # what was done before the first state: the only thing that was possible
-        self.width = 64
-        self.out = Block(np.empty((OUT, self.width), np.uint16), np.empty((OUT, len(self.tables.renderers)), np.uint64), 1)
-        self.out_parent, self.out_action = np.empty(OUT, np.uint32), np.empty(OUT, np.uint16)
-        self.misses, self.pending = np.empty((8 * CHUNK, 2), np.int64), np.empty(CHUNK, np.int64)
-        self.found = np.empty((2 * CHUNK, 3), np.int64)
-        self.scratch, self.taken = np.empty(0, np.int64), np.empty(0, np.int64)
-        self.sums = np.empty(len(self.tables.renderers), np.uint64)
+        self.out.first = 1
+        self.independence = self._independence()
+        self.passes += 1
+
+    def _independence(self) -> Independence:
+        tables, outcomes = self.tables, self.tables.outcomes
+        self.known = tables.lessons
+        tables.futures.changed = False
+        return Independence(self.space, tables.futures, outcomes.reads, outcomes.writes, outcomes.tasks, tables.mine)
 
     def run(self) -> Result:
         """Search everything, or until told to stop. Called again, it goes on where it was stopped."""
         try:
-            return self._run()
+            self._run()
         except NamesMatter:
             self.begin(True)
-            return self._run()
+            self._run()
+        while self.reduce and self.result.complete and not self._relied_rightly():
+            self._again()
+            self._run()
+        return self.result
+
+    def _warm_up(self) -> None:
+        """Learn what the futures hold from a few random runs: what is not known yet cannot be reduced."""
+        tables, random = self.tables, Random(0)
+        for _ in range(WALKS):
+            state, row = self._beginning()
+            for _ in range(WALK):
+                if tables.actions.seen < len(self.space.units):
+                    tables.refresh()
+                possible = []
+                for action in range(1, len(tables.actions.names)):
+                    outcome = tables.learn(row, action)
+                    if tables.outcomes.enabled.array[outcome]:
+                        possible.append(outcome)
+                if not possible:
+                    break
+                row = self._row(self._applied(state, random.choice(possible))).tolist()
+        tables.refresh()
+        self.independence = self._independence()
+
+    def _applied(self, state: dict[int, int], outcome: int) -> dict[int, int]:
+        """The state, by column, with what an outcome writes written into it."""
+        outcomes = self.tables.outcomes
+        for w in range(outcomes.write_from.array[outcome], outcomes.write_to.array[outcome]):
+            state[int(outcomes.write_column.array[w])] = int(outcomes.write_value.array[w])
+        return state
+
+    def _relied_rightly(self) -> bool:
+        """Whether every step that was taken alone may be so by all that is known now."""
+        return not self._independence().conflicts(self.pairs[self.pairs != 0]).any()
 
     def way(self, state: int) -> list[Action]:
         """The actions that lead to a state, by its number, from the beginning of the scenario."""
@@ -142,7 +205,7 @@ class Search:
 
     # ------------------------------------------------------------------------------------------------------------ levels
 
-    def _run(self) -> Result:
+    def _run(self) -> None:
         result, watchers = self.result, self.watchers
         result.cut = ""
         if not self.steps.count:
@@ -160,7 +223,6 @@ class Search:
         result.complete = self.block is None
         if result.complete:
             result.cut = ""
-        return result
 
     def _next(self) -> Block | None:
         """The block to expand next, of this level or the next."""
@@ -169,21 +231,17 @@ class Search:
             self.level, self.following = self.following, Frontier(self.storage)
             self.result.depth += bool(self.level.blocks)
             self.result.widest = max(self.result.widest, self.level.states)
+            learned = self.tables.lessons > 1.05 * self.known
+            if self.reduce and (learned or (self.tables.futures.changed and self.result.depth % 8 == 0)):
+                self.independence = self._independence()
         return self.level.take()
 
     def start(self) -> Block:
         """The first state: where the user has only one thing to ask, it has been asked."""
         tables = self.tables
-        state = dict(self.world.started)
-        row = self._row(state)
-        tables.refresh()
-        possible = [a for a in range(1, len(tables.actions.names)) if tables.enabled.array[tables.learn(row, a)]]
-        if len(possible) == 1 and tables.actions.names[possible[0]].kind == "operate":
-            self.forced = [tables.actions.names[possible[0]]]
-            leaf = tables.learn(row, possible[0])
-            for w in range(tables.write_from.array[leaf], tables.write_to.array[leaf]):
-                state[int(tables.write_column.array[w])] = int(tables.write_value.array[w])
-            row = self._row(state)
+        if self.reduce and self.passes == 1:
+            self._warm_up()
+        state, row = self._beginning()
         tables.refresh()
         self._widen()
         rows = np.zeros((1, self.width), np.uint16)
@@ -191,10 +249,23 @@ class Search:
         sums = np.zeros((1, len(tables.renderers)), np.uint64)
         for column, value in state.items():
             sums[0] += tables.salts[:, column, value]
-        kernel.visit(self.table, np.uint64(kernel.fingerprint(sums[0])))
+        mark = np.uint64(kernel.fingerprint(sums, 0))
+        self.table[kernel.slot_of(self.table, mark)] = mark
         self.counters[kernel.TABLE_USED] = 1
         self.steps.extend(np.zeros(1, np.uint32), np.zeros(1, np.uint16))
         return Block(rows, sums, 0)
+
+    def _beginning(self) -> tuple[dict[int, int], NDArray[np.uint16]]:
+        """The first state by column, and as a row."""
+        tables, state = self.tables, dict(self.world.started)
+        row = self._row(state)
+        tables.refresh()
+        possible = [a for a in range(1, len(tables.actions.names)) if tables.outcomes.enabled.array[tables.learn(row, a)]]
+        self.forced = []
+        if len(possible) == 1 and tables.actions.names[possible[0]].kind == "operate":
+            self.forced = [tables.actions.names[possible[0]]]
+            self._applied(state, tables.learn(row, possible[0]))
+        return state, self._row(state)
 
     def _row(self, state: dict[int, int]) -> NDArray[np.uint16]:
         row = np.zeros(max(len(self.space.units), 1), np.uint16)
@@ -234,20 +305,23 @@ class Search:
         self.fit(block)
         self._make_room()
         actions = len(tables.actions.names)
-        if actions > len(self.scratch):
-            self.scratch = np.empty(2 * actions, np.int64)
-            self.taken = np.empty(2 * actions, np.int64)
+        if actions > len(self.outcomes):
+            self.outcomes, self.taken = np.empty(2 * actions, np.int64), np.empty(2 * actions, np.int64)
         misses, pending, found = self.misses, self.pending, self.found
         counters[kernel.MISSES] = counters[kernel.PENDING] = counters[kernel.FOUND] = 0
         transitions, fresh = counters[kernel.TRANSITIONS], counters[kernel.NEW]
-        done = kernel.expand(
-            todo, block.rows, block.sums, block.first,
+        outcomes, among = tables.outcomes, self.independence
+        done = kernel.expand(  # type: ignore[call-arg]  # Numba's own type takes no tuple of arrays spread out
+            todo, block.rows, block.sums, block.first, self.result.depth,
             tables.guards, tables.guard_from, tables.guard_to, tables.guard_rival, tables.candidates, tables.roots.array,
-            tables.node_column.array, tables.node_leaf.array, tables.keys, tables.children,
-            tables.enabled.array, tables.system.array, tables.write_from.array, tables.write_to.array,
-            tables.write_column.array, tables.write_value.array, tables.leaf_found.array, tables.found_seen.array,
-            tables.salts, self.table, int(LOAD * len(self.table)),
-            self.out.rows, self.out.sums, self.out_parent, self.out_action, misses, pending, found, self.scratch, self.taken, self.sums, counters,
+            tables.node_column.array, tables.node_outcome.array, tables.keys, tables.children,
+            outcomes.enabled.array, outcomes.system.array, outcomes.write_from.array, outcomes.write_to.array,
+            outcomes.write_column.array, outcomes.write_value.array, outcomes.found.array, outcomes.found_seen.array,
+            outcomes.delta, outcomes.settled.array, tables.salts, self.table, self.depths, int(LOAD * len(self.table)),
+            tables.stepping, among.mine, among.private, among.reads, among.writes,
+            among.owners, among.kinds, among.items, among.whole, among.future_reads, among.future_writes, self.pairs,
+            self.out.rows, self.out.sums, self.out_parent, self.out_action, misses, pending, found, self.outcomes, self.taken,
+            *self.batch, self.batch_sums, self.batch_slot, counters,
         )  # fmt: skip
         result = self.result
         self._sightings(found[: counters[kernel.FOUND]])
@@ -272,15 +346,19 @@ class Search:
             self.out.rows = np.empty((OUT, self.width), np.uint16)
 
     def _make_room(self) -> None:
-        if self.counters[kernel.NEW] + len(self.scratch) > OUT or self.out.rows.shape[1] < self.width:
+        if self.counters[kernel.NEW] + BATCH + len(self.outcomes) > OUT or self.out.rows.shape[1] < self.width:
             self.seal()
         size = len(self.table)
         while self.counters[kernel.TABLE_USED] + OUT // 8 > LOAD * size:
             size *= 2
         if size > len(self.table):
-            larger = np.zeros(size, np.uint64)
-            kernel.rehash(self.table, larger)
-            self.table = larger
+            larger, depths = np.zeros(size, np.uint64), np.zeros(size if self.reduce else 0, np.uint16)
+            kernel.rehash(self.table, self.depths, larger, depths)
+            self.table, self.depths = larger, depths
+        if self.reduce and 4 * (self.counters[kernel.PAIRS] + 256) > len(self.pairs):
+            old = self.pairs
+            self.pairs = np.zeros(4 * len(old), np.uint64)
+            kernel.put_pairs(self.pairs, old)
 
     def _learn(self, block: Block, misses: NDArray[np.int64]) -> None:
         learn = self.tables.learn
@@ -299,7 +377,7 @@ class Search:
         """Something was found for the first time, by its number in the tables: after ``action`` in ``state``, at a depth."""
         self.seen.append((number, state, action, depth))
         tables, result = self.tables, self.result
-        said = tables.founds[number]
+        said = tables.outcomes.founds[number]
         for key, witness in said.violations:
             if key not in result.violations:
                 result.violations[key] = Sighting(witness, state, tables.actions.names[action], depth)

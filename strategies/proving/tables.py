@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from heatproof.model.scenario import Scenario
 from heatproof.model.world import Action
 from heatproof.strategies.proving import kernel
 from heatproof.strategies.proving.learning import REST, Found, LearningWorld, Lesson
+from heatproof.strategies.proving.reduction import BY_NAME, Futures
 from heatproof.strategies.proving.symmetry import Renderer
 from heatproof.strategies.proving.views import ABSENT, Space, Unit
 
@@ -43,6 +45,7 @@ class Actions:
         self.names: list[Action] = []
         self.numbers: dict[Action, int] = {}
         self.guarded: dict[int, list[int]] = {}  # column of the guard (-1: none) -> actions
+        self.owners: list[Unit | None] = []  # the unit whose value can do it
         self.seen = 0  # columns looked at
         self.engines: list[int] = []
         self.messages: list[int] = []
@@ -58,8 +61,17 @@ class Actions:
         if action not in self.numbers:
             self.numbers[action] = len(self.names)
             self.names.append(action)
+            self.owners.append(self._owner(action))
             if guard is not None:
                 self.guarded.setdefault(guard, []).append(self.numbers[action])
+
+    def _owner(self, action: Action) -> Unit | None:
+        kind, subject = action.kind, action.subject
+        if kind in ("step", "deliver", "settle", "restart"):
+            return Unit({"step": "node", "deliver": "message", "settle": "alone", "restart": "down"}[kind], subject)
+        if kind == "operate":
+            return Unit("state", "issued")
+        return Unit("left", kind) if kind in self.faults else None
 
     def update(self) -> bool:
         """Look at the units that are new; whether there are new actions."""
@@ -106,64 +118,129 @@ class Actions:
             self._add(Action("timeout", str(topic)), -1)
 
 
-class Tables:
-    """The arrays. ``version`` counts changes, so that a search knows when to hand the kernel new ones."""
+class Outcomes:
+    """What actions do, one for each leaf of a tree, as arrays by number; and which columns each reads and writes, as bits."""
 
-    def __init__(self, world: LearningWorld, renderers: list[Renderer]):
-        self.world, self.space, self.renderers = world, world.space, renderers
+    def __init__(self, renamings: int):
+        self.enabled, self.system = Growing(np.bool_), Growing(np.bool_)
+        self.write_from, self.write_to = Growing(np.int32), Growing(np.int32)
+        self.write_column, self.write_value = Growing(np.int32), Growing(np.uint16)
+        self.found, self.accesses = Growing(np.int32), Growing(np.int32)
+        self.founds: list[Found] = [Found()]
+        self.found_seen = Growing(np.bool_)
+        self.found_seen.append(0)
+        self.reads: list[int] = []
+        self.writes: list[int] = []
+        self.tasks: list[str] = []  # the task that does it, or nothing
+        self.items: list[int] = []
+        self.delta: NDArray[np.uint64] = np.zeros((1024, renamings), np.uint64)
+        self.settled = Growing(np.bool_)  # whether the delta says all that the outcome does to the sums
+        self.differences: list[tuple[int, int, int, int]] = []  # outcome, column, old and new value, not yet in its delta
+        self._found_numbers: dict[Found, int] = {Found(): 0}
+        self._written: dict[tuple[tuple[int, int], ...], tuple[int, int]] = {}
+
+    def add(self, lesson: Lesson, before: dict[int, int], salted: Callable[[int], bool]) -> int:
+        """A new outcome; its number. ``before``: what is known of the values of columns before it."""
+        number = self.enabled.append(lesson.enabled)
+        place = self._written.get(lesson.writes)
+        if place is None:
+            place = self._written[lesson.writes] = (self.write_column.used, self.write_column.used + len(lesson.writes))
+            for column, value in lesson.writes:
+                self.write_column.append(column)
+                self.write_value.append(value)
+        self.write_from.append(place[0])
+        self.write_to.append(place[1])
+        found = self._found_numbers.get(lesson.found)
+        if found is None:
+            found = self._found_numbers[lesson.found] = len(self.founds)
+            self.founds.append(lesson.found)
+            self.found_seen.append(0)
+        self.found.append(found)
+        self.accesses.append(lesson.accesses)
+        self.system.append(lesson.system)
+        counting = [(column, value) for column, value in lesson.writes if salted(column)]
+        settled = all(column in before for column, _ in counting)
+        if self.settled.append(settled) >= len(self.delta):
+            self.delta = np.concatenate([self.delta, np.zeros_like(self.delta)])
+        if settled:
+            self.differences += [(number, column, before[column], value) for column, value in counting]
+        return number
+
+    def relate(self, lesson: Lesson, task: str, item: int) -> None:
+        """Note what the newest outcome reads and writes, which task does it, and of which item it is: for a reduction."""
+        self.reads.append(bits(column for column, _ in lesson.path))
+        self.writes.append(bits(column for column, _ in lesson.writes))
+        self.tasks.append(task)
+        self.items.append(item)
+
+    def settle(self, salts: NDArray[np.uint64]) -> None:
+        """Work out the deltas that are still to be worked out."""
+        if self.differences:
+            number, column, old, new = np.array(self.differences, np.int64).T
+            np.add.at(self.delta, number, (salts[:, column, new] - salts[:, column, old]).T)
+            self.differences.clear()
+
+
+def bits(columns: Iterable[int]) -> int:
+    """A set of columns as the bits of a number."""
+    total = 0
+    for column in columns:
+        total |= 1 << column
+    return total
+
+
+class Tables:
+    """The trees and all that the kernel needs beside them."""
+
+    def __init__(self, world: LearningWorld, renderers: list[Renderer], reduce: bool = False):
+        self.world, self.space, self.renderers, self.reduce = world, world.space, renderers, reduce
         self.actions = Actions(world.design, world.scenario, world.space)
+        self.outcomes = Outcomes(len(renderers))
+        self.futures = Futures(world.space)
         self.node_column = Growing(np.int32, kernel.UNKNOWN)
-        self.node_leaf = Growing(np.int32, -1)
+        self.node_outcome = Growing(np.int32, -1)
         self.roots = Growing(np.int32)
         self.edges: dict[int, int] = {}
         self.fresh: list[tuple[int, int]] = []
         self.keys: NDArray[np.int64] = np.full(1 << 12, -1, np.int64)
         self.children: NDArray[np.int32] = np.zeros(1 << 12, np.int32)
-        self.enabled, self.system = Growing(np.bool_), Growing(np.bool_)
-        self.write_from, self.write_to = Growing(np.int32), Growing(np.int32)
-        self.write_column, self.write_value = Growing(np.int32), Growing(np.uint16)
-        self.leaf_found, self.leaf_accesses = Growing(np.int32), Growing(np.int32)
-        self.founds: list[Found] = [Found()]
-        self.found_numbers: dict[Found, int] = {Found(): 0}
-        self.found_seen = Growing(np.bool_)
-        self.found_seen.append(0)
-        self.leaves: dict[tuple[Any, ...], int] = {}
         self.salts: NDArray[np.uint64] = np.zeros((len(renderers), 64, 64), np.uint64)
-        self.lessons = 0
+        self.mine: dict[str, int] = {}  # the columns that go by the name of each task, as bits
         # the ends of lessons that hold while a unit or what else a dictionary might have is absent: the leaf, and the columns it knows
         self.assumed: dict[Unit, list[list[int]]] = {}
         self.searched: dict[str, list[list[int]]] = {}
         self.asked = 0
+        self.lessons = 0
         self._arrange()
 
     # ----------------------------------------------------------------------------------------------------------- lessons
 
     def resolve(self, row: Any, action: int) -> int:
-        """The leaf of ``action`` for a state, or -1 if nobody has learned it."""
+        """The outcome of ``action`` for a state, or -1 if nobody has learned it."""
         node, width = int(self.roots.array[action]), len(row)
+        columns, edges = self.node_column.array, self.edges
         while True:
-            column = int(self.node_column.array[node])
+            column = int(columns[node])
             if column == kernel.LEAF:
-                return int(self.node_leaf.array[node])
+                return int(self.node_outcome.array[node])
             if column == kernel.UNKNOWN:
                 return -1
-            value = int(row[column]) if column < width else 0
-            after = self.edges.get(node << 16 | value)
+            after = edges.get(node << 16 | (int(row[column]) if column < width else ABSENT))
             if after is None:
                 return -1
             node = after
 
     def learn(self, row: Any, action: int) -> int:
-        """The leaf of ``action`` for a state, learned if need be."""
-        leaf = self.resolve(row, action)
-        if leaf < 0:
+        """The outcome of ``action`` for a state, learned if need be."""
+        outcome = self.resolve(row, action)
+        if outcome < 0:
             born = len(self.space.units)
-            leaf = self._enter(action, row, self.world.lesson(row, len(row), self.actions.names[action]), born)
+            outcome = self._enter(action, row, self.world.lesson(row, len(row), self.actions.names[action]), born)
             self.lessons += 1
-        return leaf
+        return outcome
 
     def _node(self) -> int:
-        self.node_leaf.append(-1)
+        self.node_outcome.append(-1)
         return self.node_column.append(kernel.UNKNOWN)
 
     def _enter(self, action: int, row: Any, lesson: Lesson, born: int) -> int:
@@ -194,14 +271,38 @@ class Tables:
                 node = self._child(node << 16 | value)
                 columns = self.node_column.array
         columns[node] = kernel.LEAF
-        leaf = self.node_leaf.array[node] = self._leaf(lesson)
+        outcome = self.node_outcome.array[node] = self._outcome(action, row, lesson)
         if lesson.searched or lesson.assumed:
             end = [node, born]
             for group in lesson.searched:
                 self.searched.setdefault(group, []).append(end)
             for unit in lesson.assumed:
                 self.assumed.setdefault(unit, []).append(end)
-        return int(leaf)
+        return int(outcome)
+
+    def _outcome(self, action: int, row: Any, lesson: Lesson) -> int:
+        before, units = dict(lesson.path), self.space.units
+        # where there is no task of a name, or a message that has it (World.unused), nothing stands at a node of that name
+        fresh = [unit.key for unit in lesson.assumed if unit.group == "task"]
+        for column, value in lesson.path:
+            if (value == ABSENT and units[column].group == "task") or (value != ABSENT and units[column].group == "message"):
+                fresh.append(units[column].key)
+        for task in fresh:
+            before.setdefault(self.space.columns.get(Unit("node", task), -1), ABSENT)
+        outcome = self.outcomes.add(lesson, before, self._salted)
+        if self.reduce:
+            owner, item = self.actions.owners[action], 0
+            if owner is not None:
+                column = self.space.columns[owner]
+                item = self.futures.number(column, int(row[column]))
+            self.outcomes.relate(lesson, owner.key if owner is not None and owner.group == "node" else "", item)
+            if item:
+                self.futures.learn(item, self.outcomes.reads[outcome], self.outcomes.writes[outcome], lesson.writes)
+        return outcome
+
+    def _salted(self, column: int) -> bool:
+        """Whether the values of a column count in fingerprints."""
+        return self.world.content(column, 1) is not None
 
     def _child(self, key: int) -> int:
         node = self.edges[key] = self._node()
@@ -210,34 +311,21 @@ class Tables:
 
     def _ask(self, column: int) -> None:
         """A unit has got a column. What was learned before holds where the unit is absent, so let its end ask."""
-        unit, columns = self.space.units[column], self.node_column
+        unit, columns, outcomes = self.space.units[column], self.node_column, self.outcomes
         for end in (*self.assumed.pop(unit, ()), *self.searched.get(unit.group, ())):
             node, born = end
             if column >= born:
                 end[:] = self._child(node << 16 | ABSENT), column + 1
-                self.node_leaf.array[end[0]] = self.node_leaf.array[node]
+                outcome = self.node_outcome.array[end[0]] = self.node_outcome.array[node]
                 columns.array[end[0]] = kernel.LEAF
                 columns.array[node] = column
-
-    def _leaf(self, lesson: Lesson) -> int:
-        key = (lesson.enabled, lesson.writes, lesson.found, lesson.accesses, lesson.system)
-        leaf = self.leaves.get(key)
-        if leaf is None:
-            leaf = self.leaves[key] = self.enabled.append(lesson.enabled)
-            self.write_from.append(self.write_column.used)
-            for column, value in lesson.writes:
-                self.write_column.append(column)
-                self.write_value.append(value)
-            self.write_to.append(self.write_column.used)
-            found = self.found_numbers.get(lesson.found)
-            if found is None:
-                found = self.found_numbers[lesson.found] = len(self.founds)
-                self.founds.append(lesson.found)
-                self.found_seen.append(0)
-            self.leaf_found.append(found)
-            self.leaf_accesses.append(lesson.accesses)
-            self.system.append(lesson.system)
-        return leaf
+                if not self.reduce:
+                    continue
+                outcomes.reads[outcome] |= 1 << column
+                if outcomes.items[outcome]:
+                    self.futures.learn(outcomes.items[outcome], 1 << column, 0, ())
+        if unit.group in BY_NAME:
+            self.mine[unit.key] = self.mine.get(unit.key, 0) | 1 << column
 
     # ------------------------------------------------------------------------------------------------------------ arrays
 
@@ -257,6 +345,7 @@ class Tables:
                 keys, children = tuple(self.edges), tuple(self.edges.values())
             kernel.put_children(self.keys, self.children, np.array(keys, np.int64), np.array(children, np.int32))
         self._salt()
+        self.outcomes.settle(self.salts)
         if self.actions.update():
             self._arrange()
 
@@ -294,6 +383,10 @@ class Tables:
         self.guard_from = np.array([0, *ends[:-1]], np.int64)[: len(guarded)]
         self.candidates = np.array([a for actions in guarded.values() for a in actions], np.int64)
         self.guard_rival = np.array([places.get(self._rival(column), -1) for column in guarded], np.int64)
+        units = self.space.columns
+        self.stepping = np.array(
+            [units.get(o, -1) if o is not None and o.group == "node" else -1 for o in self.actions.owners], np.int64
+        )
 
     def _rival(self, column: int) -> int:
         """The message with the next lower number of the same name; -2 if there is none."""
