@@ -7,7 +7,8 @@ have to wait for a lock that another holds. The driver lets us wait instead of i
 Rules of this file:
 
 1. A waiter is asked about only when it has settled: either its answer is there or it is blocked (again). Between the end of one
-   transaction and the wake-up of whoever waited for it there is a short time in which it is neither; what is seen then is chance.
+   transaction and the wake-up of whoever waited for it there is a short time in which it is neither, and he may block the next in the
+   queue for as long; what is seen then is chance. So all are asked until nothing changes any more.
 2. Who closes a circle of waiting tasks is the one that is sent away (``deadlock detected``): not whose timer runs out first.
 3. A task that is given up while it waits has its connection ended on the server too, as when a process dies and its kernel closes it.
 """
@@ -151,7 +152,10 @@ def _wait(database: PostgreSQL | None, connection: Any) -> None:
 def settle(activities: list[Activity], newest: Activity | None) -> frozenset[str]:
     """The tasks that are blocked, once all that wait have settled. Where ``newest`` has closed a circle, it is sent away."""
     waiting = {a.waiter.pid: a for a in activities if a.waiter is not None and not a.waiter.sent_away}
-    blocked_by = {pid: a.waiter.blockers() for pid, a in waiting.items() if a.waiter is not None}
+    waiters = [a.waiter for a in waiting.values() if a.waiter is not None]
+    before, blocked_by = None, {waiter.pid: waiter.blockers() for waiter in waiters}
+    while blocked_by != before:  # one may have been blocked by another that was itself just being answered
+        before, blocked_by = blocked_by, {waiter.pid: waiter.blockers() for waiter in waiters}
     if newest is not None and newest.waiter is not None and newest.waiter.pid in blocked_by:
         pid = newest.waiter.pid
         if pid in _reached(blocked_by, pid):
