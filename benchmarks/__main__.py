@@ -9,13 +9,15 @@ import sys
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import finding, growth, hypothesis_speed, steps
+from benchmarks import engine, finding, growth, hypothesis_speed, replays, steps
 
 BENCHMARKS = {
     "steps": steps.measure,
     "hypothesis": hypothesis_speed.measure,
     "finding": finding.measure,
     "growth": growth.measure,
+    "engine": engine.measure,
+    "replays": replays.measure,
 }
 
 

@@ -31,12 +31,17 @@ SCENARIOS = (
 FAULTS = ("fail", "crash", "restart", "false-dead", "conflict", "abort", "disconnect", "duplicate", "timeout", "vanish", "stall")
 
 
-def run(number: int, design: str = "heat-engine") -> EngineWorld:
-    """Run number so and so: a scenario, some faults and a plan."""
+def planned(number: int) -> tuple[Scenario, Plan]:
+    """Scenario and plan number so and so: what is asked, some faults, how it is driven."""
     rng = Random(number)
     faults = dict.fromkeys(rng.sample(FAULTS, rng.randrange(4)), 1)
     scenario = Scenario(SCENARIOS[number % len(SCENARIOS)], Scope(2, 2), faults)
-    plan = Plan(PORTFOLIO[number % len(PORTFOLIO)], rng.getrandbits(32), 0.05, 0.05, 400)
+    return scenario, Plan(PORTFOLIO[number % len(PORTFOLIO)], rng.getrandbits(32), 0.05, 0.05, 400)
+
+
+def run(number: int, design: str = "heat-engine") -> EngineWorld:
+    """That run."""
+    scenario, plan = planned(number)
     world = running.run(catalogue.load(design), scenario, (), plan).world
     assert isinstance(world, EngineWorld)
     return world
