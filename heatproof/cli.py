@@ -122,6 +122,8 @@ def check(design: str, **given: Any) -> int:
     design = on(design, given["database"])
     known = catalogue.load(design)
     known.handlers()
+    if vain := [kind for kind in given["faults"] or () if kind in known.immune]:
+        raise HeatproofError(f"fault {vain[0]!r} cannot be injected into {known.name}")
     files.refuse_unwritable(given["report"])
     if given["scenarios"]:
         options = replace(options, fixed=checking.heats_scenarios(known, options))

@@ -19,8 +19,11 @@ from heatproof.model.faults import FAULTS
 from heatproof.ports.heat import installation
 from heatproof.reports import cases
 from heatproof.reports.story import story
+from heatproof.strategies import running, scenario_files
 from heatproof.strategies.asked import properties_for
 from heatproof.strategies.machine import machine, shards
+from heatproof.strategies.policies import PORTFOLIO
+from heatproof.strategies.running import Plan
 
 if reason := installation.why_not():
     pytest.skip(f"the real engine is not here: {reason}", allow_module_level=True)
@@ -42,5 +45,20 @@ CHOSEN = MACHINE.TestCase.settings
 # The same examples each time, but for the nightly: that is for new ones.
 CALM = {} if settings.get_current_profile_name() == "nightly" else {"derandomize": True, "database": None}
 MACHINE.TestCase.settings = settings(CHOSEN, max_examples=-(-CHOSEN.max_examples // DEARER), **CALM)  # type: ignore[arg-type]
+
+FOLDER = scenario_files.installed()
+FILES = scenario_files.find_files([FOLDER]) if FOLDER is not None else []
+SEEDS = range(max(1, CHOSEN.max_examples // 500))
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+def test_heats_scenarios_under_random_interleavings(file: Path) -> None:
+    asked = properties_for("heat-engine")
+    for seed in SEEDS:
+        policy = PORTFOLIO[(FILES.index(file) + seed) % len(PORTFOLIO)]
+        run = running.run(ENGINE, scenario_files.as_scenario(file), asked, Plan(policy, seed, 0.02, 0.0, 2_000))
+        assert run.end == "rest"
+        assert run.violations.keys() <= EXPECTED, f"{policy}, seed {seed}: {sorted(run.violations.keys() - EXPECTED)}"
+
 
 TestEngine1, TestEngine2 = shards(MACHINE)

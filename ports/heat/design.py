@@ -13,7 +13,7 @@ from heatproof.model.effects import Me, Refused
 from heatproof.model.errors import DesignError
 from heatproof.model.program import Program
 from heatproof.model.scenario import Operation, Scenario
-from heatproof.ports.heat.databases.choice import WORDS, choose
+from heatproof.ports.heat.databases.choice import DATABASE_WORDS, IN_ORDER, LATE, WORDS, choose
 from heatproof.ports.heat.requests import DirectRollback, Requests
 
 if TYPE_CHECKING:
@@ -35,7 +35,11 @@ class HeatEngine(Requests, Design):
 
     def __init__(self, *changes: str):
         self.changes = changes
-        self.database = choose([word for word in changes if word in WORDS])
+        self.database = choose([word for word in changes if word in DATABASE_WORDS])
+        if LATE in changes:
+            self.acknowledge = "late"  # type: ignore[misc]
+        if IN_ORDER in changes:
+            self.order = "fifo"  # type: ignore[misc]
         if unknown := [word for word in changes if word not in WORDS]:
             raise DesignError(f"design {HeatEngine.name!r} has no change {unknown[0]!r}; it has {', '.join(WORDS)}")
         if changes:

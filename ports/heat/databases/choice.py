@@ -26,13 +26,21 @@ USUAL = {"sqlite": "", "postgresql": "read-committed", "mariadb": "repeatable-re
 """What these servers do unless they are told otherwise, which OpenStack's installation guides do not."""
 
 STATEMENTS = "statements"
-WORDS = {
+DATABASE_WORDS = {
     "postgresql": "its database is PostgreSQL (--database postgresql://...)",
     "mariadb": "its database is MariaDB (--database mysql://...)",
     STATEMENTS: "one action is one SQL statement instead of one transaction, and lock waits are real; on PostgreSQL",
     **{name: f"transactions run at the isolation level {name.replace('-', ' ')}" for name in ISOLATIONS},
 }
-"""The words, with a sentence each."""
+"""The words about the database, with a sentence each."""
+
+LATE, IN_ORDER = "acknowledge-late", "in-order"
+WORDS = {
+    **DATABASE_WORDS,
+    LATE: "a message is acknowledged after it was handled, and delivered again if its engine dies; Heat acknowledges before",
+    IN_ORDER: "messages of one kind are delivered in the order they were sent in; Heat is promised no order",
+}
+"""All words behind the name of the engine that say where and how it runs, with a sentence each."""
 
 
 class Choice(NamedTuple):
@@ -105,5 +113,5 @@ def on(spec: str, url: str | None) -> str:
         raise HeatproofError(f"--database is about heat-engine; {spec} keeps its tables in the model")
     if others := [w for w in words if w in SERVERS and w != kind]:
         raise HeatproofError(f"{spec} runs on {SERVERS[others[0]]}, and --database names {SERVERS[kind]}; give one of that kind")
-    chosen = choose([kind, *(w for w in words if w in WORDS and w != kind)])
-    return "+".join([name, *chosen.words, *(w for w in words if w not in WORDS)])
+    chosen = choose([kind, *(w for w in words if w in DATABASE_WORDS and w != kind)])
+    return "+".join([name, *chosen.words, *(w for w in words if w not in DATABASE_WORDS)])
