@@ -53,19 +53,22 @@ def shrink(case: Path, design: str | None, budget: int, output: Path | None, dat
     first = judged.case
     failure = Failure(first.scenario, list(first.schedule), judged.violation, list(judged.deviations))
     shrinker = Shrinker(known, properties, failure, budget)
+    interrupted = False
     with Live(
         get_renderable=lambda: _progress(shrinker, budget), console=Console(stderr=True), refresh_per_second=4, transient=True
     ):
         try:
             small = shrinker.shrink()
         except KeyboardInterrupt:
-            small = shrinker.best
+            small, interrupted = shrinker.best, True
     made = noted(first._replace(scenario=small.scenario, design=design or stored.design), known, small.actions)
     target = output or case.with_name(case.name.removesuffix(".json").removesuffix(".case") + ".small.case.json")
     write_whole(target, cases.dump(made, heatproof.__version__))
     for name, before, after in zip(PARTS, _sizes(first), _sizes(made), strict=True):
         if before or after:
             say(f"{name:>10}  {before:5} -> {after}")
+    if interrupted:
+        say(f"Interrupted with {shrinker.left} of {budget} runs left: this is the best so far.")
     say(f"Written: {target}\nSee it: {replay_command(target, made.design)}")
     return HELD
 

@@ -110,7 +110,11 @@ class Shrinker:
         self.by = attrgetter("score")
         while self._fewer_in_more():
             self._passes(QUICK, 0)
-        self._passes(THOROUGH, 0)
+        effort = THOROUGH
+        self._passes(effort, 0)
+        while len(self.best.deviations) > FEW and self.left > 0:  # there may be more to gain, and there is a budget for it
+            effort = Effort(2 * effort.plans, 4 * effort.fewest)
+            self._passes(effort, 0)
         self.best.small = True
         return self.best
 

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 import heatproof as package
+from heatproof.cli import cli
 from heatproof.model.scenario import Scenario
 from heatproof.reports.cases import Case, dump, read
 from heatproof.reports.judging import noted
 from heatproof.strategies.running import Plan, run
+from heatproof.strategies.shrinking import Shrinker
 from tests.cli.test_commands import heatproof
 from tests.cli.test_replay import DESIGNS, KEPT
 from tests.toys import HEAT, ROOT, large
@@ -64,6 +68,19 @@ def test_shrink_writes_the_smaller_case(padded: Path) -> None:
     told = heatproof("replay", small)
     assert told.returncode == 1
     assert "differently" not in told.stdout
+
+
+def test_an_interrupted_shrink_writes_the_best_so_far(padded: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Shrinker, "_moved_deviations", interrupted)
+    done = CliRunner().invoke(cli, ["shrink", str(padded), "--budget", "400"])
+    assert done.exit_code == 0, done.output
+    assert re.search(r"Interrupted with [0-9]+ of 400 runs left: this is the best so far\.", done.output)
+    small = read(padded.with_name("padded.small.case.json"))
+    assert len(small.scenario.operations) == len(read(padded).scenario.operations) - 1
+    assert heatproof("replay", padded.with_name("padded.small.case.json")).returncode == 1
 
 
 def test_shrink_of_the_same_case_gives_the_same(padded: Path, tmp_path: Path) -> None:
