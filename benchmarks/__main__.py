@@ -9,7 +9,7 @@ import sys
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import engine, finding, growth, hypothesis_speed, replays, shrinking, steps
+from benchmarks import engine, finding, growth, hypothesis_speed, peers, replays, shrinking, steps
 
 BENCHMARKS = {
     "steps": steps.measure,
@@ -19,6 +19,8 @@ BENCHMARKS = {
     "engine": engine.measure,
     "replays": replays.measure,
     "shrinking": shrinking.measure,
+    "peers": peers.measure,
+    "reductions": peers.reductions,
 }
 
 

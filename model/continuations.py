@@ -89,7 +89,7 @@ def _value(value: Any, seen: dict[int, int]) -> Any:
     if kind in PLAIN:
         return (kind, value)
     if isinstance(value, tuple):
-        return (kind, value) if _all_plain(value) else (kind, tuple([_value(item, seen) for item in value]))
+        return (kind, value) if _stands_for_itself(value) else (kind, tuple([_value(item, seen) for item in value]))
     if isinstance(value, frozenset):
         return (kind, frozenset([_value(item, seen) for item in value]))
     if isinstance(value, type | ModuleType | CodeType | Enum):
@@ -100,9 +100,8 @@ def _value(value: Any, seen: dict[int, int]) -> Any:
     number = seen.get(id(value))
     if number is not None:
         return ("again", number)  # the same object: what is written through one name is read through the other
-    hashed: Any = type(value).__hash__
-    if hashed not in (None, object.__hash__) and not isinstance(value, BaseException | FunctionType | MethodType):
-        return (kind, value)  # compared by value, so it must not change
+    if _by_value(value):
+        return (kind, value)
     seen[id(value)] = len(seen)
     if isinstance(value, list):
         return (kind, tuple([_value(item, seen) for item in value]))
@@ -129,23 +128,32 @@ def _value(value: Any, seen: dict[int, int]) -> Any:
     return (kind, tuple([(name, _value(content, seen)) for name, content in fields]))
 
 
-_PLAIN_THROUGHOUT: set[Any] = set()
+_LIKE_THEMSELVES: set[Any] = set()
 
 
-def _all_plain(value: Any) -> bool:
-    """Whether a tuple holds nothing but plain values, tuples and frozensets of such, so that it can stand for itself."""
+def _stands_for_itself(value: Any) -> bool:
+    """Whether a tuple or frozenset holds nothing, however deep, but what is compared by value."""
     try:
-        if value in _PLAIN_THROUGHOUT:
+        if value in _LIKE_THEMSELVES:
             return True
     except TypeError:
         return False
     for item in value:
-        if type(item) not in PLAIN and not (isinstance(item, tuple | frozenset) and _all_plain(item)):
+        if isinstance(item, tuple | frozenset):
+            if not _stands_for_itself(item):
+                return False
+        elif type(item) not in PLAIN and not _by_value(item):
             return False
-    if len(_PLAIN_THROUGHOUT) > 1_000_000:
-        _PLAIN_THROUGHOUT.clear()
-    _PLAIN_THROUGHOUT.add(value)
+    if len(_LIKE_THEMSELVES) > 1_000_000:
+        _LIKE_THEMSELVES.clear()
+    _LIKE_THEMSELVES.add(value)
     return True
+
+
+def _by_value(value: Any) -> bool:
+    """Whether a value is compared by what it holds, so that it must not change."""
+    hashed: Any = type(value).__hash__
+    return hashed not in (None, object.__hash__) and not isinstance(value, BaseException | FunctionType | MethodType)
 
 
 def _reduced(parts: Any, seen: dict[int, int]) -> Any:
