@@ -59,8 +59,8 @@ class Graph:
         assert self.marked is not None
         tables = search.tables
         actions = len(tables.actions.names)
-        leaves, taken = np.empty(actions, np.int64), np.empty(actions, np.int64)
-        scratch = np.empty(block.sums.shape[1], np.uint64)
+        outcomes, taken = np.empty(actions, np.int64), np.empty(actions, np.int64)
+        scratch = np.empty((1, block.sums.shape[1]), np.uint64)
         room = ROOM + actions
         source, action = np.empty(room, np.uint32), np.empty(room, np.uint16)
         system, accesses, mark = np.empty(room, np.uint8), np.empty(room, np.uint8), np.empty(room, np.uint64)
@@ -69,8 +69,9 @@ class Graph:
         self.marked.add(marks)
         while begin < end:
             used, begin = compiled.transitions(
-                block.rows, block.sums, begin, end, block.first, *enabling(tables), tables.system.array, tables.leaf_accesses.array,
-                *writing(tables), tables.salts, leaves, taken, scratch, source, action, system, accesses, mark,
+                block.rows, block.sums, begin, end, block.first, *enabling(tables), tables.outcomes.system.array,
+                tables.outcomes.accesses.array,
+                *writing(tables), tables.salts, outcomes, taken, scratch, source, action, system, accesses, mark,
             )  # fmt: skip
             records = np.empty(used, TRANSITION)
             columns: tuple[NDArray[Any], ...] = (source, action, system, accesses, mark)
@@ -172,20 +173,21 @@ class _Walker:
             tables.refresh()
             search.fit(block)
             row, sums = block.rows[0], block.sums[0]
-            leaves = np.empty(len(tables.actions.names), np.int64)
-            taken, out = np.empty(len(leaves), np.int64), np.empty(len(sums), np.uint64)
-            count = compiled.possible(row, *enabling(tables), tables.salts, leaves, taken)
+            outcomes = np.empty(len(tables.actions.names), np.int64)
+            taken, out = np.empty(len(outcomes), np.int64), np.empty((1, len(sums)), np.uint64)
+            count = compiled.possible(row, *enabling(tables), tables.salts, outcomes, taken)
             if count >= 0:
                 break
             tables.learn(row.tolist(), -1 - count)
-        for leaf, action in zip(leaves[:count].tolist(), taken[:count].tolist(), strict=True):
+        for outcome, action in zip(outcomes[:count].tolist(), taken[:count].tolist(), strict=True):
             if (
-                tables.leaf_accesses.array[leaf] == accesses
-                and compiled.after(row, sums, leaf, *writing(tables), tables.salts, out) == mark
+                tables.outcomes.accesses.array[outcome] == accesses
+                and compiled.after(row, sums, outcome, *writing(tables), tables.salts, out) == mark
             ):
-                sums[:] = out
-                for w in range(tables.write_from.array[leaf], tables.write_to.array[leaf]):
-                    row[tables.write_column.array[w]] = tables.write_value.array[w]
+                sums[:] = out[0]
+                did = tables.outcomes
+                for w in range(did.write_from.array[outcome], did.write_to.array[outcome]):
+                    row[did.write_column.array[w]] = did.write_value.array[w]
                 return int(action)
         raise HeatproofError("states that differ only in their engines go on differently here; try it without symmetry")
 
@@ -194,10 +196,11 @@ def enabling(tables: Any) -> tuple[Any, ...]:
     """What :func:`graph_kernel.possible` needs of the tables, less the salts."""
     return (
         tables.guards, tables.guard_from, tables.guard_to, tables.guard_rival, tables.candidates, tables.roots.array,
-        tables.node_column.array, tables.node_leaf.array, tables.keys, tables.children, tables.enabled.array,
+        tables.node_column.array, tables.node_outcome.array, tables.keys, tables.children, tables.outcomes.enabled.array,
     )  # fmt: skip
 
 
 def writing(tables: Any) -> tuple[Any, ...]:
-    """What leaves write."""
-    return tables.write_from.array, tables.write_to.array, tables.write_column.array, tables.write_value.array
+    """What outcomes write."""
+    did = tables.outcomes
+    return did.write_from.array, did.write_to.array, did.write_column.array, did.write_value.array

@@ -18,9 +18,9 @@ NOWHERE = np.uint32(0xFFFFFFFF)
 @njit(cache=True)
 def possible(
     row: Any, guards: Any, guard_from: Any, guard_to: Any, guard_rival: Any, candidates: Any, roots: Any,
-    node_column: Any, node_leaf: Any, keys: Any, values: Any, enabled: Any, salts: Any, leaves: Any, taken: Any,
+    node_column: Any, node_outcome: Any, keys: Any, values: Any, enabled: Any, salts: Any, outcomes: Any, taken: Any,
 ) -> Any:  # fmt: skip
-    """The actions that are possible in a state of which everything was learned, into ``taken``, their leaves into ``leaves``. Answers
+    """The actions that are possible in a state of which everything was learned, into ``taken``, their outcomes into ``outcomes``. Answers
     how many there are, or -1 - a if nobody has learned action a."""
     count = 0
     for g in range(guards.shape[0]):
@@ -44,8 +44,8 @@ def possible(
             end = walk(row, roots[action], node_column, keys, values)
             if end < 0:
                 return -1 - action
-            if enabled[node_leaf[end]]:
-                leaves[count] = node_leaf[end]
+            if enabled[node_outcome[end]]:
+                outcomes[count] = node_outcome[end]
                 taken[count] = action
                 count += 1
     return count
@@ -53,25 +53,26 @@ def possible(
 
 @njit(cache=True)
 def after(
-    row: Any, sums: Any, leaf: Any, write_from: Any, write_to: Any, write_column: Any, write_value: Any, salts: Any, out: Any
+    row: Any, sums: Any, outcome: Any, write_from: Any, write_to: Any, write_column: Any, write_value: Any, salts: Any, out: Any
 ) -> Any:
-    """The fingerprint of the state that a leaf leads to; its sums into ``out``."""
+    """The fingerprint of the state that an outcome leads to; its sums into the one row of ``out``."""
     for p in range(sums.shape[0]):
-        out[p] = sums[p]
-    for w in range(write_from[leaf], write_to[leaf]):
+        out[0, p] = sums[p]
+    for w in range(write_from[outcome], write_to[outcome]):
         column = write_column[w]
         for p in range(sums.shape[0]):
-            out[p] += salts[p, column, write_value[w]] - salts[p, column, row[column]]
-    return fingerprint(out)
+            out[0, p] += salts[p, column, write_value[w]] - salts[p, column, row[column]]
+    mark: Any = fingerprint(out, 0)
+    return mark
 
 
 @njit(cache=True)
 def transitions(
     rows: Any, sums: Any, begin: Any, end: Any, first: Any,
     guards: Any, guard_from: Any, guard_to: Any, guard_rival: Any, candidates: Any, roots: Any,
-    node_column: Any, node_leaf: Any, keys: Any, values: Any, enabled: Any, system: Any, accesses: Any,
+    node_column: Any, node_outcome: Any, keys: Any, values: Any, enabled: Any, system: Any, accesses: Any,
     write_from: Any, write_to: Any, write_column: Any, write_value: Any, salts: Any,
-    leaves: Any, taken: Any, scratch: Any, out_source: Any, out_action: Any, out_system: Any, out_accesses: Any, out_mark: Any,
+    outcomes: Any, taken: Any, scratch: Any, out_source: Any, out_action: Any, out_system: Any, out_accesses: Any, out_mark: Any,
 ) -> Any:  # fmt: skip
     """The transitions of the states ``begin`` to ``end`` of a block as far as the outputs have room. Answers how many there are, and
     the first state that is left."""
@@ -80,16 +81,16 @@ def transitions(
         if used + taken.shape[0] > out_source.shape[0]:
             return used, i
         count = possible(
-            rows[i], guards, guard_from, guard_to, guard_rival, candidates, roots, node_column, node_leaf, keys, values, enabled, salts,
-            leaves, taken,
+            rows[i], guards, guard_from, guard_to, guard_rival, candidates, roots, node_column, node_outcome, keys, values, enabled, salts,
+            outcomes, taken,
         )  # fmt: skip
         for k in range(count):
-            leaf = leaves[k]
+            outcome = outcomes[k]
             out_source[used] = first + i
             out_action[used] = taken[k]
-            out_system[used] = system[leaf]
-            out_accesses[used] = accesses[leaf]
-            out_mark[used] = after(rows[i], sums[i], leaf, write_from, write_to, write_column, write_value, salts, scratch)
+            out_system[used] = system[outcome]
+            out_accesses[used] = accesses[outcome]
+            out_mark[used] = after(rows[i], sums[i], outcome, write_from, write_to, write_column, write_value, salts, scratch)
             used += 1
     return used, end
 
@@ -98,7 +99,7 @@ def transitions(
 def marks_of(sums: Any, out: Any) -> None:
     """The fingerprints of the states of a block."""
     for i in range(sums.shape[0]):
-        out[i] = fingerprint(sums[i])
+        out[i] = fingerprint(sums, i)
 
 
 @njit(cache=True)
