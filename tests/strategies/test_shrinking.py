@@ -19,6 +19,7 @@ from heatproof.model.world import Action, World, program_for
 from heatproof.properties.base import Witness, witness
 from heatproof.properties.catalogue import ALL, REST_IS_REACHED
 from heatproof.properties.monitor import Violation
+from heatproof.strategies.fewest import Fewest
 from heatproof.strategies.renumbering import lost, renumbered
 from heatproof.strategies.running import Driver, Plan, run
 from heatproof.strategies.scenarios import scenarios
@@ -251,3 +252,29 @@ def test_of_the_last_operation_the_number_is_known() -> None:
     for number in range(1, len(operations) + 1):
         assert lost(operations, operations[: number - 1] + operations[number:]) == number
     assert lost(operations, operations) is None
+
+
+def test_one_resource_more_is_worth_it_where_that_saves_deviations() -> None:
+    """A failure that needs one deviation with two resources and two with one."""
+
+    def numbered(self: Design, me: Me, number: int, operation: Operation) -> Handler:
+        assert operation.template is not None
+        yield Insert("I-1", ACCOUNT, Account("A"))
+        for who in (1, 2, 3)[: 4 - len(operation.template)]:
+            yield Send("S-1", "note", (who,))
+
+    def note(self: Design, me: Me, who: int) -> Handler:
+        row = yield Read("N-1", ACCOUNT, "A")
+        yield Update("N-2", ACCOUNT, "A", {"value": row.value * 10 + who})
+
+    design = seen_toy(create=numbered, note=note)
+    disordered = resting("order", lambda seen: {21: "out of order", 312: "out of order"}.get(seen.resources["A"].value, "else"))  # type: ignore[attr-defined]
+    asked = scenario(create([resource("A"), resource("B")]), engines=1, threads=1)
+    driver = Driver(design, asked, [disordered])
+    assert replay(driver, [Deviation(Anchor("deliver", "note(1)"), Action("deliver", "note(2)", "E1"))]).unused == []
+    violation = driver.monitor.violations["order", "out of order"]
+    failure = Failure(asked, [entry.action for entry in driver.world.log], violation)
+    fewer_resources = scenario(create([resource("A")]), engines=1, threads=1)
+    assert Fewest(design, [disordered], fewer_resources, violation.key, 10_000).search(3).deviations == 2
+    small = Shrinker(design, [disordered], failure, 400).shrink()
+    assert (small.scenario.size, len(small.deviations)) == (2, 1)
