@@ -79,9 +79,6 @@ class Graph:
                 records[name] = values[:used]
             self.records.add(records)
 
-    def rests(self, search: Search, ends: bool) -> None:
-        """Nothing is done between chunks."""
-
     # ---------------------------------------------------------------------------------------------------- when it is over
 
     def close(self) -> None:

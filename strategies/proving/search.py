@@ -18,7 +18,7 @@ from heatproof.properties.base import Property, Witness
 from heatproof.strategies.proving import kernel
 from heatproof.strategies.proving.learning import Key, LearningWorld, NamesMatter
 from heatproof.strategies.proving.reduction import Independence
-from heatproof.strategies.proving.storage import Block, Frontier, Steps, Storage
+from heatproof.strategies.proving.storage import Block, Diary, Frontier, Steps, Storage
 from heatproof.strategies.proving.symmetry import renderers
 from heatproof.strategies.proving.tables import Tables
 from heatproof.strategies.proving.views import Space
@@ -80,8 +80,15 @@ class Watcher(Protocol):
     def expanded(self, search: Search, block: Block, begin: int, end: int) -> None:
         """These states of a block have been expanded, and all that they can do was learned. Blocks come in the order of their states."""
 
+
+class Keeper(Protocol):
+    """Writes down where a search stands, so that it can go on in another process."""
+
     def rests(self, search: Search, ends: bool) -> None:
         """Between two chunks; ``ends``: there will be no other."""
+
+    def resume(self, search: Search) -> None:
+        """Bring a search that has not begun to where it stood."""
 
 
 class Search:
@@ -89,7 +96,7 @@ class Search:
 
     ``go_on`` is asked after every chunk with the result so far and answers why the search must stop, or an empty text. ``storage``
     says how much of the frontier is kept in memory. ``reduce``: whether steps that commute with all that can follow are taken alone.
-    ``world`` is the world in which actions are learned; ``watchers`` look on.
+    ``world`` is the world in which actions are learned; ``watchers`` look on, ``checkpoint`` writes down where the search stands.
     """
 
     def __init__(
@@ -103,6 +110,7 @@ class Search:
         go_on: Callable[[Result], str] = lambda result: "",
         storage: Storage | None = None,
         watchers: Iterable[Watcher] = (),
+        checkpoint: Keeper | None = None,
         world: type[LearningWorld] = LearningWorld,
     ):
         if not design.pure:
@@ -112,6 +120,7 @@ class Search:
         self.design, self.scenario, self.properties = design, scenario, list(properties)
         self.symmetric, self.merge, self.reduce, self.go_on = symmetric, merge, reduce, go_on
         self.storage, self.watchers, self.kind = storage or Storage(), list(watchers), world
+        self.checkpoint = checkpoint
         self.begin(False)
 
     def begin(self, names_matter: bool) -> None:
@@ -129,6 +138,7 @@ class Search:
         self.outcomes, self.taken = np.empty(0, np.int64), np.empty(0, np.int64)
         self.batch = [np.empty(BATCH, np.int64) for _ in range(3)]
         self.batch_sums, self.batch_slot = np.empty((BATCH, renamings), np.uint64), np.empty(BATCH, np.uint64)
+        self.diary = Diary(self.storage) if self.checkpoint else None
         self.passes = 0
         self._again()
 
@@ -198,6 +208,11 @@ class Search:
         """Whether every step that was taken alone may be so by all that is known now."""
         return not self._independence().conflicts(self.pairs[self.pairs != 0]).any()
 
+    def resume(self) -> None:
+        """Go on, at the next :meth:`run`, where the checkpoint was written. Raises :class:`HeatproofError` if there is none that fits."""
+        assert self.checkpoint is not None
+        self.checkpoint.resume(self)
+
     def way(self, state: int) -> list[Action]:
         """The actions that lead to a state, by its number, from the beginning of the scenario."""
         names = self.tables.actions.names
@@ -218,8 +233,8 @@ class Search:
             if self.at >= len(self.block.rows):
                 self.block, self.at = self._next(), 0
             result.cut = self.go_on(result)
-            for watcher in watchers:
-                watcher.rests(self, bool(result.cut) or self.block is None)
+            if self.checkpoint:
+                self.checkpoint.rests(self, bool(result.cut) or self.block is None)
         result.complete = self.block is None
         if result.complete:
             result.cut = ""
@@ -302,6 +317,8 @@ class Search:
         """Expand states; those that are left to do, or must be done again with what was learned."""
         tables, counters = self.tables, self.counters
         tables.refresh()
+        if self.diary is not None:
+            self.diary.fresh = True
         self.fit(block)
         self._make_room()
         actions = len(tables.actions.names)
@@ -361,13 +378,16 @@ class Search:
             kernel.put_pairs(self.pairs, old)
 
     def _learn(self, block: Block, misses: NDArray[np.int64]) -> None:
-        learn = self.tables.learn
+        tables, diary = self.tables, self.diary
         rows: dict[int, list[int]] = {}
         for i, action in misses.tolist():
             row = rows.get(i)
             if row is None:
                 row = rows[i] = block.rows[i].tolist()
-            learn(row, action)
+            before = tables.lessons
+            tables.learn(row, action)
+            if diary is not None and tables.lessons > before:
+                diary.note(row, action)
 
     def _sightings(self, found: NDArray[np.int64]) -> None:
         for number, state, action in found.tolist():

@@ -176,3 +176,25 @@ class Steps(Records):
             found.append(action)
             state = parent
         return found[::-1]
+
+
+LESSON = np.dtype([("action", "<u4"), ("width", "<u4"), ("fresh", "u1")])
+"""A lesson as it is kept: the action, how many values the state has, and whether the arrays were brought up to date before."""
+
+
+class Diary:
+    """What was learned, as it can be learned again: each lesson's action and state, in order. Values have numbers by the order in which
+    they were met, so the same lessons in the same order give all numbers the same meaning."""
+
+    def __init__(self, storage: Storage):
+        self.lessons, self.values = Records(storage, LESSON), Records(storage, np.uint16)
+        self.fresh = False
+
+    def note(self, row: list[int], action: int) -> None:
+        """An action was learned in a state."""
+        width = len(row)
+        while width and not row[width - 1]:
+            width -= 1
+        self.lessons.add(np.array([(action, width, self.fresh)], LESSON))
+        self.values.add(np.array(row[:width], np.uint16))
+        self.fresh = False

@@ -1,0 +1,384 @@
+"""Checkpoints: where a search stands, in a file that is always whole, from which another process goes on.
+
+Rules of this file:
+
+1. A checkpoint is written beside its place, brought to disk, and renamed: whoever is killed leaves the one before.
+2. It is data: a zip archive of arrays and one JSON text. Nothing in it is evaluated or unpickled, and what does not fit together is
+   refused before anything goes on.
+3. What was learned is not stored but learned again, lesson by lesson in the same order (:class:`heatproof.strategies.proving.storage.Diary`):
+   then every number of the stored states means what it meant. A checkpoint therefore fits only the text of the design, of the properties
+   and of heatproof that it was made with, and says so where they have changed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import inspect
+import os
+import zipfile
+from collections.abc import Iterator
+from hashlib import blake2b
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from heatproof.model.design import Design
+from heatproof.model.errors import HeatproofError
+from heatproof.properties.base import Property
+from heatproof.strategies.proving import kernel
+from heatproof.strategies.proving.search import LOAD, Search
+from heatproof.strategies.proving.storage import STEP, Block, Diary, Frontier, Steps
+from heatproof.strategies.proving.symmetry import Renderer
+
+FORMAT = 1
+
+RARELY = 20.0
+"""How many times as long as it takes to write a checkpoint the search goes on before it writes the next."""
+
+
+class CheckpointError(HeatproofError):
+    """A checkpoint that is missing, broken, or of another search."""
+
+
+class Scope(msgspec.Struct, forbid_unknown_fields=True):
+    """What a checkpoint is of. Each field differs for a reason that can be named."""
+
+    design: str
+    scenario: str
+    properties: list[str]
+    options: list[str]
+    source: str
+
+
+class Head(msgspec.Struct, forbid_unknown_fields=True):
+    """The numbers of a checkpoint; ``level`` and ``following`` are the first states of their blocks."""
+
+    format: int
+    scope: Scope
+    names_matter: bool
+    complete: bool
+    passes: int
+    result: dict[str, int]
+    counters: list[int]
+    seen: list[tuple[int, int, int, int]]
+    level: list[int]
+    following: list[int]
+    learned: str
+
+
+NUMBERS = ("states", "transitions", "depth", "terminal", "resting", "terminal_sum", "widest", "lessons")
+"""The fields of a result that a checkpoint keeps."""
+
+
+class Checkpoint:
+    """The checkpoint of a search at ``path``, written every so many seconds (but not so often that writing takes a noticeable share of
+    the time), when the search is stopped and when it is over. Raises :class:`CheckpointError` if nothing can be written there."""
+
+    def __init__(self, path: Path, every: float = 60.0):
+        self.path, self.every = path, every
+        self.part = path.with_name(f".{path.name}.part")
+        self.due = monotonic() + every
+        self.scope: Scope | None = None  # it takes reading the texts, so it is made once
+        try:
+            if path.is_dir():
+                raise IsADirectoryError(21, "it is a folder")
+            with self.part.open("ab"):
+                pass
+            self.part.unlink()
+        except OSError as error:
+            raise CheckpointError(f"cannot write the checkpoint {path}: {error.strerror}") from error
+
+    def rests(self, search: Search, ends: bool) -> None:
+        """Write it if it is time."""
+        began = monotonic()
+        if ends or began >= self.due:
+            self.save(search)
+            self.due = monotonic() + max(self.every, RARELY * (monotonic() - began) if self.every else 0)
+
+    def _scope(self, search: Search) -> Scope:
+        if self.scope is None:
+            self.scope = scope(search)
+        return self.scope
+
+    # -------------------------------------------------------------------------------------------------------------- write
+
+    def save(self, search: Search) -> None:
+        """Write where the search stands. Raises :class:`CheckpointError` if that cannot be done; the file is then as it was."""
+        search.seal()
+        level = [] if search.block is None else [search.block.rest(search.at)]
+        level = [block for block in level if len(block.rows)]
+        head = Head(
+            FORMAT,
+            self._scope(search),
+            search.names_matter,
+            search.block is None,
+            search.passes,
+            {name: getattr(search.result, name) for name in NUMBERS},
+            search.counters.tolist(),
+            search.seen,
+            [block.first for block in (*level, *search.level)],
+            [block.first for block in search.following],
+            learned(search),
+        )
+        assert search.diary is not None
+        try:
+            with self.part.open("wb") as file:
+                with zipfile.ZipFile(file, "w") as archive:
+                    archive.writestr("head", msgspec.json.encode(head))
+                    _write(archive, "table", search.table, False)
+                    _write(archive, "depths", search.depths)
+                    _write(archive, "pairs", search.pairs)
+                    _write(archive, "found seen", search.tables.outcomes.found_seen.array[: search.tables.outcomes.found_seen.used])
+                    for name, records in (
+                        ("steps", search.steps),
+                        ("lessons", search.diary.lessons),
+                        ("values", search.diary.values),
+                    ):
+                        with archive.open(_info(name, True), "w", force_zip64=True) as member:
+                            for piece in records.pieces():
+                                member.write(piece.tobytes())
+                    for block in (*level, *search.level, *search.following):
+                        _write(archive, f"states {block.first}", block.rows[:, : len(search.space.units)])
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(self.part, self.path)
+            _sync(self.path.absolute().parent)
+        except OSError as error:
+            with contextlib.suppress(OSError):
+                self.part.unlink()
+            raise CheckpointError(f"cannot write the checkpoint {self.path}: {error.strerror}") from error
+
+    # --------------------------------------------------------------------------------------------------------------- read
+
+    def resume(self, search: Search) -> None:
+        """Bring a search to where it stood. Raises :class:`CheckpointError` if the file is missing, broken or of another search."""
+        try:
+            with zipfile.ZipFile(self.path) as archive:
+                _Reader(self.path, archive, search).read()
+        except FileNotFoundError:
+            raise CheckpointError(f"there is no checkpoint {self.path} to go on from") from None
+        except OSError as error:
+            raise CheckpointError(f"cannot read the checkpoint {self.path}: {error.strerror or error}") from error
+        except (
+            zipfile.BadZipFile,
+            KeyError,
+            ValueError,
+            EOFError,
+            NotImplementedError,
+            RuntimeError,
+            msgspec.MsgspecError,
+        ) as error:
+            raise CheckpointError(
+                f"{self.path} is no checkpoint, or a broken one ({error}); take it away and begin anew"
+            ) from error
+
+
+class _Reader:
+    """Reads one checkpoint into a search."""
+
+    def __init__(self, path: Path, archive: zipfile.ZipFile, search: Search):
+        self.path, self.archive, self.search = path, archive, search
+
+    def read(self) -> None:
+        """Everything, checked."""
+        search = self.search
+        kind = msgspec.json.decode(self.archive.read("head"))
+        if not isinstance(kind, dict) or kind.get("format") != FORMAT:
+            raise CheckpointError(
+                f"{self.path} is not a checkpoint of format {FORMAT}, which this heatproof writes; take it away and begin anew"
+            )
+        head = msgspec.json.decode(self.archive.read("head"), type=Head)
+        self._same(head.scope)
+        search.begin(head.names_matter)
+        search.start()
+        self._learn()
+        self._must(head.learned == learned(search), "what was learned is not what is learned now")
+        self._counts(head)
+        self._steps(head.result["states"])
+        for found, state, action, depth in head.seen:
+            self._must(found < len(search.tables.outcomes.founds) and state < head.result["states"] and depth >= 0, "a finding")
+            self._must(0 <= action < len(search.tables.actions.names) and found >= 0 and state >= 0, "a finding")
+            search.sight(found, state, action, depth)
+        search.level, search.following = Frontier(search.storage), Frontier(search.storage)
+        at = (*head.level, *head.following, head.result["states"])[0]
+        for frontier, firsts in ((search.level, head.level), (search.following, head.following)):
+            for first in firsts:
+                self._must(first == at, "the numbers of states")
+                block = self._block(first)
+                at += len(block.rows)
+                frontier.put(block, search.level.held)
+        self._must(at == head.result["states"], "the numbers of states")
+        search.block, search.at = search.level.take(), 0
+        self._must(head.complete == (search.block is None) and (search.level.states > 0) != head.complete, "the frontier")
+
+    def _must(self, holds: bool, what: str) -> None:
+        if not holds:
+            raise ValueError(f"it does not fit together: {what}")
+
+    def _same(self, theirs: Scope) -> None:
+        ours = scope(self.search)
+        for field, what in (
+            ("design", "another design"),
+            ("scenario", "another scenario or scope"),
+            ("properties", "other properties"),
+            ("options", "other options of the search"),
+            ("source", "another text of the design, of a property or of heatproof"),
+        ):
+            mine, its = getattr(ours, field), getattr(theirs, field)
+            if mine != its:
+                detail = f" ({its}, not {mine})" if field == "design" else ""
+                raise CheckpointError(
+                    f"the checkpoint {self.path} is of {what}{detail}; give another file, or take it away and begin anew"
+                )
+
+    def _learn(self) -> None:
+        search, tables = self.search, self.search.tables
+        diary = search.diary = Diary(search.storage)
+        lessons = np.frombuffer(self.archive.read("lessons"), diary.lessons.dtype)
+        values = np.frombuffer(self.archive.read("values"), np.uint16)
+        self._must(int(lessons["width"].sum()) == len(values), "what was learned")
+        at = 0
+        for action, width, fresh in lessons.tolist():
+            if fresh:
+                tables.refresh()
+                diary.fresh = True
+            row = values[at : at + width].tolist()
+            at += width
+            self._must(0 <= action < len(tables.actions.names) and width <= len(search.space.units), "what was learned")
+            self._must(all(v < len(known) for v, known in zip(row, search.space.values, strict=False)), "what was learned")
+            try:
+                tables.learn(row, action)
+            except Exception as error:  # a state that never was can make a design or a property do anything
+                raise ValueError(f"it does not fit together: what was learned ({error})") from error
+            diary.note(row, action)
+        tables.refresh()
+
+    def _counts(self, head: Head) -> None:
+        search, tables = self.search, self.search.tables
+        self._must(set(head.result) == set(NUMBERS) and len(head.counters) == len(search.counters), "the counts")
+        for name in NUMBERS:
+            setattr(search.result, name, head.result[name])
+        search.counters[:] = head.counters
+        search.counters[kernel.NEW] = 0
+        states = head.result["states"]
+        search.out.first = states
+        table = _array(self.archive, "table", np.uint64, 1)
+        self._must(len(table) > 1 and len(table) & (len(table) - 1) == 0, "the table")
+        used = int(np.count_nonzero(table))
+        self._must(0 < used == states == head.counters[kernel.TABLE_USED] and used <= LOAD * len(table) + 1, "the table")
+        search.table, search.passes = table, head.passes
+        search.depths, search.pairs = _array(self.archive, "depths", np.uint16, 1), _array(self.archive, "pairs", np.uint64, 1)
+        self._must(len(search.depths) == (len(table) if search.reduce else 0), "the table")
+        pairs = int(np.count_nonzero(search.pairs))
+        self._must(pairs == head.counters[kernel.PAIRS] and (not pairs or 2 * pairs < len(search.pairs)), "the reduction")
+        self._must(len(search.pairs) & (len(search.pairs) - 1) == 0, "the reduction")
+        seen = _array(self.archive, "found seen", np.bool_, 1)
+        self._must(len(seen) == tables.outcomes.found_seen.used, "what was found")
+        tables.outcomes.found_seen.array[: len(seen)] = seen
+
+    def _steps(self, states: int) -> None:
+        search = self.search
+        search.steps = Steps(search.storage)
+        for steps in _pieces(self.archive, "steps", STEP):
+            numbers = np.arange(search.steps.count, search.steps.count + len(steps))
+            self._must(bool(((steps["parent"] < numbers) | (numbers == 0)).all()), "where states came from")
+            self._must(bool((steps["action"] < len(search.tables.actions.names)).all()), "where states came from")
+            search.steps.add(steps)
+        self._must(search.steps.count == states, "where states came from")
+
+    def _block(self, first: int) -> Block:
+        search = self.search
+        rows = _array(self.archive, f"states {first}", np.uint16, 2)
+        units = len(search.space.units)
+        self._must(len(rows) > 0 and rows.shape[1] <= units, "the states of the frontier")
+        known = np.array([len(values) for values in search.space.values[: rows.shape[1]]])
+        self._must(bool((rows.max(axis=0) < known).all()), "the states of the frontier")
+        sums = np.zeros((len(rows), len(search.tables.renderers)), np.uint64)
+        for column in range(rows.shape[1]):
+            sums += search.tables.salts[:, column, rows[:, column]].T
+        block = Block(rows, sums, first)
+        search.fit(block)
+        return block
+
+
+def scope(search: Search) -> Scope:
+    """What a search is of."""
+    given = search.scenario
+    text = Renderer().text((given.operations, tuple(given.scope), tuple(given.faults.items())))
+    return Scope(
+        search.design.name,
+        blake2b(text.encode(), digest_size=16).hexdigest(),
+        [prop.name for prop in search.properties],
+        [f"symmetric: {search.symmetric}", f"merge: {search.merge}", f"reduce: {search.reduce}", f"world: {search.kind.__name__}"],
+        source(search.design, search.properties),
+    )
+
+
+def source(design: Design, properties: list[Property]) -> str:
+    """A hash of all text that says what the states are: the design, the properties, and heatproof."""
+    files = {inspect.getsourcefile(kind) for kind in type(design).__mro__ if kind is not object}
+    files |= {inspect.getsourcefile(prop.check) for prop in properties if prop.check is not None}
+    here = Path(__file__).parent
+    rooms = (here, here.parents[1] / "model", here.parents[1] / "properties")
+    texts = [(str(path.name), path.read_bytes()) for room in rooms for path in room.rglob("*.py")]
+    texts += [(Path(name).name, Path(name).read_bytes()) for name in files if name and Path(name).is_file()]
+    digest = blake2b(digest_size=16)
+    for name, content in sorted(set(texts)):
+        digest.update(f"{name}\0{len(content)}\0".encode() + content)
+    return digest.hexdigest()
+
+
+def learned(search: Search) -> str:
+    """A hash of what was learned: what each number of a state stands for, and what each action does."""
+    tables, space, outcomes = search.tables, search.space, search.tables.outcomes
+    tables.refresh()
+    digest = blake2b(repr((space.units, [len(values) for values in space.values], tables.actions.names)).encode(), digest_size=16)
+    for grown in (tables.node_column, tables.node_outcome, outcomes.write_column, outcomes.write_value, outcomes.found):
+        digest.update(grown.array[: grown.used].tobytes())
+    digest.update(tables.salts[:, : len(space.units)].sum(axis=2).tobytes())
+    return digest.hexdigest()
+
+
+# ---------------------------------------------------------------------------------------------------------------- arrays
+
+
+def _info(name: str, packed: bool) -> zipfile.ZipInfo:
+    info = zipfile.ZipInfo(name)
+    info.compress_type = zipfile.ZIP_DEFLATED if packed else zipfile.ZIP_STORED
+    return info
+
+
+def _write(archive: zipfile.ZipFile, name: str, array: NDArray[Any], packed: bool = True) -> None:
+    with archive.open(_info(name, packed), "w", force_zip64=True) as member:
+        np.lib.format.write_array(member, np.ascontiguousarray(array), allow_pickle=False)
+
+
+def _array(archive: zipfile.ZipFile, name: str, dtype: Any, dimensions: int) -> NDArray[Any]:
+    with archive.open(name) as member:
+        array: NDArray[Any] = np.lib.format.read_array(member, allow_pickle=False)
+        if member.read(1) or array.dtype != dtype or array.ndim != dimensions:
+            raise ValueError(f"{name} is not what it should be")
+    return array
+
+
+def _pieces(archive: zipfile.ZipFile, name: str, dtype: Any) -> Iterator[NDArray[Any]]:
+    with archive.open(name) as member:
+        while content := member.read(np.dtype(dtype).itemsize << 20):
+            yield np.frombuffer(content, dtype)
+
+
+def _sync(folder: Path) -> None:
+    """Bring a folder's entries to disk, where the system can."""
+    with contextlib.suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+__all__ = ["Checkpoint", "CheckpointError"]
