@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 from click.testing import CliRunner
@@ -128,6 +131,22 @@ def test_report_case_and_story_tell_what_ran_and_the_case_is_replayed(kind: str,
     replayed = CliRunner().invoke(cli, ["replay", str(stored), "--database", url, "--nearby", "0"], catch_exceptions=False)
     assert replayed.exit_code == 1, replayed.output
     assert f"on {choice.SERVERS[kind]}" in replayed.output
+
+
+def test_a_server_ends_with_who_started_it_even_if_that_is_killed(kind: str) -> None:
+    program = (
+        "import os\nfrom heatproof.ports.heat.databases import private\n"
+        f"with private.server({kind!r}) as url:\n    print(url, flush=True)\n    os.kill(os.getpid(), 9)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, cwd=ROOT)
+    port = urlsplit(done.stdout.strip()).port
+    assert port
+    for _ in range(600):
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)):
+                return
+        time.sleep(0.1)
+    pytest.fail("the server is still there")
 
 
 # ------------------------------------------------------------------------------------------- where it cannot be had

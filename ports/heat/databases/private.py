@@ -6,6 +6,7 @@ nothing once they have ended. A server refuses to run as root, so that its proce
 
 from __future__ import annotations
 
+import ctypes
 import os
 import pwd
 import secrets
@@ -17,11 +18,14 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from heatproof.model.errors import HeatproofError
+
+PR_SET_PDEATHSIG = 1
 
 PATIENCE = 60.0
 """Seconds that a server may take until it answers."""
@@ -104,13 +108,19 @@ def _do(command: Sequence[object], who: dict[str, Any], **options: Any) -> None:
         raise HeatproofError(f"{command[0]} failed: {' '.join(done.stdout.split()[-60:])}")
 
 
+def _end_with_us(stop: signal.Signals) -> None:
+    """In the child: the kernel is to stop it when its parent is gone, also one that was killed. Linux only."""
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, int(stop))
+
+
 @contextmanager
 def _running(command: Sequence[object], log: Path, ready: Any, who: dict[str, Any], stop: signal.Signals) -> Iterator[None]:
     """A server process until the block ends. It is a session of its own, so that Ctrl-C at a terminal does not stop it first."""
     with log.open("wb") as output:
         process = subprocess.Popen(
             [str(part) for part in command], stdin=subprocess.DEVNULL, stdout=output, stderr=output, cwd="/",
-            start_new_session=True, **who,
+            start_new_session=True, preexec_fn=partial(_end_with_us, stop), **who,
         )  # fmt: skip
     try:
         last = time.monotonic() + PATIENCE
