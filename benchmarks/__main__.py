@@ -17,6 +17,7 @@ BENCHMARKS = {
     "finding": finding.measure,
     "growth": growth.measure,
     "engine": engine.measure,
+    "engine-databases": engine.measure_databases,
     "replays": replays.measure,
     "shrinking": shrinking.measure,
     "peers": peers.measure,
