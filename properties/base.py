@@ -43,6 +43,14 @@ def witness(kind: str, **values: Any) -> Witness:
     return Witness(kind, tuple((name.strip("_").replace("_", " "), value) for name, value in values.items()))
 
 
+class Bound(NamedTuple):
+    """The most accesses to the database that an operation (of a kind, if not empty), or a run, may cost."""
+
+    accesses: int
+    per: str
+    kind: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class Property:
     """A named statement about a target.
@@ -57,6 +65,7 @@ class Property:
       *sometimes* whether the situation is reached. ``seen`` is the other way to say a *sometimes*: pairs of (step, outcome).
     - ``kinds``: the kinds of its witnesses, with ``*`` for any text, so that a case which expects another one is known to be wrong.
       Empty: nobody says.
+    - ``bound``: for *cost* the other way to say it, instead of a check; see :mod:`heatproof.properties.costs`.
     """
 
     name: str
@@ -67,6 +76,7 @@ class Property:
     check: Callable[..., Any] | None = None
     seen: frozenset[tuple[str, str]] = frozenset()
     kinds: tuple[str, ...] = ()
+    bound: Bound | None = None
 
     def has_kind(self, kind: str) -> bool:
         """Whether a witness of that kind can be one of this property."""

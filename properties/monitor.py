@@ -54,7 +54,7 @@ class Monitor:
                     self._situations.setdefault(aspect, []).append(prop)
                 for pair in prop.seen:
                     self._seen.setdefault(pair, []).append(prop.name)
-            elif prop.expectation in ("at rest", "cost"):
+            elif prop.expectation in ("at rest", "cost") and prop.bound is None:  # a bound is judged by whoever drives the run
                 self._resting.append(prop)
 
     def after(self, step: int) -> None:

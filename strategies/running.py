@@ -14,12 +14,14 @@ from typing import Any
 from heatproof.model.design import Design
 from heatproof.model.errors import HeatproofError, place_of_error
 from heatproof.model.fingerprint import fingerprint
+from heatproof.model.meter import meter
 from heatproof.model.program import Program
 from heatproof.model.scenario import Scenario
 from heatproof.model.watching import Watch, met
 from heatproof.model.world import PATIENCE, Action, World
 from heatproof.properties.base import Property, witness
 from heatproof.properties.catalogue import REST_IS_REACHED
+from heatproof.properties.costs import exceeded
 from heatproof.properties.monitor import Monitor, Violation
 from heatproof.strategies import policies
 
@@ -90,6 +92,7 @@ class Driver:
     def __init__(self, design: Design, scenario: Scenario, properties: Iterable[Property], program: Program | None = None):
         self.properties = list(properties)
         self.judges_ends = REST_IS_REACHED in self.properties
+        self.bounded = [prop for prop in self.properties if prop.bound is not None]
         self.world = design.open(scenario, program)
         self.observation = design.observe(self.world)
         self.monitor = Monitor(self.properties, self.observation, Watch(self.world, self.observation).changes, design.survives)
@@ -112,6 +115,22 @@ class Driver:
             self.monitor.at_rest(len(self.world.log))
         except Exception as error:
             raise in_property(error) from error
+        if self.bounded:
+            self._count()
+
+    def _count(self) -> None:
+        """Judge the bounds on what the run costs. It is metered from its beginning."""
+        world = self.world
+        costs = meter(world)
+        by_operation, operations = costs.by("operation"), world.scenario.operations[: world.state["issued"]]
+        counted = {
+            (world.design.operation_label(n, asked), asked.kind): by_operation[n].accesses if n in by_operation else 0
+            for n, asked in enumerate(operations, 1)
+        }
+        for prop in self.bounded:
+            assert prop.bound is not None
+            for found in exceeded(prop.bound, costs.total.accesses, counted):
+                self.monitor.violated(prop, found, len(world.log))
 
     def look_ahead(self, limit: int = TAIL) -> None:
         """Ask whether the system goes round in circles from here on. Nothing else is asked on the way; the world is as before."""

@@ -7,7 +7,7 @@ transition to disk, 16 bytes; when the search is over they are brought into memo
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -149,19 +149,39 @@ class Graph:
                     waiting.append(target)
         raise HeatproofError("a way was asked for that is not there; this is a mistake of heatproof's own")
 
+    def way(self, search: Search, state: int) -> list[int]:
+        """The edges of a shortest way from the first state."""
+        found: list[int] = []
+        while state > 0:
+            parent, action = (int(number) for number in search.steps[state])
+            edges = np.arange(self.begins[parent], self.begins[parent + 1])
+            found.append(int(edges[(self.targets[edges] == state) & (self.action[edges] == action)][0]))
+            state = parent
+        return found[::-1]
+
     def perform(self, search: Search, edges: list[int]) -> list[Action]:
         """The actions of a run along edges that begin at the first state. Under symmetry an edge leads to a state that is the target but
         for the names of engines, so the run is done step by step: of what is possible, what leads to the next fingerprint."""
-        tables, walker = search.tables, _Walker(search, self.first)
-        return [*search.forced, *(tables.actions.names[walker.go(self.marks[self.targets[e]], self.accesses[e])] for e in edges)]
+        return [*search.forced, *Walker(search, self).along(edges)]
 
 
-class _Walker:
+class Walker:
     """One run through the tables of a search."""
 
-    def __init__(self, search: Search, first: Block):
-        self.search = search
-        self.block = Block(first.rows.copy(), first.sums.copy(), 0)
+    def __init__(self, search: Search, graph: Graph):
+        self.search, self.graph = search, graph
+        self.block = Block(graph.first.rows.copy(), graph.first.sums.copy(), 0)
+
+    def along(self, edges: Iterable[int]) -> list[Action]:
+        """The actions along edges, from where it is."""
+        graph, names = self.graph, self.search.tables.actions.names
+        return [names[self.go(graph.marks[graph.targets[edge]], graph.accesses[edge])] for edge in edges]
+
+    def here(self) -> bytes:
+        """The state, names and all."""
+        row = self.block.rows[0]
+        content: bytes = row[: int(np.max(np.flatnonzero(row), initial=-1)) + 1].tobytes()
+        return content
 
     def go(self, mark: np.uint64, accesses: np.uint8) -> int:
         """Take the transition to a fingerprint with that access; the action."""

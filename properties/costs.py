@@ -1,0 +1,50 @@
+"""Bounds on what is asked of the database, stated as properties.
+
+``at_most(40)`` says that no operation costs more than 40 accesses, in any run. A run is judged when it comes to rest; an exhaustive search
+judges all runs at once and shows the dearest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Literal
+
+from heatproof.properties.base import Bound, Property, Witness, witness
+
+TOO_MANY = "too many accesses"
+
+
+def at_most(accesses: int, per: Literal["operation", "run"] = "operation", kind: str = "") -> Property:
+    """No operation (of that ``kind``, if one is given), or no run as a whole, costs more than so many accesses to the database: round
+    trips, a transaction is one, whatever stands in it. What an operation costs includes all tasks and messages that go back to it.
+
+    Raises ValueError for a number below 0, and for a kind of operation together with ``per="run"``.
+    """
+    if accesses < 0:
+        raise ValueError(f"a bound is a number of accesses, not {accesses}")
+    if per == "run" and kind:
+        raise ValueError(f"a bound per run is on the whole run, not on operations of kind {kind!r}")
+    whose = f"{kind or 'operation'}" if per == "operation" else "run"
+    return Property(
+        f"at most {accesses} accesses per {whose}",
+        "cost",
+        f"No {whose} costs more than {accesses} accesses to the database, in any order of events.",
+        kinds=(TOO_MANY,),
+        bound=Bound(accesses, per, kind),
+    )
+
+
+def exceeded(bound: Bound, run: float, operations: Mapping[tuple[str, str], float]) -> Iterator[Witness]:
+    """What exceeds a bound: the accesses of a run, and of each operation by its label and kind; infinite: without limit."""
+    if bound.per == "run":
+        if run > bound.accesses:
+            yield witness(TOO_MANY, accesses=shown(run), allowed=bound.accesses)
+        return
+    for (label, kind), accesses in operations.items():
+        if accesses > bound.accesses and bound.kind in ("", kind):
+            yield witness(TOO_MANY, operation=label, accesses=shown(accesses), allowed=bound.accesses)
+
+
+def shown(accesses: float) -> int | str:
+    """A number of accesses as a witness has it."""
+    return "without limit" if accesses == float("inf") else int(accesses)
