@@ -24,6 +24,7 @@ from heatproof.model import catalogue
 from heatproof.model.errors import HeatproofError
 from heatproof.model.faults import FAULTS
 from heatproof.model.scenario import KINDS
+from heatproof.patch_option import patch_option, patched, patches_command
 from heatproof.port_command import port
 from heatproof.ports.heat.databases.choice import WORDS
 from heatproof.prove_command import prove
@@ -106,6 +107,7 @@ def _names(known: Any, what: str) -> Callable[[click.Context, click.Parameter, s
 @click.option("--scenarios/--no-scenarios", default=True, show_default=True,
               help="Explore the operations of Heat's own scenario files too, where openstack-heat is installed.")  # fmt: skip
 @database_option
+@patch_option
 @click.option("--report", type=click.Path(path_type=Path, file_okay=False), default=Path(".heatproof/check"), show_default=True,
               help="Folder for the verdicts, stories and cases.")  # fmt: skip
 @errors
@@ -119,7 +121,7 @@ def check(design: str, **given: Any) -> int:
         given["resources"], given["operations"], given["engines"], given["threads"], given["kinds"], given["faults"],
         given["fault_budget"], given["policies"] or PORTFOLIO, given["seed"],
     )  # fmt: skip
-    design = on(design, given["database"])
+    design = patched(on(design, given["database"]), given["patch"])
     known = catalogue.load(design)
     known.handlers()
     if vain := [kind for kind in given["faults"] or () if kind in known.immune]:
@@ -161,13 +163,15 @@ def check(design: str, **given: Any) -> int:
 
 
 @cli.command()
-@click.option("--mutations/--no-mutations", default=True, show_default=True, help="List the mutations of each design too.")
+@click.option(
+    "--mutations/--no-mutations", default=True, show_default=True, help="List the mutations and repairs of each design too."
+)
 @errors
 def designs(mutations: bool) -> int:
-    """List the designs and their mutations, with a sentence each."""
+    """List the designs, their mutations and repairs, with a sentence each."""
     for name, design in catalogue.DESIGNS.items():
         click.echo(f"{name}: {design.sentence}")
-        for mutation, cls in catalogue.MUTATIONS_OF.get(name, {}).items() if mutations else ():
+        for mutation, cls in catalogue.changes_of(name).items() if mutations else ():
             click.echo(f"  {name}+{mutation}: {(cls.__doc__ or '').strip()}")
     for name, (_, sentence) in catalogue.TARGETS.items():
         click.echo(f"{name}: {sentence} (docs/real-engine.md)")
@@ -223,5 +227,6 @@ cli.add_command(scenario)
 cli.add_command(schema)
 cli.add_command(port)
 cli.add_command(confirm_command)
+cli.add_command(patches_command)
 
 __all__ = ["cli", "main"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -9,6 +10,7 @@ import click
 import heatproof
 from heatproof.exit_codes import HELD, INCOMPLETE, VIOLATED, errors, say
 from heatproof.model.errors import HeatproofError
+from heatproof.patch_option import patch_option, patched
 from heatproof.reports import cases
 from heatproof.reports.cases import Case
 from heatproof.reports.confirming import (
@@ -36,9 +38,10 @@ SUFFIX = ".case.json"
               help="Where the same schedule does not show it: how many runs to look near by; 0: none.")  # fmt: skip
 @click.option("-o", "--output", type=click.Path(path_type=Path),
               help="Write the case as it is on the other target; for FOLDER the folder for those that are confirmed.")  # fmt: skip
+@patch_option
 @click.option("--full", is_flag=True, help="Tell every step; else what does not matter to the failure is folded to fit a screen.")
 @errors
-def confirm_command(case: Path, nearby: int, output: Path | None, full: bool) -> int:
+def confirm_command(case: Path, nearby: int, output: Path | None, patch: tuple[str, ...], full: bool) -> int:
     """Try CASE on the other target: one of the model on Heat's own engine, one of the engine on the model.
 
     The same scenario is run under the same schedule: each step of a task is matched by what it does (the table it reads or writes, the message
@@ -50,9 +53,9 @@ def confirm_command(case: Path, nearby: int, output: Path | None, full: bool) ->
     is confirmed, else 3 if any could not be tried, else 0.
     """
     if case.is_dir():
-        return _folder(case, nearby, output)
+        return _folder(case, nearby, output, patch)
     stored = cases.read(case)
-    result = tried(stored, case, nearby)
+    result = tried(stored, case, nearby, patch)
     say(f"{case}: {result.answer} on {result.on}: {'anything' if stored.expected is None else ': '.join(stored.expected)}")
     for line in result.told:
         say(f"  {line}")
@@ -64,16 +67,17 @@ def confirm_command(case: Path, nearby: int, output: Path | None, full: bool) ->
     return CODES[result.answer]
 
 
-def tried(case: Case, path: Path, nearby: int) -> Confirmation:
-    """Try a case on its counterpart. Raises :class:`HeatproofError` for a case that names what does not exist."""
+def tried(case: Case, path: Path, nearby: int, patches: Sequence[str] = ()) -> Confirmation:
+    """Try a case on its counterpart, with these patches (or repairs) made to that. Raises :class:`HeatproofError` for a case that names
+    what does not exist."""
     try:
-        on = counterpart(case.design)
+        on = patched(counterpart(case.design), patches)
     except OutOfReachError as error:
         return Confirmation(BEYOND, "the other target", [f"{error}."])
     return confirm(case, design_of(case, str(path)), on, nearby)
 
 
-def _folder(folder: Path, nearby: int, output: Path | None) -> int:
+def _folder(folder: Path, nearby: int, output: Path | None, patches: Sequence[str]) -> int:
     found = sorted(folder.glob(f"*{SUFFIX}"))
     if not found:
         raise HeatproofError(f"{folder}: there is no case in this folder: no file whose name ends with {SUFFIX}")
@@ -81,7 +85,7 @@ def _folder(folder: Path, nearby: int, output: Path | None) -> int:
     answers = dict.fromkeys(CODES, 0)
     say("| case | answer | how |\n|---|---|---|")
     for path, case in stored.items():
-        result = tried(case, path, nearby)
+        result = tried(case, path, nearby, patches)
         answers[result.answer] += 1
         told = " ".join(result.told).replace("|", "\\|")
         say(f"| `{path.name.removesuffix(SUFFIX)}` | {result.answer} | {told} |")

@@ -8,14 +8,17 @@ from pathlib import Path
 import click
 
 import heatproof
-from heatproof import heats_framework
+from heatproof import engine_port, heats_framework
+from heatproof.confirm_command import tried
 from heatproof.exit_codes import HELD, INCOMPLETE, errors
 from heatproof.heats_framework import Outcome
 from heatproof.model import catalogue
 from heatproof.model.designs.heat import Heat
 from heatproof.model.errors import HeatproofError
+from heatproof.patch_option import listed
 from heatproof.properties.catalogue import ALL
 from heatproof.reports import cases
+from heatproof.reports.cases import Case
 from heatproof.reports.files import write_whole
 from heatproof.strategies.porting import RUNS, Failing, Ported, Porter
 from heatproof.strategies.scenario_files import Result
@@ -35,11 +38,15 @@ SUFFIX = ".case.json"
 @click.option("--orders", default=RUNS, show_default=True, type=click.IntRange(1), help="The most orders of whole messages to try.")
 @errors
 def port(case: Path, output: Path | None, try_it: bool, orders: int) -> int:
-    """Write CASE as a scenario file of Heat's own convergence tests, where their language can express it.
+    """Write CASE as a scenario file of Heat's own convergence tests, where their language can express it; a case of heat-engine
+    otherwise as a test file of its own.
 
     There every message is processed from beginning to end, the oldest first. So a failure can be ported if it shows in such a run, and
     if a scenario can see it; all such runs are tried. The file fails as long as the bug is there. For a FOLDER of cases: all that can
     be ported are written, and a table says what became of each.
+
+    A case of the engine that no scenario file shows becomes a unittest that drives the installed engine under the schedule of the case. It
+    needs openstack-heat and heatproof, and fails as long as the defect is there.
 
     Exit codes: 0 written, 2 wrong input, 3 the language cannot express it; the reason is said.
     """
@@ -52,6 +59,12 @@ def port(case: Path, output: Path | None, try_it: bool, orders: int) -> int:
     try:
         ported = ported_case(case, path, orders)
     except Inexpressible as reason:
+        path = output or engine_port.file_of(path)
+        if text := engine_test(case, path):
+            refuse_foreign(path)
+            write_whole(path, text)
+            click.echo(f"{path}: a test of the engine that needs heatproof. As a scenario it cannot be ported: {reason}")
+            return HELD
         click.echo(f"heatproof: {case} cannot be ported. {reason}", err=True)
         return INCOMPLETE
     write_whole(path, ported.text)
@@ -75,9 +88,12 @@ def ported_case(path: Path, written: Path, orders: int = RUNS) -> Ported:
         raise HeatproofError(f"{path}: unknown property {case.expected[0]!r:.200}; 'heatproof properties' lists them")
     if ".py" in case.design:
         raise Inexpressible(f"The case is about the design {printable(case.design)!r}; the language is about Heat's.")
+    if catalogue.base_of(case.design) in catalogue.TARGETS:
+        case = _on_the_model(case, path)
     design = catalogue.load(case.design)
     if not isinstance(design, Heat):
         raise Inexpressible(f"The case is about the design {case.design!r}; the language is about Heat's.")
+    assert case.expected is not None
     failing = Failing(design, case.scenario, case.expected, case.schedule)
 
     def head(ported: Ported) -> list[str]:
@@ -86,12 +102,30 @@ def ported_case(path: Path, written: Path, orders: int = RUNS) -> Ported:
     return Porter(failing, list(ALL.values()), written, orders).port(head)
 
 
+def _on_the_model(case: Case, path: Path) -> Case:
+    """A case of the engine as one of the model. Raises :class:`Inexpressible` where the model does not show it so."""
+    found = tried(case, path, 0)
+    if found.case is None:
+        raise Inexpressible(f"On the model it is {found.answer}. {' '.join(found.told)}")
+    return found.case
+
+
+def engine_test(path: Path, written: Path) -> str:
+    """A case of the engine as a test file of its own; nothing for a case of another design."""
+    case = cases.read(path)
+    if catalogue.base_of(case.design) not in catalogue.TARGETS or case.expected is None:
+        return ""
+    name = _name(path)
+    return engine_port.text_of(case, path, written, name if name in listed() else "")
+
+
 def refuse_foreign(path: Path) -> None:
     """Raise :class:`HeatproofError` where a file would be lost that this command has not written."""
     if path.is_dir():
         raise HeatproofError(f"{path} is a folder; name a file with --output")
     try:
-        if path.exists() and not path.read_bytes().startswith(FIRST_LINE.encode()):
+        ours = (FIRST_LINE.encode(), engine_port.FIRST_LINE.encode())
+        if path.exists() and not path.read_bytes().startswith(ours):
             raise HeatproofError(
                 f"{path} is there already, and 'heatproof port' has not written it; name another file with --output"
             )
@@ -165,6 +199,7 @@ def _folder(folder: Path, output: Path | None, try_it: bool, orders: int) -> int
     into = output or Path()
     ported: dict[Path, Ported] = {}
     reasons: dict[Path, str] = {}
+    tests = 0
     for path in found:
         written = into / f"{_name(path)}.py"
         refuse_foreign(written)
@@ -172,6 +207,12 @@ def _folder(folder: Path, output: Path | None, try_it: bool, orders: int) -> int
             ported[path] = ported_case(path, written, orders)
         except Inexpressible as reason:
             reasons[path] = str(reason)
+            written = engine_port.file_of(written)
+            if text := engine_test(path, written):
+                refuse_foreign(written)
+                write_whole(written, text)
+                reasons[path] = f"written as a test of the engine that needs heatproof: {reason}"
+                tests += 1
         else:
             write_whole(written, ported[path].text)
     outcomes: Sequence[Outcome] = heats_framework.run_files([p.result.path for p in ported.values()]) if try_it and ported else ()
@@ -183,8 +224,10 @@ def _folder(folder: Path, output: Path | None, try_it: bool, orders: int) -> int
         if try_it:
             line += f" {_cell(_told(heats[path])) if path in heats else ''} |"
         click.echo(line)
-    click.echo(f"\n{len(ported)} of {len(found)} cases written to {into}")
-    return HELD if ported else INCOMPLETE
+    click.echo(
+        f"\n{len(ported) + tests} of {len(found)} cases written to {into}" + (f", {tests} as tests of the engine" if tests else "")
+    )
+    return HELD if ported or tests else INCOMPLETE
 
 
 def _cell(text: str) -> str:

@@ -13,6 +13,7 @@ from heatproof.database_option import database_option, on
 from heatproof.exit_codes import HELD, INCOMPLETE, VIOLATED, errors, say
 from heatproof.model.errors import HeatproofError
 from heatproof.model.world import Action, Entry, World
+from heatproof.patch_option import patch_option, patched
 from heatproof.reports import cases, states
 from heatproof.reports.cases import Case
 from heatproof.reports.files import write_whole
@@ -43,10 +44,12 @@ CODES = {FAILS: VIOLATED, ELSEWHERE: VIOLATED, GONE: HELD, UNDECIDED: INCOMPLETE
     help="Write the case as it is now, with the schedule that shows it.",
 )
 @database_option
+@patch_option
 @click.option("--full", is_flag=True, help="Tell every step; else what does not matter to the failure is folded to fit a screen.")
 @errors
 def replay(
-    case: Path, design: str | None, walk: bool, until: int | None, nearby: int, output: Path | None, full: bool, database: str | None
+    case: Path, design: str | None, walk: bool, until: int | None, nearby: int, output: Path | None, full: bool, database: str | None,
+    patch: tuple[str, ...],
 ) -> int:  # fmt: skip
     """Replay CASE and say whether its failure still shows, with its story.
 
@@ -60,6 +63,7 @@ def replay(
     """
     stored = cases.read(case)
     design = design if database is None else on(design or stored.design, database)
+    design = patched(design or stored.design, patch) if patch else design
     known, properties = design_of(stored, str(case), design)
     if walk or until is not None:
         return _walk(stored, Driver(known, stored.scenario, properties), walk, until)

@@ -12,6 +12,7 @@ from heatproof.exit_codes import HELD, VIOLATED, WRONG, errors
 from heatproof.model import catalogue
 from heatproof.model.design import Design
 from heatproof.model.errors import HeatproofError
+from heatproof.patch_option import patch_option, patched
 from heatproof.properties.base import witness
 from heatproof.properties.monitor import Violation
 from heatproof.reports.story import story
@@ -25,8 +26,9 @@ from heatproof.strategies.schedules import record
 @click.option("--design", default="heat", show_default=True, help="The design to run them on; see 'heatproof designs'.")
 @click.option("-v", "--verbose", is_flag=True, help="Print what the engine and the worker did, turn by turn.")
 @database_option
+@patch_option
 @errors
-def scenario(paths: Sequence[Path], design: str, verbose: bool, database: str | None) -> int:
+def scenario(paths: Sequence[Path], design: str, verbose: bool, database: str | None, patch: tuple[str, ...]) -> int:
     """Run scenario files of Heat's convergence tests, unmodified, on the model.
 
     PATH is a file or a folder of files; without any, the 21 files of the installed openstack-heat are run.
@@ -39,7 +41,7 @@ def scenario(paths: Sequence[Path], design: str, verbose: bool, database: str | 
     The files are data: they are checked and interpreted, never executed. Exit codes: 0 all passed, 1 some failed, 2 a file is
     no scenario.
     """
-    known = catalogue.load(on(design, database))
+    known = catalogue.load(patched(on(design, database), patch))
     files, folder = find_files(paths), None
     if not paths:
         folder = installed()

@@ -14,6 +14,7 @@ from heatproof.database_option import database_option, on
 from heatproof.exit_codes import HELD, INCOMPLETE, errors, say
 from heatproof.model.errors import HeatproofError
 from heatproof.model.scenario import Scenario
+from heatproof.patch_option import patch_option, patched
 from heatproof.reports import cases
 from heatproof.reports.files import write_whole
 from heatproof.reports.judging import GONE, UNDECIDED, design_of, judge, noted, replay_command
@@ -33,8 +34,9 @@ from heatproof.strategies.shrinking import Failure, Shrinker
     help="Where to write it. [default: NAME.small.case.json beside CASE]",
 )
 @database_option
+@patch_option
 @errors
-def shrink(case: Path, design: str | None, budget: int, output: Path | None, database: str | None) -> int:
+def shrink(case: Path, design: str | None, budget: int, output: Path | None, database: str | None, patch: tuple[str, ...]) -> int:
     """Make the failure of CASE smaller: fewer faults, operations, resources, engines, then fewer deviations from the default order.
 
     It stays the same failure: the same property, violated by the same kind of witness. What was found when the budget is used, or when
@@ -43,6 +45,7 @@ def shrink(case: Path, design: str | None, budget: int, output: Path | None, dat
     """
     stored = cases.read(case)
     design = design if database is None else on(design or stored.design, database)
+    design = patched(design or stored.design, patch) if patch else design
     known, properties = design_of(stored, str(case), design)
     judged = judge(stored, known, properties, BUDGET)
     if judged.answer == UNDECIDED:

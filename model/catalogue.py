@@ -8,10 +8,12 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 from heatproof.model.design import Design
 from heatproof.model.designs.heat import Heat
 from heatproof.model.designs.mutations import MUTATIONS
+from heatproof.model.designs.repairs import REPAIRS
 from heatproof.model.errors import DesignError
 
 DESIGNS: dict[str, type[Design]] = {Heat.name: Heat}
@@ -23,6 +25,7 @@ TARGETS: dict[str, tuple[str, str]] = {
 COUNTERPARTS = {"heat": "heat-engine", "heat-engine": "heat"}
 """Who is the model of whom."""
 
+REPAIRS_OF: dict[str, dict[str, type[Design]]] = {Heat.name: {r.name: r for r in REPAIRS}}
 MUTATIONS_OF: dict[str, dict[str, type[Design]]] = {Heat.name: {m.name: m for m in MUTATIONS}}
 
 
@@ -35,8 +38,7 @@ def load(spec: str) -> Design:
         return _from_file(spec)
     name, *mutations = spec.split("+")
     if name in TARGETS:
-        module, _, cls = TARGETS[name][0].partition(":")
-        target: Design = getattr(importlib.import_module(module), cls)(*mutations)
+        target: Design = _class_of(name)(*mutations)
         return target
     base = DESIGNS.get(name)
     if base is None:
@@ -44,11 +46,13 @@ def load(spec: str) -> Design:
             f"unknown design {name!r}; known are {', '.join([*DESIGNS, *TARGETS])}, and FILE.py:Class for one of your own"
             " ('heatproof designs' lists them with their mutations)"
         )
-    known = MUTATIONS_OF.get(name, {})
-    for mutation in mutations:
+    known = {**MUTATIONS_OF.get(name, {}), **REPAIRS_OF.get(name, {})}
+    for number, mutation in enumerate(mutations):
         if mutation not in known:
             near = [m for m in known if mutation.split("-")[0] in m] or list(known)
-            raise DesignError(f"design {name!r} has no mutation {mutation!r}; perhaps one of {', '.join(near[:8])}")
+            raise DesignError(f"design {name!r} has no mutation or repair {mutation!r}; perhaps one of {', '.join(near[:8])}")
+        if mutation in mutations[:number]:
+            raise DesignError(f"{mutation!r} stands twice in {spec!r}")
     if not mutations:
         return base()
     mixed = type(
@@ -58,9 +62,28 @@ def load(spec: str) -> Design:
     return design
 
 
-def changes_of(name: str) -> frozenset[str]:
-    """The changes that can be made to the design of that name."""
-    return frozenset(MUTATIONS_OF.get(name, ()))
+def base_of(spec: str) -> str:
+    """The name of a design without the changes made to it."""
+    return spec if is_file(spec) else spec.partition("+")[0]
+
+
+def changes_of(name: str) -> dict[str, str]:
+    """The changes that can be made to the design of that name, with a sentence each: mutations and repairs, or patches."""
+    if name in TARGETS:
+        patches: dict[str, str] = _class_of(name).patches()
+        return patches
+    known = {**MUTATIONS_OF.get(name, {}), **REPAIRS_OF.get(name, {})}
+    return {change: (cls.__doc__ or "").strip() for change, cls in known.items()}
+
+
+def settings_of(name: str) -> frozenset[str]:
+    """The words behind the name of a design that say where it runs, and change nothing of it."""
+    return frozenset(_class_of(name).settings()) if name in TARGETS else frozenset()
+
+
+def _class_of(target: str) -> Any:
+    module, _, cls = TARGETS[target][0].partition(":")
+    return getattr(importlib.import_module(module), cls)
 
 
 def is_file(spec: str) -> bool:

@@ -80,6 +80,8 @@ def counterpart(spec: str) -> str:
     name, changes = parts(spec)
     other = catalogue.COUNTERPARTS[name]
     known = catalogue.changes_of(other)
+    settings = catalogue.settings_of(name)
+    changes = [change for change in changes if change not in settings]
     if missing := [change for change in changes if change not in known]:
         raise OutOfReachError(
             f"the case is about {spec!r}, and {other!r} has no change {missing[0]!r}: a mutation is a mistake that the other target does"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from heatproof.model.anomalies import ANOMALIES
@@ -13,6 +14,7 @@ from heatproof.model.effects import Me, Refused
 from heatproof.model.errors import DesignError
 from heatproof.model.program import Program
 from heatproof.model.scenario import Operation, Scenario
+from heatproof.ports.heat.cures import CURES
 from heatproof.ports.heat.databases.choice import DATABASE_WORDS, IN_ORDER, LATE, WORDS, choose
 from heatproof.ports.heat.requests import DirectRollback, Requests
 
@@ -40,11 +42,25 @@ class HeatEngine(Requests, Design):
             self.acknowledge = "late"  # type: ignore[misc]
         if IN_ORDER in changes:
             self.order = "fifo"  # type: ignore[misc]
-        if unknown := [word for word in changes if word not in WORDS]:
-            raise DesignError(f"design {HeatEngine.name!r} has no change {unknown[0]!r}; it has {', '.join(WORDS)}")
+        known = {**WORDS, **self.patches()}
+        if unknown := [word for word in changes if word not in known]:
+            raise DesignError(f"design {HeatEngine.name!r} has no change {unknown[0]!r}; it has {', '.join(known)}")
+        self.cures = tuple(word for word in changes if word not in WORDS)
+        if len(set(self.cures)) < len(self.cures):
+            raise DesignError(f"a patch stands twice in {'+'.join((HeatEngine.name, *changes))!r}")
         if changes:
-            self.sentence = f"{HeatEngine.sentence}; {'; '.join(WORDS[word] for word in changes)}"  # type: ignore[misc]
+            self.sentence = f"{HeatEngine.sentence}; {'; '.join(known[word] for word in changes)}"  # type: ignore[misc]
         self.name = "+".join((HeatEngine.name, *changes))  # type: ignore[misc]  # the class has the name of what is unchanged
+
+    @classmethod
+    def patches(cls) -> dict[str, str]:
+        """The patches that it can run with: name, and what is wrong without it."""
+        return {cure.name: f"{cure.defect}; patched: {cure.change}" for cure in CURES}
+
+    @classmethod
+    def settings(cls) -> Iterable[str]:
+        """The words that say on which database it runs."""
+        return DATABASE_WORDS
 
     def open(self, scenario: Scenario, program: Program | None = None) -> World:
         """A run of the engine."""

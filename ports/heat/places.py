@@ -16,7 +16,8 @@ QUIET = {
 """Transactions that are done together with what comes before them: on tables that nothing in a scenario changes and the engine then
 reads (events, plug-in data, tags, credentials, snapshots)."""
 
-ENGINE = "/heat/engine/"
+ENGINE = ("/heat/engine/", "/ports/heat/cures.py")
+"""Where the code of Heat's engine is, and what patches put in its place."""
 WAITERS = {"_wait_for_cancellation"}
 
 
@@ -79,7 +80,7 @@ def access(frame: FrameType | None) -> Transaction | None:
 def caller(frame: FrameType | None) -> str:
     """The function of Heat's engine that is at work."""
     while frame is not None:
-        if ENGINE in frame.f_code.co_filename:
+        if frame.f_code.co_filename.find(ENGINE[0]) >= 0 or frame.f_code.co_filename.endswith(ENGINE[1]):
             return frame.f_code.co_name
         frame = frame.f_back
     return "?"
@@ -94,7 +95,7 @@ def sleeping(frame: FrameType | None) -> str | None:
             return code.co_name
         if "/tenacity/" in code.co_filename:
             return f"{caller(frame)}/retry"
-        if ENGINE in code.co_filename:
+        if ENGINE[0] in code.co_filename:
             return None
         frame = frame.f_back
     return None

@@ -17,7 +17,7 @@ from heatproof.model.fingerprint import canonical
 from heatproof.model.program import Program
 from heatproof.model.scenario import Operation, Scenario
 from heatproof.model.world import Action, Entry, World
-from heatproof.ports.heat import hub
+from heatproof.ports.heat import cures, curing, hub
 from heatproof.ports.heat.execution import Execution
 from heatproof.ports.heat.installation import installed
 from heatproof.ports.heat.live import Live
@@ -53,6 +53,7 @@ class EngineWorld(World):
         before = self.installation.owner
         if isinstance(before, EngineWorld):
             before.abandon()
+        curing.apply(self.design.cures, cures.known)
         self.setting = self.installation.reset(self, self.design.database).sentence
         self._live(Live(self, self.installation))
 
@@ -160,7 +161,8 @@ class EngineWorld(World):
         self._live(other.live)
         self.reader._seen = other.reader._seen
         for name, node in self.nodes.items():
-            node.gen = other.nodes[name].gen
+            again = other.nodes[name]
+            node.gen, node.effect = again.gen, again.effect  # a thread that is to be started belongs to the new run
         self.installation.owner = self
         self.stale = False
 

@@ -13,10 +13,11 @@ from pathlib import Path
 import pytest
 
 from heatproof.model import catalogue
-from heatproof.model.effects import Begin, Finish, Sleep, Transaction
+from heatproof.model.effects import Begin, Finish, Sleep, Spawn, Transaction
 from heatproof.model.errors import HeatproofError, ScenarioError
 from heatproof.model.scenario import Operation, Scenario, Scope, create, scenario, update
 from heatproof.model.templates import resource
+from heatproof.model.world import Action
 from heatproof.ports.heat import installation
 from heatproof.ports.heat.design import HeatEngine
 from heatproof.properties.catalogue import ALL
@@ -297,6 +298,22 @@ def test_heats_scenario_passes_on_heats_engine(file: Path) -> None:
     result = scenario_files.run_file(file, catalogue.load("heat-engine"))
     assert result.passed, f"line {result.line}: {result.message}"
     assert result.asserted
+
+
+def test_a_thread_that_is_to_be_started_when_a_run_is_made_again_is_that_of_the_new_run() -> None:
+    world = opened(create([A, B]))
+    while type(effect := world.nodes["create#1"].effect if "create#1" in world.tasks else None) is not Spawn:
+        action = world.default()
+        assert action is not None
+        world.perform(action)
+    old = effect.args[-1].owner
+    world.perform(Action("step", "create#1"))
+    world.undo()
+    settled(world)
+    assert old.status == "FAILED"  # the object of the run that was given up
+    (stack,) = ENGINE.observe(world).stacks.values()
+    assert (stack.action, stack.status) == ("CREATE", "COMPLETE")
+    world.audit()
 
 
 def test_properties_can_be_asked_of_it() -> None:

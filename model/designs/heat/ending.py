@@ -138,10 +138,14 @@ class Ending(Design):
         if not matched:
             return
         if gone is not None:
-            yield Delete("PG-5", TEMPLATE, {"id": gone})
+            yield from self.delete_previous(gone)
         yield Delete("PG-6", SYNC_POINT, {"stack": st.id, "traversal": traversal})
         if st.action == DELETE and st.status == COMPLETE:
             yield Transaction("PG-7", stack_delete, (st.id,))
+
+    def delete_previous(self, template: str) -> Handler:
+        """PG-5: the template that a rollback would have gone to."""
+        yield Delete("PG-5", TEMPLATE, {"id": template})
 
     def traversal_after_failure(self, st: StackRow) -> str:
         """PG-2: the traversal id that a failed stack keeps."""

@@ -79,6 +79,10 @@ class Job:
     after: ResourceDef | None
     data: dict[str, NodeData]
     senders: frozenset[str]
+    loaded: ResourceRow | None = None  # W-4: the row as it was read
+
+    def __post_init__(self) -> None:
+        self.loaded = self.row
 
     @property
     def requires(self) -> frozenset[str]:
@@ -133,15 +137,18 @@ class Resource(Sync):
             if attempt + 1 < attempts:  # LK-2
                 yield Sleep("LK-2")
                 fresh = yield Read("LK-2", RESOURCE, row.id)
-                if fresh is None:
+                if fresh is None or not self.still_as_loaded(job, fresh):
                     break
                 job.row = row._replace(key=fresh.key)
         raise UpdateInProgress(job.row.id)
 
+    def still_as_loaded(self, job: Job, fresh: ResourceRow) -> bool:
+        """LK-2: whether the loaded copy may go on with the new version; nobody looks."""
+        return True
+
     def acquire(self, job: Job, held: ResourceRow) -> Handler:
         """LK-1."""
-        where = {"engine": None, "key": job.row.key}
-        return (yield from self.retried(Update("LK-1", RESOURCE, held.id, held, where=where)))
+        return (yield from self.write_unlocked(job, "LK-1", held))
 
     def clear_attributes(self, job: Job) -> Handler:
         """LK-3: forget cached attributes, BLIND; nothing is written if the loaded copy has none (clear_stored_attributes)."""
@@ -272,13 +279,21 @@ class Resource(Sync):
     def leave_unchanged(self, job: Job) -> Handler:
         """RU-6: stamp the goal template by CAS without taking the lock; status FAILED becomes COMPLETE."""
         status = COMPLETE if job.row.status == FAILED else job.row.status
-        row = job.row = job.row._replace(template=job.st.template, status=status)
-        new = row._replace(key=next_key(row.key))
-        where = {"engine": None, "key": row.key}
-        matched = yield from self.retried(Update("RU-6", RESOURCE, row.id, new, where=where))
+        job.row = job.row._replace(template=job.st.template, status=status)
+        yield from self.store_unlocked(job, "RU-6")
+
+    def store_unlocked(self, job: Job, step: str) -> Handler:
+        """LK-6: write the row by CAS if it is not locked. Raises :class:`UpdateInProgress` if that loses."""
+        new = job.row._replace(key=next_key(job.row.key))
+        matched = yield from self.write_unlocked(job, step, new)
         if not matched:
-            raise UpdateInProgress(row.id)
+            raise UpdateInProgress(new.id)
         job.row = new
+
+    def write_unlocked(self, job: Job, step: str, new: ResourceRow) -> Handler:
+        """LK-1 and LK-6: the write itself."""
+        where = {"engine": None, "key": job.row.key}
+        return (yield from self.retried(Update(step, RESOURCE, new.id, new, where=where)))
 
     def requires_while_updating(self, job: Job) -> frozenset[str]:
         """RU-7: the old dependencies are kept until the update is done."""
@@ -328,7 +343,7 @@ class Resource(Sync):
         if row.template == job.st.template:
             return  # RD-1
         if row.action == INIT:
-            yield from self.delete_row(row)  # RD-2
+            yield from self.delete_row(job)  # RD-2
             return
         if row.action == DELETE and row.status == COMPLETE:
             return  # RD-3
@@ -340,9 +355,9 @@ class Resource(Sync):
                 unlink = {"replaces": None, "key": next_key(other.key)}
                 yield from self.retried(Update("RD-7", RESOURCE, other.id, unlink, where=where))
 
-    def delete_row(self, row: ResourceRow) -> Handler:
+    def delete_row(self, job: Job) -> Handler:
         """RD-2: a row for which nothing was ever made is deleted, BLIND."""
-        yield Delete("RD-2", RESOURCE, {"id": row.id})
+        yield Delete("RD-2", RESOURCE, {"id": job.row.id})
 
     def delete_physical(self, job: Job, attempts: int = LOCK_ATTEMPTS) -> Handler:
         """RD-4 to RD-6: one DELETE cycle; the row stays as a tombstone."""
@@ -378,7 +393,15 @@ class Resource(Sync):
                 if fresh.engine is not None or fresh.updated_at != row.updated_at:
                     return None
                 row = row._replace(key=fresh.key)
-            made, matched = yield from self.retried(Transaction("RP-2", create_replacement, (row.id, row.key, new)))
+            made, matched = yield from self.insert_replacement(row, new)
             if matched:
                 return made
         return None  # RP-4
+
+    def insert_replacement(self, row: ResourceRow, new: ResourceRow) -> Handler:
+        """RP-2: the id of the new row, and whether it could be linked."""
+        return (yield from self.store_replacement(row, new))
+
+    def store_replacement(self, row: ResourceRow, new: ResourceRow) -> Handler:
+        """RP-2: the write itself."""
+        return (yield from self.retried(Transaction("RP-2", create_replacement, (row.id, row.key, new))))

@@ -84,16 +84,21 @@ class Setup(Ending):
                 stored = yield Insert("CV-4", TEMPLATE, TemplateRow(f"t({traversal})", content))
                 st = st._replace(template=stored)
             matched = yield from self.store_stack("CV-5", st.id, st, old)
-            if not matched:
-                return
-            yield from self.forget_sync_points(st, old)
-            if not threads:
-                raise NoThreads("the stack has no thread manager")
-            yield Spawn("CV-8", "converge_create_or_update", (st, content, from_worker))
+            if matched:
+                yield from self.forget_sync_points(st, old)
+                if not threads:
+                    raise NoThreads("the stack has no thread manager")
+                yield Spawn("CV-8", "converge_create_or_update", (st, content, from_worker))
         except Escape as error:
             if st.status == IN_PROGRESS:  # CV-9: stack.py:reset_state_on_error
                 yield from self.mark_failed(me, st, st.traversal, str(error), threads, from_worker)
             raise
+        if not matched:
+            yield from self.operation_lost(st)
+
+    def operation_lost(self, st: StackRow) -> Handler:
+        """CV-5: the stack was somebody else's; nobody is told."""
+        yield from ()
 
     def forget_sync_points(self, st: StackRow, old: str) -> Handler:
         """CV-7: the sync points of the traversal that is over."""
@@ -126,19 +131,30 @@ class Setup(Ending):
                     current[name] = best.id
                 elif name in taken:
                     row = taken[name]._replace(template=st.template)
-                    yield Update("SU-3b", RESOURCE, row.id, full(row))
+                    yield from self.take_over_row(st, row)
                     current[name] = row.id
                 else:
-                    action = st.action if st.action in (ROLLBACK, DELETE) else INIT
                     fresh = ResourceRow(
-                        f"{name}@{st.traversal}", name, st.id, action, COMPLETE, st.template,
+                        f"{name}@{st.traversal}", name, st.id, self.first_action(st), COMPLETE, st.template,
                         updated_at=st.updated_at, kind=content[name].kind,
                     )  # fmt: skip
-                    current[name] = yield Insert("SU-3a", RESOURCE, fresh)
+                    current[name] = yield from self.insert_row(st, fresh)
             graph = self.graph(content, ext, current)
             yield from self.publish(me, st._replace(deps=graph), content)
         except Escape as error:
             yield from self.setup_failed(me, st, error, from_worker)  # SU-9
+
+    def first_action(self, st: StackRow) -> str:
+        """SU-3a: the action that a new row begins with."""
+        return st.action if st.action in (ROLLBACK, DELETE) else INIT
+
+    def take_over_row(self, st: StackRow, row: ResourceRow) -> Handler:
+        """SU-3b: BLIND."""
+        yield Update("SU-3b", RESOURCE, row.id, full(row))
+
+    def insert_row(self, st: StackRow, row: ResourceRow) -> Handler:
+        """SU-3a."""
+        return (yield Insert("SU-3a", RESOURCE, row))
 
     def publish(self, me: Me, st: StackRow, content: Template) -> Handler:
         """SU-5 to SU-8: the graph first, the sync points after it, then the leaves."""
@@ -160,8 +176,12 @@ class Setup(Ending):
         except ValueError as error:
             raise CircularDependency(str(error)) from None
         for row, kind in order:
-            yield from self.retried(Insert("SU-6", SYNC_POINT, SyncPointRow(row, st.traversal, kind, st.id)))
-        yield from self.retried(Insert("SU-7", SYNC_POINT, SyncPointRow(st.id, st.traversal, U, st.id)))
+            yield from self.insert_sync_point("SU-6", SyncPointRow(row, st.traversal, kind, st.id))
+        yield from self.insert_sync_point("SU-7", SyncPointRow(st.id, st.traversal, U, st.id))
+
+    def insert_sync_point(self, step: str, row: SyncPointRow) -> Handler:
+        """SU-6 and SU-7, one of them."""
+        yield from self.retried(Insert(step, SYNC_POINT, row))
 
     def setup_failed(self, me: Me, st: StackRow, error: Escape, from_worker: bool) -> Handler:
         """SU-9."""

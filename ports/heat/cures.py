@@ -1,0 +1,407 @@
+"""The patches: what each puts in the place of Heat's code. Each is as small as its defect allows.
+
+Functions of Heat are found when a patch runs, so that importing this module imports nothing of Heat.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import Any
+
+from heatproof.ports.heat.curing import Cure
+from heatproof.ports.heat.patches import Patch
+
+# ------------------------------------------------------------------------------------------------- rows and their locks
+
+
+def _tombstone(original: Any) -> Any:
+    def delete_convergence(self: Any, template_id: Any, engine_id: Any, timeout: Any, progress_callback: Any = None) -> None:
+        if self.current_template_id == template_id or self.action != self.INIT:
+            return original(self, template_id, engine_id, timeout, progress_callback)  # type: ignore[no-any-return]
+        self._calling_engine_id = engine_id
+        return self.state_set(self.DELETE, self.COMPLETE, lock=self.LOCK_RESPECT)  # type: ignore[no-any-return]
+
+    return delete_convergence
+
+
+def _release_again(original: Any) -> Any:
+    from heat.common import exception
+    from heat.objects import resource as objects
+
+    def _store_with_lock(self: Any, rs: Any, lock: Any) -> None:
+        while True:
+            try:
+                return original(self, rs, lock)  # type: ignore[no-any-return]
+            except exception.UpdateInProgress:
+                if lock != self.LOCK_RELEASE:
+                    raise
+                try:
+                    there = objects.Resource.get_obj(self.context, self.id, refresh=True, fields=("engine_id", "atomic_key"))
+                except exception.NotFound:
+                    there = None
+                if there is None or there.engine_id != self._calling_engine_id or there.atomic_key == self._atomic_key:
+                    raise
+                self._atomic_key = there.atomic_key
+
+    return _store_with_lock
+
+
+COPIED = ("current_template_id", "action", "status")
+
+
+def _remember(original: Any) -> Any:
+    def _load_data(self: Any, resource: Any) -> None:
+        original(self, resource)
+        self.as_loaded = tuple(getattr(resource, column) for column in (*COPIED, "atomic_key"))
+
+    return _load_data
+
+
+def _not_with_an_old_copy(original: Any) -> Any:
+    from heat.common import exception
+    from heat.objects import resource as objects
+
+    def _store_with_lock(self: Any, rs: Any, lock: Any) -> None:
+        loaded = getattr(self, "as_loaded", None)
+        if lock == self.LOCK_ACQUIRE and loaded is not None and loaded[-1] != self._atomic_key:  # LK-2: it has taken a new version
+            there = objects.Resource.get_obj(self.context, self.id, refresh=True, fields=COPIED)
+            if tuple(getattr(there, column) for column in COPIED) != loaded[:-1]:
+                raise exception.UpdateInProgress(self.name)
+        original(self, rs, lock)
+
+    return _store_with_lock
+
+
+def _own_version(original: Any) -> Any:
+    def _incr_atomic_key(self: Any, last_key: Any) -> None:
+        original(self, last_key)
+        if getattr(self, "as_loaded", None) is not None:  # what it has written itself it knows
+            self.as_loaded = (self.current_template_id, self.action, self.status, self._atomic_key)
+
+    return _incr_atomic_key
+
+
+def _mark_at_once(original: Any) -> Any:
+    from heat.common import context, exception
+    from heat.engine import stack as parser
+
+    def resource_mark_unhealthy(
+        self: Any, cnxt: Any, stack_identity: Any, resource_name: Any, mark_unhealthy: Any, resource_status_reason: Any = None
+    ) -> None:
+        stack = parser.Stack.load(cnxt, stack=self._get_stack(cnxt, stack_identity))
+        if not stack.convergence or mark_unhealthy is not True:
+            return original(self, cnxt, stack_identity, resource_name, mark_unhealthy, resource_status_reason)  # type: ignore[no-any-return]
+        rsrc = self._find_resource_in_stack(cnxt, resource_name, stack)
+        reason = resource_status_reason or "state changed by resource_mark_unhealthy api"
+        rsrc._calling_engine_id = self.engine_id
+        try:
+            if rsrc.action != rsrc.DELETE:
+                rsrc.state_set(rsrc.CHECK, rsrc.FAILED, reason=reason, lock=rsrc.LOCK_RESPECT)
+        except exception.UpdateInProgress:
+            raise exception.ActionInProgress(stack_name=stack.name, action=stack.action) from None
+        return None
+
+    return context.request_context(resource_mark_unhealthy)
+
+
+def _refuse_unmade(original: Any) -> Any:
+    from heat.common import context, exception
+    from heat.engine import stack as parser
+
+    def resource_mark_unhealthy(
+        self: Any, cnxt: Any, stack_identity: Any, resource_name: Any, mark_unhealthy: Any, resource_status_reason: Any = None
+    ) -> None:
+        stack = parser.Stack.load(cnxt, stack=self._get_stack(cnxt, stack_identity))
+        rsrc = self._find_resource_in_stack(cnxt, resource_name, stack)
+        if rsrc.action == rsrc.INIT:
+            raise exception.ResourceNotAvailable(resource_name=rsrc.name)
+        original(self, cnxt, stack_identity, resource_name, mark_unhealthy, resource_status_reason)
+
+    return context.request_context(resource_mark_unhealthy)
+
+
+def _fenced(original: Any) -> Any:
+    from heat.common import exception
+    from heat.db import api, models
+
+    def locked(context: Any, resource_id: Any, values: Any, key: Any, stack_id: Any, traversal: Any) -> bool:
+        owner = context.session.query(models.Stack.current_traversal).filter_by(id=stack_id).with_for_update(read=True).scalar()
+        return bool(owner == traversal and api._resource_update(context, resource_id, values, key, expected_engine_id=None))
+
+    locked.__name__ = "resource_update"
+    lock_in = api.retry_on_db_error(api.context_manager.writer(locked))
+
+    def _store_with_lock(self: Any, rs: Any, lock: Any) -> None:
+        if lock not in (self.LOCK_ACQUIRE, self.LOCK_RESPECT) or not rs:
+            return original(self, rs, lock)  # type: ignore[no-any-return]
+        if lock == self.LOCK_ACQUIRE:
+            rs["engine_id"] = self._calling_engine_id
+        if not lock_in(self.context, self.id, rs, self._atomic_key, self.stack.id, self.stack.current_traversal):
+            raise exception.UpdateInProgress(self.name)
+        self._incr_atomic_key(self._atomic_key)
+        return None
+
+    return _store_with_lock
+
+
+# --------------------------------------------------------------------------------------------------------- replacements
+
+
+def _one_replacement(original: Any) -> Any:
+    from heat.common import exception
+    from heat.db import api, models
+
+    def resource_get_replacement(context: Any, resource_id: Any, template_id: Any) -> Any:
+        rows = models.Resource
+        linked = context.session.query(rows.replaced_by).filter_by(id=resource_id).scalar()  # an update clears it (RU-3)
+        found = context.session.query(rows).filter_by(current_template_id=template_id).filter(rows.action != "DELETE")
+        return found.filter((rows.replaces == resource_id) | (rows.id == linked)).first()  # a cleanup clears it (RD-7)
+
+    replacement_of = api.context_manager.reader(resource_get_replacement)
+
+    def replacement(
+        cls: Any, context: Any, existing_res_id: Any, new_res_values: Any, atomic_key: Any = 0, expected_engine_id: Any = None
+    ) -> Any:
+        if replacement_of(context, existing_res_id, new_res_values["current_template_id"]) is not None:
+            raise exception.UpdateInProgress(resource_name=new_res_values["name"])
+        return original(cls, context, existing_res_id, new_res_values, atomic_key, expected_engine_id)
+
+    return replacement
+
+
+def _link_with_insert(original: Any) -> Any:
+    from heat.common import exception
+    from heat.db import api
+    from oslo_db import exception as db_exception
+
+    def resource_create_replacement(
+        context: Any, existing_res_id: Any, new_res_values: Any, atomic_key: Any, expected_engine_id: Any = None
+    ) -> Any:
+        try:
+            with api.context_manager.writer.independent.using(context):
+                made = api._resource_create(context, new_res_values)
+                if not api._resource_update(
+                    context, existing_res_id, {"replaced_by": made.id}, atomic_key, expected_engine_id=expected_engine_id
+                ):
+                    raise exception.UpdateInProgress(resource_name=new_res_values.get("name"))
+        except db_exception.DBReferenceError:
+            return None
+        return made
+
+    return api.retry_on_db_error(api.context_manager.writer(resource_create_replacement))
+
+
+# -------------------------------------------------------------------------------------------------------------- stacks
+
+
+def _keep_template(original: Any) -> Any:
+    from oslo_db import exception as db_exception
+
+    def raw_template_delete(context: Any, template_id: Any) -> None:
+        with suppress(db_exception.DBReferenceError):  # a row still refers to it; it goes with that row (PG-1b)
+            original(context, template_id)
+
+    return raw_template_delete
+
+
+def _refuse_lost(original: Any) -> Any:
+    from heat.common import exception
+    from heat.objects import raw_template
+
+    def converge_stack(
+        self: Any, template: Any, action: Any = "UPDATE", new_stack: Any = None, pre_converge: Any = None,
+        new_traversal_id: Any = None, abandon: bool = False,
+    ) -> None:  # fmt: skip
+        store, lost = self.store, []
+
+        def noting(*args: Any, **kwargs: Any) -> Any:
+            stored = store(*args, **kwargs)
+            lost.append(stored is None)
+            return stored
+
+        self.store = noting
+        try:
+            original(self, template, action, new_stack, pre_converge, new_traversal_id, abandon)
+        finally:
+            del self.store
+        if any(lost) and action != self.ROLLBACK:
+            if action in (self.UPDATE, self.DELETE):
+                raw_template.RawTemplate.delete(self.context, self.t.id)
+            raise exception.ActionInProgress(stack_name=self.name, action=action)
+
+    return converge_stack
+
+
+class Superseded(Exception):
+    """A set-up found that the stack belongs to another traversal."""
+
+
+def _fenced_rows(original: Any) -> Any:
+    def _update_or_store_resources(self: Any) -> Any:
+        self.context.set_up_of = (self.id, self.current_traversal)
+        try:
+            return original(self)
+        finally:
+            del self.context.set_up_of
+
+    return _update_or_store_resources
+
+
+def _refuse_superseded(context: Any, stack_id: Any, traversal: Any) -> None:
+    from heat.db import models
+
+    owner = context.session.query(models.Stack.current_traversal).filter_by(id=stack_id).with_for_update(read=True).scalar()
+    if owner != traversal:
+        raise Superseded
+
+
+def _fenced_insert(original: Any) -> Any:
+    from heat.db import api
+
+    def resource_create(context: Any, values: Any) -> Any:
+        if fence := getattr(context, "set_up_of", None):
+            _refuse_superseded(context, *fence)
+        return api._resource_create(context, values)
+
+    return api.context_manager.writer(resource_create)
+
+
+def _fenced_update(original: Any) -> Any:
+    from heat.db import api
+
+    def resource_update_and_save(context: Any, resource_id: Any, values: Any) -> Any:
+        if fence := getattr(context, "set_up_of", None):
+            _refuse_superseded(context, *fence)
+        return original(context, resource_id, values)
+
+    return api.context_manager.writer(resource_update_and_save)
+
+
+def _fenced_sync_point(original: Any) -> Any:
+    from heat.db import api, models
+
+    def sync_point_create(context: Any, values: Any) -> Any:
+        _refuse_superseded(context, values["stack_id"], values["traversal_id"])
+        values["entity_id"] = str(values["entity_id"])
+        point = models.SyncPoint()
+        point.update(values)
+        point.save(context.session)
+        return point
+
+    return api.retry_on_db_error(api.context_manager.writer(sync_point_create))
+
+
+def _stops_where_superseded(original: Any) -> Any:
+    def _converge_create_or_update(self: Any, pre_converge: Any = None, abandon: bool = False) -> None:
+        with suppress(Superseded):  # whoever owns the stack now does without this set-up
+            original(self, pre_converge, abandon)
+
+    return _converge_create_or_update
+
+
+def _init_not_rollback(original: Any) -> Any:
+    def __init__(self: Any, name: Any, definition: Any, stack: Any) -> None:
+        original(self, name, definition, stack)
+        if self.id is None and stack.convergence and self.action == self.ROLLBACK:
+            self.action = self.INIT
+
+    return __init__
+
+
+def _stale_template_loses(original: Any) -> Any:
+    from oslo_db import exception as db_exception
+
+    def stack_update(context: Any, stack_id: Any, values: Any, exp_trvsl: Any = None) -> Any:
+        try:
+            return original(context, stack_id, values, exp_trvsl)
+        except db_exception.DBReferenceError:
+            if exp_trvsl is None:
+                raise
+            return False  # the operation before has ended since the stack was loaded, and its previous template is gone
+
+    return stack_update
+
+
+# ------------------------------------------------------------------------------------------------------------- the table
+
+STORE = "heat.engine.resource:Resource._store_with_lock"
+
+CURES: tuple[Cure, ...] = (
+    Cure("rollback-makes-what-is-gone",
+         "a rollback gives the row of a resource that has to be made again the action ROLLBACK instead of INIT; such a row is taken for one"
+         " that was made, found unchanged, and never made",
+         "the row of a resource that has none begins as INIT, whatever the stack does",
+         (Patch("heat.engine.resource:Resource.__init__", "(self, name, definition, stack)", "SU-3a", _init_not_rollback),)),
+    Cure("cleanup-leaves-a-tombstone",
+         "cleanup deletes the row of a resource that was never made by its key alone, although a worker is making it or a newer graph has it",
+         "it is made a tombstone under the lock's condition instead, as rows of resources that were made are",
+         (Patch("heat.engine.resource:Resource.delete_convergence", "(self, template_id, engine_id, timeout, progress_callback=None)",
+                "RD-2", _tombstone),)),
+    Cure("release-in-spite-of-signals",
+         "a write of metadata to a locked row makes the holder lose its release, and nobody ever releases the lock",
+         "a release that loses is tried again with the version that is there, as long as the lock is the holder's",
+         (Patch(STORE, "(self, rs, lock)", "LK-4", _release_again),)),
+    Cure("lock-not-with-an-old-copy",
+         "a worker that could not lock takes over the version of the row that is there by now, but not the row, and goes on with what it decided"
+         " from its old copy: it deletes what has just been updated",
+         "it gives up if the template or the state of the row is another than it has loaded",
+         (Patch("heat.engine.resource:Resource._load_data", "(self, resource)", "W-4", _remember),
+          Patch("heat.engine.resource:Resource._incr_atomic_key", "(self, last_key)", "LK-1, LK-4", _own_version),
+          Patch(STORE, "(self, rs, lock)", "LK-2", _not_with_an_old_copy))),
+    Cure("unhealthy-in-one-write",
+         "marking a resource unhealthy takes the lock, and a message that meets it is dropped: nobody wakes the traversal",
+         "the mark is one conditional write that takes no lock, so that who loses to it tries again",
+         (Patch("heat.engine.service:EngineService.resource_mark_unhealthy",
+                "(self, cnxt, stack_identity, resource_name, mark_unhealthy, resource_status_reason=None)", "8.3", _mark_at_once),)),
+    Cure("unhealthy-only-what-was-made",
+         "a resource that was never made can be marked unhealthy; it is then replaced, and its row stays, since it has no cleanup node",
+         "the request is refused with ResourceNotAvailable, as a signal to such a resource is",
+         (Patch("heat.engine.service:EngineService.resource_mark_unhealthy",
+                "(self, cnxt, stack_identity, resource_name, mark_unhealthy, resource_status_reason=None)", "8.3", _refuse_unmade),)),
+    Cure("lock-only-in-the-current-traversal",
+         "a worker compares the traversal before it locks, on what it read then, and works on under a lock that it takes later",
+         "the write that takes the lock demands that the traversal still owns the stack",
+         (Patch(STORE, "(self, rs, lock)", "LK-1, LK-2, RU-6", _fenced),)),
+    Cure("one-replacement-a-traversal",
+         "a node that is triggered twice is replaced twice: nobody looks whether a replacement for this template is there already",
+         "before a replacement is made one looks for one that is linked with this row, in either direction, and has this template",
+         (Patch("heat.objects.resource:Resource.replacement",
+                "(cls, context, existing_res_id, new_res_values, atomic_key=0, expected_engine_id=None)", "RP-2, RP-3", _one_replacement),)),
+    Cure("replacement-and-link-together",
+         "the row of a replacement is committed before one looks whether it could be linked, and stays if not",
+         "the exception is raised inside the transaction, so that the row goes with it",
+         (Patch("heat.db.api:resource_create_replacement",
+                "(context, existing_res_id, new_res_values, atomic_key, expected_engine_id=None)", "RP-2", _link_with_insert),)),
+    Cure("keep-a-template-that-is-referred-to",
+         "the previous template is deleted after COMPLETE was written; where a row still refers to it, the stack is declared failed",
+         "the template is left where the foreign key refuses",
+         (Patch("heat.db.api:raw_template_delete", "(context, template_id)", "PG-5", _keep_template),)),
+    Cure("lost-operations-are-refused",
+         "an operation that loses the stack to another is accepted, does nothing, and leaves its template behind",
+         "it is refused with ActionInProgress, and its template deleted",
+         (Patch("heat.engine.stack:Stack.converge_stack",
+                "(self, template, action='UPDATE', new_stack=None, pre_converge=None, new_traversal_id=None, abandon=False)",
+                "CV-5", _refuse_lost),)),
+    Cure("a-stale-previous-template-loses",
+         "an operation that loaded the stack before the one before it completed writes back the previous template, which is deleted by now, and"
+         " ends in an internal error",
+         "it loses the stack, as any operation does that was overtaken",
+         (Patch("heat.db.api:stack_update", "(context, stack_id, values, exp_trvsl=None)", "CV-5", _stale_template_loses),)),
+    Cure("superseded-set-up-stops",
+         "a set-up that is superseded goes on to insert rows and sync points that nobody deletes, and rewrites rows that others have made",
+         "each such write of a set-up demands in its transaction that the traversal still owns the stack",
+         (Patch("heat.engine.stack:Stack._update_or_store_resources", "(self)", "SU-3", _fenced_rows),
+          Patch("heat.db.api:resource_create", "(context, values)", "SU-3a", _fenced_insert),
+          Patch("heat.db.api:sync_point_create", "(context, values)", "SU-6, SU-7", _fenced_sync_point),
+          Patch("heat.db.api:resource_update_and_save", "(context, resource_id, values)", "SU-3b", _fenced_update),
+          Patch("heat.engine.stack:Stack._converge_create_or_update", "(self, pre_converge=None, abandon=False)", "SU-9",
+                _stops_where_superseded))),
+)  # fmt: skip
+
+
+def known() -> dict[str, Cure]:
+    """The patches by name."""
+    return {cure.name: cure for cure in CURES}
+
+
+__all__ = ["CURES", "known"]

@@ -1,0 +1,167 @@
+"""Patches of the engine and repairs of the model: each cures the case that is kept for it, and Heat's own scenarios still pass."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from hypothesis import settings
+
+from heatproof.cli import cli
+from heatproof.model import catalogue
+from heatproof.model.errors import HeatproofError
+from heatproof.ports.heat import cures, curing, installation
+from heatproof.ports.heat.databases import choice, private
+from heatproof.reports import cases, confirming, judging
+from heatproof.strategies import scenario_files
+from heatproof.strategies.asked import properties_for
+from heatproof.strategies.nearby import Nearby, Stored
+from tests.toys import ROOT
+
+if reason := installation.why_not():
+    pytest.skip(f"the real engine is not here: {reason}", allow_module_level=True)
+
+from heatproof.ports.heat import patches
+
+FOLDER = ROOT / "reports" / "regressions" / "heat-27.0.1"
+NAMES = sorted(cures.known())
+ALL = "heat-engine+" + "+".join(NAMES)
+NIGHTLY = settings.default is not None and settings.default.max_examples >= 10_000
+NEAR = 200 if NIGHTLY else 8
+"""Runs near by on the engine; the figures of docs/findings.md are those of 200."""
+CHANGED_AT = [(cure.name, place) for cure in cures.CURES for place in cure.places]
+
+
+@pytest.fixture(autouse=True)
+def _installed() -> None:
+    installation.installed()
+
+
+def kept(name: str) -> cases.Case:
+    return cases.read(FOLDER / f"{name}.case.json")
+
+
+@pytest.mark.parametrize(("name", "place"), CHANGED_AT, ids=[f"{name} {place.place}" for name, place in CHANGED_AT])
+def test_each_place_is_as_the_patch_knows_it(name: str, place: patches.Patch) -> None:
+    curing.remove()
+    _, _, standing = patches.find(place)
+    assert patches.signature(getattr(standing, "__func__", standing)) == place.signature
+    assert place.reason
+
+
+def test_a_place_that_has_moved_is_told_and_nothing_is_changed() -> None:
+    good = cures.known()["cleanup-leaves-a-tombstone"]
+    moved = good._replace(name="moved", places=(good.places[0]._replace(signature="(self)"),))
+    before = patches.find(good.places[0])[2]
+    with pytest.raises(HeatproofError, match=r"has the signature \(self, template_id.*the patch knows \(self\)"):
+        curing.apply(("good", "moved"), lambda: {"good": good, "moved": moved})
+    assert patches.find(good.places[0])[2] is before
+
+
+def test_each_patch_has_its_repair_and_a_case() -> None:
+    assert sorted(repair.name for repair in catalogue.REPAIRS_OF["heat"].values()) == NAMES
+    assert sorted(path.name.removesuffix(".case.json") for path in FOLDER.glob("*.case.json")) >= NAMES
+    assert all(kept(name).design == "heat-engine" for name in NAMES)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_case_is_gone_with_the_patch_also_near_by(name: str) -> None:
+    case, spec = kept(name), f"heat-engine+{name}"
+    judged = judging.judge(case, catalogue.load(spec), properties_for(spec), 0)
+    assert not judged.shows
+    near = Nearby(
+        catalogue.load(spec),
+        properties_for(spec),
+        case.scenario,
+        Stored(case.schedule, case.steps, case.deviations),
+        case.expected,
+        NEAR,
+    )
+    found = near.search()
+    assert found.violation is None, f"{found.stage}: {found.violation}"
+    assert found.runs == NEAR
+    assert not found.raised
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_model_shows_it_too_and_not_with_the_repair(name: str) -> None:
+    case, own = kept(name), (catalogue.load("heat-engine"), properties_for("heat-engine"))
+    assert confirming.confirm(case, own, "heat", 0).answer == confirming.CONFIRMED
+    assert confirming.confirm(case, own, f"heat+{name}", 200).answer == confirming.NOT
+
+
+def test_without_the_patch_heat_is_as_before() -> None:
+    name = "release-in-spite-of-signals"
+    case = kept(name)
+    for spec, shows in ((f"heat-engine+{name}", False), ("heat-engine", True), (f"heat-engine+{name}", False)):
+        assert judging.judge(case, catalogue.load(spec), properties_for(spec), 0).shows is shows
+
+
+def test_the_cases_fail_on_postgresql_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    if reason := private.why_not("postgresql"):
+        pytest.skip(f"no PostgreSQL: {reason}")
+    spec = "heat-engine+postgresql"
+    with private.server("postgresql") as url:
+        monkeypatch.setenv(choice.VARIABLE, url)
+        answers = {name: judging.judge(kept(name), catalogue.load(spec), properties_for(spec), 3).answer for name in NAMES}
+    near_by = ["one-replacement-a-traversal"]  # rows come in another order from a query, and so do messages
+    assert answers == {name: judging.ELSEWHERE if name in near_by else judging.FAILS for name in NAMES}
+
+
+FILES = scenario_files.find_files([found]) if (found := scenario_files.installed()) is not None else []
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+def test_heats_scenarios_pass_with_all_patches(file: Path) -> None:
+    result = scenario_files.run_file(file, catalogue.load(ALL))
+    assert result.passed, f"line {result.line}: {result.message}"
+
+
+@pytest.mark.parametrize("file", FILES if NIGHTLY else [], ids=lambda file: file.stem)
+@pytest.mark.parametrize("name", NAMES)
+def test_heats_scenarios_pass_with_each_patch(name: str, file: Path) -> None:
+    result = scenario_files.run_file(file, catalogue.load(f"heat-engine+{name}"))
+    assert result.passed, f"line {result.line}: {result.message}"
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+def test_heats_scenarios_pass_on_the_model_with_each_repair(file: Path) -> None:
+    for name in NAMES:
+        result = scenario_files.run_file(file, catalogue.load(f"heat+{name}"))
+        assert result.passed, f"{name}: line {result.line}: {result.message}"
+
+
+# ------------------------------------------------------------------------------------------------------ the command line
+
+
+def heatproof(*args: object) -> tuple[int, str]:
+    done = CliRunner().invoke(cli, [str(arg) for arg in args])
+    return done.exit_code, done.output
+
+
+def test_the_patches_are_listed() -> None:
+    code, told = heatproof("patches")
+    assert code == 0
+    assert [line.partition(":")[0] for line in told.splitlines()] == [cure.name for cure in cures.CURES]
+    assert all("; patched: " in line for line in told.splitlines())
+
+
+def test_a_case_is_replayed_with_a_patch() -> None:
+    path = FOLDER / "release-in-spite-of-signals.case.json"
+    assert heatproof("replay", path, "--nearby", 0)[0] == 1
+    code, told = heatproof("replay", path, "--nearby", 0, "--patch", "release-in-spite-of-signals")
+    assert code == 3
+    assert "cannot be decided on heat-engine+release-in-spite-of-signals" in told
+
+
+def test_a_patch_that_there_is_not_is_refused() -> None:
+    path = FOLDER / "release-in-spite-of-signals.case.json"
+    for arguments in (("replay", path), ("check", "heat-engine"), ("scenario",), ("confirm", path), ("shrink", path)):
+        code, told = heatproof(*arguments, "--patch", "no-such-patch")
+        assert code == 2
+        assert "unknown patch 'no-such-patch'; 'heatproof patches' lists them" in told
+    code, told = heatproof("check", "mine.py:Mine", "--patch", NAMES[0])
+    assert (code, "is a design of your own" in told) == (2, True)
+    assert heatproof("check", f"heat+{NAMES[0]}+{NAMES[0]}")[0] == 2
+    assert heatproof("check", f"heat-engine+{NAMES[0]}+{NAMES[0]}")[0] == 2
