@@ -116,7 +116,7 @@ def _tell(prover: Prover, outcome: Outcome, folder: Path, console: Console) -> i
 
     spec, design = prover.spec, prover.design
     faults = {kind for member in prover.members for kind in member.scenario.faults}
-    table = proofs.lines(prover.properties, outcome.proofs, faults, design.survives)
+    table = proofs.lines(prover.properties, outcome.proofs, faults, design.survives, outcome.fewest)
     head = proofs.summary(outcome.proofs, outcome.stopped)
     names = verdicts.slugs(outcome.shortest)
     try:
@@ -136,10 +136,12 @@ def _tell(prover: Prover, outcome: Outcome, folder: Path, console: Console) -> i
         say(
             f"{tables.counted(count, 'kind')} of violation. Of each the shortest run and one with few deviations, as cases: {folder}/"
         )
-        first = min(outcome.fewest, key=lambda key: (outcome.fewest[key].score, key))
-        say(f"Begin with: {replay_command(folder / (written[first].fewest + '.case.json'), spec)}")
+        for key in sorted(outcome.fewest, key=lambda key: (outcome.fewest[key].failure.score, key)):
+            if (case := folder / f"{written[key].fewest}.case.json").exists():
+                say(f"Begin with: {replay_command(case, spec)}")
+                break
         return VIOLATED
-    return HELD if outcome.proofs.whole else INCOMPLETE
+    return HELD if outcome.proofs.whole and not outcome.proofs.unjudged else INCOMPLETE
 
 
 # ------------------------------------------------------------------------------------------------------------ the scope

@@ -20,9 +20,10 @@ from heatproof.model.errors import HeatproofError
 from heatproof.reports import proofs as reports
 from heatproof.reports.progress import Reporter, Searching
 from heatproof.strategies.asked import properties_for
+from heatproof.strategies.proving.least import Least, least
 from heatproof.strategies.proving.proofs import INTERRUPTED, Live, Proof, Proofs, Switches, prove
 from heatproof.strategies.proving.scopes import Member
-from heatproof.strategies.shrinking import Failure, Key, Shrinker
+from heatproof.strategies.shrinking import Failure, Key
 
 SHRINKING = 0.2
 """The share of a time budget that is kept for making counterexamples easy to read, once there is one."""
@@ -48,7 +49,7 @@ class Outcome:
 
     proofs: Proofs
     shortest: dict[Key, Failure]
-    fewest: dict[Key, Failure]
+    fewest: dict[Key, Least]
     stopped: str
     interrupted: bool
 
@@ -115,8 +116,8 @@ def _prove(member: Member, number: int, until: tuple[float, float] | None, memor
     return prove(_worker["design"], member.scenario, _worker["properties"], _worker["switches"], watch, number, member.label)
 
 
-def _shrink(failure: Failure, budget: int) -> Failure:
-    return Shrinker(_worker["design"], _worker["properties"], failure, budget).shrink()
+def _shrink(failure: Failure, budget: int) -> Least:
+    return least(_worker["design"], _worker["properties"], failure, budget)
 
 
 # ------------------------------------------------------------------------------------------------------ in the parent
@@ -144,7 +145,7 @@ class Prover:
         self.live: dict[int, tuple[Live, int]] = {}
         self.situations = sum(p.expectation == "sometimes" for p in self.properties)
         self.shortest: dict[Key, Failure] = {}
-        self.fewest: dict[Key, Failure] = {}
+        self.fewest: dict[Key, Least] = {}
 
     @property
     def _until(self) -> tuple[float, float] | None:
@@ -169,8 +170,8 @@ class Prover:
                 self.shortest[key] = reports.failure_of(self.design, self.properties, found, key)
         for key, failure in self.shortest.items():
             known = self.fewest.get(key)
-            if known is None or len(known.deviations) >= len(failure.deviations):
-                self.fewest[key] = failure
+            if known is None or len(known.failure.deviations) > len(failure.deviations):
+                self.fewest[key] = Least(failure, not failure.deviations)
         return Outcome(self.proofs, self.shortest, self.fewest, stopped, interrupted)
 
     # ------------------------------------------------------------------------------------------------ in this process
@@ -263,7 +264,7 @@ class Prover:
 
     def _shrink(self, pool: ProcessPoolExecutor) -> None:
         waiting = self._to_shrink()[::-1]
-        pending: dict[Future[Failure], Key] = {}
+        pending: dict[Future[Least], Key] = {}
         while waiting or pending:
             while waiting and len(pending) <= self.budget.processes and not self._over():
                 key = waiting.pop()

@@ -9,13 +9,17 @@ from typing import NamedTuple
 import heatproof
 from heatproof.model import catalogue
 from heatproof.model.design import Design
+from heatproof.model.errors import NotEnabled
+from heatproof.model.world import World
 from heatproof.properties.base import Property
+from heatproof.properties.monitor import Violation
 from heatproof.reports import verdicts
 from heatproof.reports.cases import Case, dump
 from heatproof.reports.files import write_whole
 from heatproof.reports.judging import noted, replay_command
 from heatproof.reports.story import story
 from heatproof.reports.tables import Line, counted, plain_table
+from heatproof.strategies.proving.least import Least
 from heatproof.strategies.proving.proofs import Found, Proofs, excuses, judged
 from heatproof.strategies.running import Driver
 from heatproof.strategies.schedules import record
@@ -25,7 +29,13 @@ SHOWN = 10
 """How many scenarios that were not searched to their end are named."""
 
 
-def lines(properties: Sequence[Property], proofs: Proofs, faults: Iterable[str], survives: frozenset[str]) -> list[Line]:
+def lines(
+    properties: Sequence[Property],
+    proofs: Proofs,
+    faults: Iterable[str],
+    survives: frozenset[str],
+    fewest: Mapping[Key, Least] | None = None,
+) -> list[Line]:
     """The table: violated properties first, one line for each kind of witness, then what held or is incomplete, then the situations."""
     violated, held, situations = [], [], []
     seen = f"{proofs.states:,} states"
@@ -40,13 +50,20 @@ def lines(properties: Sequence[Property], proofs: Proofs, faults: Iterable[str],
         for key in keys:
             steps = counted(len(proofs.violations[key].actions), "step")
             many = f", in {proofs.violated[key]} of {counted(proofs.expected, 'scenario')}" if proofs.expected > 1 else ""
-            violated.append(Line(prop.name, prop.expectation, "violated", steps, f"{key[1]}{many}", key[1]))
+            detail = f"{key[1]}{many}{_deviations((fewest or {}).get(key))}"
+            violated.append(Line(prop.name, prop.expectation, "violated", steps, detail, key[1]))
         if not keys:
-            verdict = "held" if proofs.whole and judged(prop) else "incomplete" if judged(prop) else "not asked"
+            verdict = "not asked" if not judged(prop) else "held" if proofs.settled(prop) else "incomplete"
             excused = excuses(prop, faults, survives)
             note = f" (Not asked of what comes after: {', '.join(excused)}.)" if excused else ""
             held.append(Line(prop.name, prop.expectation, verdict, seen, prop.sentence + note))
     return violated + held + sorted(situations, key=lambda line: ("not reached", "incomplete", "reached").index(line.verdict))
+
+
+def _deviations(found: Least | None) -> str:
+    if found is None:
+        return ""
+    return f"; {counted(len(found.failure.deviations), 'deviation')}, {'the least' if found.proven else 'perhaps fewer'}"
 
 
 def summary(proofs: Proofs, stopped: str) -> list[str]:
@@ -54,8 +71,9 @@ def summary(proofs: Proofs, stopped: str) -> list[str]:
     scenarios = counted(proofs.expected, "scenario")
     counts = f"{proofs.states:,} states, {proofs.transitions:,} transitions, depth {proofs.depth}"
     sure = f"With probability {proofs.collision:.1g} at most two states had the same fingerprint, and something was not seen."
+    circles = [f"Circles not judged to the end: {loose.label}: {loose.cut}." for loose in sorted(proofs.unjudged)[:SHOWN]]
     if proofs.whole:
-        return [f"{scenarios} searched to the end: {counts}.", sure]
+        return [f"{scenarios} searched to the end: {counts}.", sure, *circles]
     told = [f"{proofs.complete} of {scenarios} searched to the end; seen in all: {counts}.", sure]
     for loose in sorted(proofs.loose)[:SHOWN]:
         told.append(
@@ -67,7 +85,7 @@ def summary(proofs: Proofs, stopped: str) -> list[str]:
     left = proofs.expected - proofs.complete - len(proofs.loose)
     if left:
         told.append(f"Not begun: {counted(left, 'scenario')}; {stopped}.")
-    return told
+    return told + circles
 
 
 class Written(NamedTuple):
@@ -78,13 +96,43 @@ class Written(NamedTuple):
 
 
 def failure_of(design: Design, properties: Sequence[Property], found: Found, key: Key) -> Failure:
-    """A violation as the ordinary machine sees it. Raises ValueError if it does not: then the search is mistaken."""
+    """A violation as the ordinary machine sees it. Raises ValueError if it does not: then the search is mistaken.
+
+    A circle is seen by the machine itself only where the default policy goes round it; where it does not, that the state comes again
+    is seen here.
+    """
     driver = Driver(design, found.scenario, properties)
     deviations = record(driver, found.actions)
     violation = driver.monitor.violations.get(key)
+    if violation is None and found.around and comes_again(design, found):
+        violation = Violation(*key, found.witness, len(found.actions))
     if violation is None:
         raise ValueError(f"the search found {key} after {len(found.actions)} actions, and a world that does them does not show it")
     return Failure(found.scenario, list(found.actions), violation, deviations)
+
+
+def comes_again(design: Design, found: Found) -> bool:
+    """Whether the last ``around`` actions lead back to where they began, and can be done again and again."""
+    if not found.around:
+        return False
+    driver, around = Driver(design, found.scenario, []), found.actions[-found.around :]
+    for action in found.actions[: -found.around]:
+        driver.perform(action)
+    begun = _looks(driver.world)
+    try:
+        for action in around * 3:
+            driver.perform(action)
+    except NotEnabled:
+        return False
+    return _looks(driver.world) == begun
+
+
+def _looks(world: World) -> object:
+    """What can be seen of a state: everything but what tasks remember, which search and machine tell apart by different means."""
+    tasks = {name: (task.engine, world.nodes[name].effect) for name, task in world.tasks.items()}
+    rows = [dict(rows) for rows in world.database.rows.values()]
+    messages = {name: (message.args, message.to) for name, message in world.bag.items()}
+    return (rows, dict(world.reality.things), tasks, messages, dict(world.free), dict(world.down), dict(world.left))
 
 
 def write(
@@ -94,7 +142,7 @@ def write(
     table: Sequence[Line],
     properties: Sequence[Property],
     shortest: Mapping[Key, Failure],
-    fewest: Mapping[Key, Failure],
+    fewest: Mapping[Key, Least],
     names: Mapping[Key, str],
 ) -> dict[Key, Written]:
     """Write the table, and for every kind of violation the case with the shortest run and the one with the fewest deviations, each with
@@ -104,13 +152,14 @@ def write(
     written = {}
     for key in sorted(shortest):
         name = other = names[key]
-        _write(folder, name, spec, design, properties, fewest[key], key, "fewest deviations")
-        if fewest[key] is not shortest[key]:
+        _write(folder, name, spec, design, properties, fewest[key].failure, key, "fewest deviations")
+        if fewest[key].failure is not shortest[key]:
             other = f"{name}-shortest"
             _write(folder, other, spec, design, properties, shortest[key], key, "shortest run")
         written[key] = Written(name, other)
+    cases = {path.name.removesuffix(".case.json") for path in folder.glob("*.case.json")}
     write_whole(folder / "verdicts.txt", "\n".join([f"heatproof prove {spec}", *head, "", plain_table(table)]) + "\n")
-    stored = [names.get((line.name, line.kind), "") if line.verdict == "violated" else "" for line in table]
+    stored = [name if (name := names.get((line.name, line.kind), "")) in cases else "" for line in table]
     write_whole(
         folder / verdicts.FILE, verdicts.dump(verdicts.Verdicts(spec, " ".join(head), table, stored), heatproof.__version__)
     )
@@ -124,9 +173,13 @@ def _write(
     driver = Driver(design, failure.scenario, properties)
     failure.deviations = record(driver, failure.actions)
     path = folder / f"{name}.case.json"
-    write_whole(path, dump(noted(case, design, failure.actions), heatproof.__version__))
+    end = f"Replay it: {replay_command(path, spec)}"
+    if key in driver.monitor.violations:
+        write_whole(path, dump(noted(case, design, failure.actions), heatproof.__version__))
+    else:
+        end = "There is no case of it: a replay ends under the default policy, and that leaves this circle. Its last steps go round it once."
     told = story(driver.world, failure.deviations, failure.violation)
-    write_whole(folder / f"{name}.story.txt", f"{told}\n\n  Replay it: {replay_command(path, spec)}\n")
+    write_whole(folder / f"{name}.story.txt", f"{told}\n\n  {end}\n")
 
 
 __all__ = ["Written", "failure_of", "lines", "summary", "write"]

@@ -11,7 +11,9 @@ from heatproof.model.design import Design
 from heatproof.model.scenario import Scenario
 from heatproof.model.world import Action
 from heatproof.properties.base import Property, Witness
+from heatproof.properties.catalogue import REST_IS_REACHED
 from heatproof.strategies.proving import kernel
+from heatproof.strategies.proving.circles import Circles, circles
 from heatproof.strategies.proving.learning import REST, Key
 from heatproof.strategies.proving.search import Result, Search
 from heatproof.strategies.proving.views import TooManyValues
@@ -23,12 +25,14 @@ Switches = tuple[tuple[str, bool], ...]
 
 
 class Found(NamedTuple):
-    """A violation by the shortest way: the actions of it from the beginning of the scenario, and the witness."""
+    """A violation by the shortest way: the actions of it from the beginning of the scenario, and the witness. ``around``: how many of
+    these, the last ones, go round a circle once; 0: it is none."""
 
     scenario: Scenario
     actions: tuple[Action, ...]
     witness: Witness
     number: int = 0
+    around: int = 0
 
     @property
     def order(self) -> tuple[int, int]:
@@ -38,7 +42,8 @@ class Found(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """The search of one scenario. ``cut`` says why it is not complete; ``waiting`` how many states it had seen but not gone on from."""
+    """The search of one scenario. ``cut`` says why it is not complete; ``waiting`` how many states it had seen but not gone on from;
+    ``unjudged`` why circles were not judged to the end, though they were asked for."""
 
     number: int
     label: str
@@ -52,6 +57,7 @@ class Proof:
     collision: float
     violations: dict[Key, Found]
     reached: dict[str, int]
+    unjudged: str = ""
 
 
 class Live(NamedTuple):
@@ -107,10 +113,30 @@ def prove(
         if sighting.action != REST:
             actions.append(sighting.action)
         found[key] = Found(scenario, tuple(actions), sighting.witness, number)
+    unjudged = ""
+    if REST_IS_REACHED in properties:
+        unjudged = result.cut
+        if result.complete:
+            seen = Live(result.states, result.transitions, result.depth, 0, frozenset(result.reached), frozenset(found))
+            answer = _round(design, scenario, search.symmetric, lambda part: go_on(seen._replace(depth=part.depth)))
+            unjudged = answer.cut
+            if answer.witness is not None:
+                key = (REST_IS_REACHED.name, answer.witness.kind)
+                found[key] = Found(scenario, (*answer.way, *answer.around), answer.witness, number, len(answer.around))
     return Proof(
         number, label, result.states, result.transitions, result.depth, result.resting, result.complete, result.cut,
-        waiting(result), result.collision(), found, dict(result.reached),
+        waiting(result), result.collision(), found, dict(result.reached), unjudged,
     )  # fmt: skip
+
+
+def _round(design: Design, scenario: Scenario, symmetric: bool, go_on: Callable[[Result], str]) -> Circles:
+    """Whether a fair run goes round for ever."""
+    try:
+        return circles(design, scenario, REST_IS_REACHED, symmetric, go_on)
+    except (TooManyValues, MemoryError) as error:
+        return Circles(cut=str(error) or "no memory was left")
+    except KeyboardInterrupt:
+        return Circles(cut=INTERRUPTED)
 
 
 class Loose(NamedTuple):
@@ -139,6 +165,7 @@ class Proofs:
     reached: Counter[str] = field(default_factory=Counter)
     nearest: dict[str, int] = field(default_factory=dict)
     loose: list[Loose] = field(default_factory=list)
+    unjudged: list[Loose] = field(default_factory=list)
 
     def add(self, proof: Proof) -> None:
         """Take over the search of one scenario; of each violation the shortest stays. The order does not matter."""
@@ -157,11 +184,17 @@ class Proofs:
                 self.violations[key] = found
         if not proof.complete:
             self.loose.append(Loose(proof.number, proof.label, proof.cut, proof.states, proof.depth, proof.waiting))
+        elif proof.unjudged:
+            self.unjudged.append(Loose(proof.number, proof.label, proof.unjudged, proof.states, proof.depth, 0))
 
     @property
     def whole(self) -> bool:
-        """Whether everything was searched to its end."""
+        """Whether everything was searched to its end; for circles see ``unjudged``."""
         return self.complete == self.expected
+
+    def settled(self, prop: Property) -> bool:
+        """Whether all was seen that a property is judged by."""
+        return self.whole and not (prop == REST_IS_REACHED and self.unjudged)
 
     def violated_by(self, prop: Property) -> list[Key]:
         """The kinds of violations of a property, the shortest first."""
@@ -169,8 +202,8 @@ class Proofs:
 
 
 def judged(prop: Property) -> bool:
-    """Whether the search judges such a property."""
-    return prop.expectation != "eventually"
+    """Whether the search judges such a property: of what holds of whole runs, only that they come to rest."""
+    return prop.expectation != "eventually" or prop == REST_IS_REACHED
 
 
 def excuses(prop: Property, faults: Iterable[str], survives: frozenset[str]) -> list[str]:

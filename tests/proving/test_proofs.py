@@ -6,14 +6,19 @@ from dataclasses import replace
 
 import pytest
 
+from heatproof.model.design import Design
+from heatproof.model.effects import Handler, Me, Read, Update
 from heatproof.model.scenario import Scenario, scenario
 from heatproof.properties.base import seen
 from heatproof.properties.catalogue import ALL, REST_IS_REACHED
-from heatproof.reports.proofs import failure_of, lines, summary
+from heatproof.reports.proofs import comes_again, failure_of, lines, summary
 from heatproof.strategies.asked import properties_for
+from heatproof.strategies.proving import proofs as proofs_module
+from heatproof.strategies.proving.circles import Circles
+from heatproof.strategies.proving.least import least
 from heatproof.strategies.proving.proofs import Found, Live, Proof, Proofs, excuses, prove
-from tests.model.toys import asking
-from tests.toys import ADDING, HEAT, small, sum_is_two
+from tests.model.toys import ACCOUNT, asking
+from tests.toys import ADDING, AWAITING, HEAT, SPINNING, seen_toy, sending, small, sum_is_two
 
 READS, NEVER = seen("reads", "It reads.", ("A-1", "")), seen("never", "It never does.", ("Z-9", ""))
 
@@ -105,9 +110,70 @@ def test_faults_that_excuse_are_named() -> None:
     assert line.detail.endswith("(Not asked of what comes after: crash.)")
 
 
-def test_circles_are_not_judged_and_that_is_said() -> None:
-    (line,) = lines([REST_IS_REACHED], added(lost_update()), (), frozenset())
+# ---------------------------------------------------------------------------------------------------------- circles
+
+
+def contend(self: Design, me: Me, who: str) -> Handler:
+    """Writes its name until nobody overwrites it before it looks."""
+    owner = None
+    while owner != who:
+        yield Update("C-1", ACCOUNT, "A", {"owner": who})
+        owner = (yield Read("C-2", ACCOUNT, "A")).owner
+
+
+CONTENDING = seen_toy(create=sending(("contend", "x"), ("contend", "y")), contend=contend)
+CIRCLE = (REST_IS_REACHED.name, "goes round in circles")
+
+
+@pytest.mark.parametrize(("design", "held"), [(SPINNING, False), (CONTENDING, False), (AWAITING, True), (ADDING, True)])
+def test_a_run_that_never_ends_is_found_where_it_is_fair(design: Design, held: bool) -> None:
+    proof = prove(design, asking(), [REST_IS_REACHED])
+    assert proof.complete
+    assert not proof.unjudged
+    assert set(proof.violations) == (set() if held else {CIRCLE})
+    (line,) = lines([REST_IS_REACHED], added(proof), (), frozenset())
+    assert line.verdict == ("held" if held else "violated")
+    for found in proof.violations.values():
+        assert found.around > 0
+        assert failure_of(design, [REST_IS_REACHED], found, CIRCLE).violation.step <= len(found.actions)
+
+
+def test_a_circle_that_does_not_close_is_not_believed() -> None:
+    found = prove(CONTENDING, asking(engines=2, threads=1), [REST_IS_REACHED]).violations[CIRCLE]
+    assert comes_again(CONTENDING, found)
+    assert not comes_again(CONTENDING, found._replace(around=found.around - 1))
+    assert not comes_again(CONTENDING, found._replace(actions=found.actions[:-1]))
+
+
+def test_circles_that_were_not_judged_to_the_end_are_not_held(monkeypatch: pytest.MonkeyPatch) -> None:
+    def cut(*_: object) -> Circles:
+        return Circles(cut="enough")
+
+    monkeypatch.setattr(proofs_module, "circles", cut)
+    proof = prove(ADDING, asking(engines=2, threads=1), [REST_IS_REACHED])
+    assert proof.complete
+    (line,) = lines([REST_IS_REACHED], added(proof), (), frozenset())
+    assert line.verdict == "incomplete"
+    assert summary(added(proof), "")[-1] == "Circles not judged to the end: : enough."
+
+
+def test_other_properties_of_whole_runs_are_not_judged_and_that_is_said() -> None:
+    other = replace(REST_IS_REACHED, name="other")
+    (line,) = lines([other], added(lost_update()), (), frozenset())
     assert line.verdict == "not asked"
+
+
+# ------------------------------------------------------------------------------------------------------- deviations
+
+
+def test_the_least_deviations_are_the_least() -> None:
+    found = lost_update().violations["sum", "sum is 1"]
+    failure = failure_of(ADDING, [sum_is_two], found, ("sum", "sum is 1"))
+    few = least(ADDING, [sum_is_two], failure, 200)
+    assert few.proven
+    assert len(few.failure.deviations) == 1, "it takes one: the second message before the first writes"
+    assert few.failure.violation.key == failure.violation.key
+    assert not least(ADDING, [sum_is_two], failure, 0).proven
 
 
 @pytest.mark.parametrize("switches", [(), (("symmetric", False),), (("merge", False),)])
