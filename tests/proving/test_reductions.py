@@ -1,0 +1,113 @@
+"""With reductions and without: the same verdicts, violations, situations and states at rest, for every template shape up to three
+resources and for mutations of Heat."""
+
+from __future__ import annotations
+
+from itertools import product
+
+import pytest
+from hypothesis import settings
+
+from heatproof.model import catalogue
+from heatproof.model.design import Design
+from heatproof.model.scenario import Scenario, Scope
+from heatproof.properties.catalogue import ALL, REST_IS_REACHED
+from heatproof.strategies.proving.proofs import Proof, prove
+from heatproof.strategies.proving.scopes import Limits, Member, all_templates, asked, budget_of, one_shape
+from tests.toys import HEAT
+
+SWITCHES = ("symmetric", "merge")
+"""Each of them on and off; :class:`heatproof.strategies.proving.search.Search` takes them."""
+
+PROPERTIES = [prop for prop in ALL.values() if prop != REST_IS_REACHED]
+"""Circles are judged with reductions of their own, and tested with them."""
+
+NIGHTLY = settings().max_examples >= 10_000
+
+
+def members(most: int, operations: str, engines: int, threads: int, faults: str = "", design: Design = HEAT) -> list[Member]:
+    """The scenarios of a scope."""
+    limits = Limits(asked(operations), None, Scope(engines, threads), budget_of([faults]))
+    return list(all_templates(design, most, limits))
+
+
+def held_against_each_other(design: Design, given: Scenario) -> Proof:
+    """Search with every combination of switches; what they agree on."""
+    found = [
+        prove(design, given, PROPERTIES, tuple(zip(SWITCHES, on, strict=True)))
+        for on in product((True, False), repeat=len(SWITCHES))
+    ]
+    assert all(proof.complete for proof in found)
+    assert len({frozenset(proof.violations) for proof in found}) == 1
+    assert len({frozenset(proof.reached) for proof in found}) == 1
+    assert len({tuple(sorted((key, len(f.actions)) for key, f in proof.violations.items())) for proof in found}) == 1
+    assert min(proof.states for proof in found) == found[0].states
+    assert max(proof.states for proof in found) == found[-1].states
+    return found[0]
+
+
+SHAPES = {
+    f"{member.label}, {engines} x {threads}, {faults or 'no faults'}": member
+    for engines, threads, faults in ((2, 1, "crash"), (2, 1, "lose"), (1, 2, ""), (1, 2, "fail"))
+    for member in members(3, "create", engines, threads, faults)
+}
+
+
+@pytest.mark.parametrize("name", sorted(SHAPES))
+def test_every_shape_up_to_three_resources(name: str) -> None:
+    held_against_each_other(HEAT, SHAPES[name].scenario)
+
+
+PAIRS = {
+    f"{member.label}, {engines} x {threads}": member
+    for engines, threads, operations in ((1, 1, "create,update"), (1, 1, "create,delete"), (2, 1, "create,cancel"), (2, 1, "create,rollback"))
+    for member in members(1, operations, engines, threads)
+}  # fmt: skip
+if NIGHTLY:
+    PAIRS |= {f"{m.label}, 2 x 1, two operations": m for m in members(2, "2", 2, 1)}
+
+
+@pytest.mark.parametrize("name", sorted(PAIRS))
+def test_two_operations(name: str) -> None:
+    held_against_each_other(HEAT, PAIRS[name].scenario)
+
+
+MUTATED: dict[str, tuple[str, int, int, str]] = {
+    "sync-lost-report": ("create", 2, 2, ""),
+    "sync-blind": ("create", 2, 2, ""),
+    "isolated-node-lost": ("create", 2, 1, "crash"),
+    "deadlock-not-retried": ("create", 2, 1, "abort"),
+    "db-error-at-unlock": ("create", 2, 1, "disconnect"),
+    "no-retrigger-at-all": ("create,update:same", 1, 1, ""),
+    "old-sync-points-kept": ("create,update:in-place", 1, 1, ""),
+    "traversal-check-then-act": ("create,update:same", 1, 1, ""),
+    "graph-published-after-sync-points": ("create,update:same", 1, 1, ""),
+    "replacement-reports-under-its-own-id": ("create,update:replace", 1, 1, ""),
+    "delete-not-created": ("create,update:remove", 1, 1, ""),
+    "exception-in-worker-hangs": ("create,cancel", 2, 1, ""),
+    "own-template-as-previous": ("create,rollback", 2, 1, ""),
+}
+"""Operations, engines, threads and faults."""
+
+
+@pytest.mark.parametrize("mutation", sorted(MUTATED))
+def test_mutations(mutation: str) -> None:
+    operations, engines, threads, faults = MUTATED[mutation]
+    design = catalogue.load(f"heat+{mutation}")
+    limits = Limits(asked(operations), None, Scope(engines, threads), budget_of([faults]))
+    count = 3 if operations == "create" else 1
+    for member in one_shape(design, count, "fan-in", limits):
+        held_against_each_other(design, member.scenario)
+        if NIGHTLY:
+            held_against_each_other(design, Scenario(member.scenario.operations, Scope(2, 1), member.scenario.faults))
+
+
+def test_mutations_differ_from_heat_in_these_scopes() -> None:
+    """Else nothing would be compared. Not every one does: some need a larger scope."""
+    different = []
+    for mutation, (operations, engines, threads, faults) in MUTATED.items():
+        limits = Limits(asked(operations), None, Scope(engines, threads), budget_of([faults]))
+        for member in one_shape(HEAT, 3 if operations == "create" else 1, "fan-in", limits):
+            mine, other = (prove(catalogue.load(spec), member.scenario, PROPERTIES) for spec in (f"heat+{mutation}", "heat"))
+            different += [mutation] if (set(mine.violations), mine.states) != (set(other.violations), other.states) else []
+    assert len(set(different)) >= 10
