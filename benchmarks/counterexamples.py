@@ -17,18 +17,17 @@ from heatproof.strategies.proving.proofs import Proof, prove
 from heatproof.strategies.proving.scopes import Limits, Member, asked, budget_of, one_shape
 
 SCOPES: dict[str, tuple[int, str, str, int, int, str, bool]] = {
-    "a": (1, "none", "create,update:same", 2, 1, "", False),
-    "b": (1, "none", "create,update:in-place", 2, 1, "", False),
+    "a": (1, "none", "create,update:same", 1, 1, "", False),
+    "b": (1, "none", "create,update:in-place", 1, 1, "", False),
     "c": (1, "none", "create,update:replace", 1, 1, "", False),
-    "d": (1, "none", "create,delete", 1, 2, "", False),
-    "e": (1, "none", "create,check", 1, 2, "", False),
+    "d": (1, "none", "create,delete", 1, 1, "", False),
+    "e": (1, "none", "create,check", 1, 1, "", False),
     "f": (2, "chain", "create", 2, 1, "crash,lose", False),
-    "g": (2, "chain", "create", 1, 1, "fail,abort", True),
-    "h": (2, "chain", "create,update:remove", 1, 1, "", False),
-    "i": (2, "chain", "create,update:replace", 1, 1, "", False),
-    "j": (1, "none", "create,cancel", 2, 1, "crash,disconnect", False),
-    "k": (1, "none", "create,update:in-place", 1, 1, "fail,timeout", True),
-    "l": (1, "none", "create,signal", 2, 1, "abort", False),
+    "g": (2, "none", "create", 2, 1, "", False),
+    "h": (1, "none", "create", 1, 1, "fail,abort,disconnect,timeout", True),
+    "i": (2, "chain", "create,update:remove", 1, 1, "", False),
+    "j": (1, "none", "create,cancel", 2, 1, "crash", False),
+    "k": (1, "none", "create,signal", 2, 1, "abort", False),
 }
 """Resources, dependencies, operations, engines, threads, faults, rollback."""
 
