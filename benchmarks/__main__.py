@@ -9,7 +9,7 @@ import sys
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import engine, finding, growth, hypothesis_speed, peers, replays, shrinking, steps
+from benchmarks import engine, finding, growth, hypothesis_speed, peers, prove_memory, replays, shrinking, steps
 
 BENCHMARKS = {
     "steps": steps.measure,
@@ -22,6 +22,7 @@ BENCHMARKS = {
     "shrinking": shrinking.measure,
     "peers": peers.measure,
     "reductions": peers.reductions,
+    "prove-memory": prove_memory.measure,
 }
 
 

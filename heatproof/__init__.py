@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from heatproof.model.world import Action, World
     from heatproof.properties.base import Property, Witness, always, at_rest, seen, sometimes, witness
     from heatproof.properties.catalogue import ALL as PROPERTIES
+    from heatproof.properties.costs import at_most
     from heatproof.strategies.machine import machine, shards
     from heatproof.strategies.running import Driver, Plan, Run, run
     from heatproof.strategies.scenarios import edits, operations, plans, scenarios, scopes, swarms, templates
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 __all__ = [
     "PROPERTIES", "Action", "Attr", "Design", "DesignError", "Driver", "HeatproofError", "NotEnabled", "Operation", "Plan", "Property",
     "Ref", "ResourceDef", "Run", "Scenario", "ScenarioError", "Scope", "Template", "TemplateError", "Witness", "World",
-    "WorldObservation", "__version__", "always", "at_rest", "create", "edits", "load", "machine", "operations", "plans", "resource",
+    "WorldObservation", "__version__", "always", "at_most", "at_rest", "create", "edits", "load", "machine", "operations", "plans", "resource",
     "run", "scenario", "scenarios", "scopes", "seen", "shards", "sometimes", "swarms", "templates", "update", "witness",
 ]  # fmt: skip
 
@@ -72,6 +73,7 @@ _HOME = {
         "witness",
     ),
     "heatproof.properties.catalogue": ("PROPERTIES",),
+    "heatproof.properties.costs": ("at_most",),
     "heatproof.strategies.machine": ("machine", "shards"),
     "heatproof.strategies.running": (
         "Driver",
