@@ -336,7 +336,9 @@ def learned(search: Search) -> str:
     """A hash of what was learned: what each number of a state stands for, and what each action does."""
     tables, space, outcomes = search.tables, search.space, search.tables.outcomes
     tables.refresh()
-    digest = blake2b(repr((space.units, [len(values) for values in space.values], tables.actions.names)).encode(), digest_size=16)
+    counts = tuple([len(values) for values in space.values])
+    names = Renderer().text((tuple(space.units), counts, tuple(tables.actions.names)))  # the same in every process
+    digest = blake2b(names.encode(), digest_size=16)
     for grown in (tables.node_column, tables.node_outcome, outcomes.write_column, outcomes.write_value, outcomes.found):
         digest.update(grown.array[: grown.used].tobytes())
     digest.update(tables.salts[:, : len(space.units)].sum(axis=2).tobytes())

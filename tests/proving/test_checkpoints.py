@@ -18,11 +18,12 @@ import pytest
 from heatproof.model.design import Design
 from heatproof.model.scenario import Scenario, create, scenario
 from heatproof.model.templates import resource
+from heatproof.properties.catalogue import ALL
 from heatproof.strategies.proving.checkpoints import Checkpoint, CheckpointError
 from heatproof.strategies.proving.search import CHUNK, Search
 from tests.proving.interrupted import said, searching
 from tests.proving.peers import instance
-from tests.proving.test_counts import PROPERTIES
+from tests.proving.test_counts import PROPERTIES, SMALL
 from tests.toys import HEAT, ROOT
 
 
@@ -291,3 +292,29 @@ def test_a_reduced_search_goes_on_too(tmp_path: Path) -> None:
     assert result.complete
     assert {key: s.depth for key, s in result.violations.items()} == {key: s.depth for key, s in whole.violations.items()}
     assert result.terminal == whole.terminal
+
+
+def remembering(seed: int, file: Path, ends: bool) -> subprocess.CompletedProcess[str]:
+    """Part of a search of Heat with all its properties, which remember things under keys of every kind, in a process of its own."""
+    code = f"""if True:
+        from pathlib import Path
+        from heatproof.properties.catalogue import ALL
+        from heatproof.strategies.proving.checkpoints import Checkpoint
+        from heatproof.strategies.proving.search import Search
+        from tests.proving.test_counts import SMALL
+        search = Search(*SMALL["heat, chain and crash"], list(ALL.values()), checkpoint=Checkpoint(Path({str(file)!r})))
+        if {ends}:
+            search.resume()
+        else:
+            search.go_on = lambda result: "enough" if result.states > 60 else ""
+        print(search.run().complete, search.result.states, sorted(search.result.reached))
+        """
+    hashed = os.environ | {"PYTHONHASHSEED": str(seed)}
+    return subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=hashed, capture_output=True, text=True, check=False)
+
+
+def test_what_properties_remember_is_the_same_in_another_process(tmp_path: Path) -> None:
+    whole = Search(*SMALL["heat, chain and crash"], list(ALL.values())).run()
+    assert remembering(1, tmp_path / "search", False).stdout.startswith("False")
+    done = remembering(2, tmp_path / "search", True)
+    assert done.stdout == f"True {whole.states} {sorted(whole.reached)}\n", done.stderr
