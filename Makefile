@@ -4,6 +4,7 @@ PYTHON ?= python3
 CHECK_SECONDS ?= 100
 NIGHTLY_SECONDS ?= 3600
 PYTEST_ARGS ?=
+PROVE_ARGS ?=
 
 BIN := .venv/bin
 HEATPROOF := $(BIN)/heatproof
@@ -11,15 +12,19 @@ STAMP := .venv/.installed
 ROOMS := model properties strategies reports ports
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: help check test lint bench nightly nightly-tests nightly-check clean
+.PHONY: help check prove test lint bench nightly nightly-tests nightly-check clean
 
 help: ## say what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' Makefile
 	@echo
-	@echo "PYTHON=python3.12 picks the Python of a new .venv; CHECK_SECONDS, NIGHTLY_SECONDS and PYTEST_ARGS are heeded too."
+	@echo "PYTHON=python3.12 picks the Python of a new .venv; CHECK_SECONDS, NIGHTLY_SECONDS, PROVE_ARGS and PYTEST_ARGS are heeded too."
 
 check: $(STAMP) ## check Heat's own design for CHECK_SECONDS; the report goes to .heatproof/check
 	$(call run-check,$(CHECK_SECONDS),.heatproof/check)
+
+prove: $(STAMP) ## search all runs of Heat's own design in a small scope; PROVE_ARGS says which: heatproof prove --help
+	@rm -rf .heatproof/prove
+	$(HEATPROOF) prove $(PROVE_ARGS) --report .heatproof/prove || { code=$$?; [ $$code -eq 1 ] && [ -e .heatproof/prove/verdicts.txt ]; }
 
 test: lint ## lint, then all tests
 	$(BIN)/pytest -n 2 --max-worker-restart=0 $(PYTEST_ARGS)

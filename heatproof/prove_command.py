@@ -71,6 +71,12 @@ def _memory(_context: click.Context, _parameter: click.Parameter, value: str | N
               help="Worker processes, if there are several scenarios.")  # fmt: skip
 @click.option("--no-symmetry", is_flag=True, help="Tell engines apart. For designs that compare or sort engine ids.")
 @click.option("--no-merge", is_flag=True, help="Tell handlers apart that have a different past but go on alike.")
+@click.option(
+    "--reduce", is_flag=True, help="Partial order reduction: take a step alone where it commutes with all that can follow."
+)
+@click.option("--checkpoint", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
+              help="Keep the search in FILE as it goes, so that it survives whatever ends it. Several scenarios: FILE.1, FILE.2, ...")  # fmt: skip
+@click.option("--resume", is_flag=True, help="Go on from the checkpoint.")
 @click.option("--shrink", default=1200, show_default=True, type=click.IntRange(0),
               help="Runs to look for the fewest deviations of each violation; 0: do not.")  # fmt: skip
 @click.option("--report", type=click.Path(path_type=Path, file_okay=False), default=Path(".heatproof/prove"), show_default=True,
@@ -97,18 +103,35 @@ def prove(design: str | None, **given: Any) -> int:
     files.refuse_unwritable(given["report"])
     for note in notes:
         say(note)
-    switches = (("symmetric", not given["no_symmetry"]), ("merge", not given["no_merge"]))
+    stored = _checkpoint(given["checkpoint"], given["resume"], len(members))
+    switches = (("symmetric", not given["no_symmetry"]), ("merge", not given["no_merge"]), ("reduce", given["reduce"]))
     console = Console(highlight=False)
     reporter: progress.Reporter = (
         progress.Terminal(console) if console.is_terminal else progress.Lines(lambda line: click.echo(line), time.monotonic, 1.0)
     )
-    from heatproof.proving import Budget, Prover, memory_free
+    from heatproof.proving import Budget, Prover, Stored, memory_free
 
     free = memory_free()
     memory = given["memory"] or (None if free is None else int(free * SHARE))
     budget = Budget(given["seconds"], memory, given["processes"], given["shrink"])
-    prover = Prover(spec, given["wanted"], members, switches, budget, reporter)
+    keep = None if stored is None else Stored(*stored)
+    prover = Prover(spec, given["wanted"], members, switches, budget, reporter, keep)
     return _tell(prover, prover.run(), given["report"], console)
+
+
+def _checkpoint(path: Path | None, resume: bool, scenarios: int) -> tuple[Path, bool, bool] | None:
+    """Where the search is kept, whether it goes on from there, and whether there are several files. Raises :class:`HeatproofError` for what
+    would lose an earlier search, and for nothing to go on from."""
+    if path is None:
+        if resume:
+            raise HeatproofError("--resume goes on from a checkpoint: name it with --checkpoint FILE")
+        return None
+    there = path.exists() if scenarios == 1 else any(path.parent.glob(f"{path.name}.*"))
+    if there and not resume:
+        raise HeatproofError(f"the checkpoint {path} exists: --resume goes on with it; else take it away, or name another")
+    if resume and not there:
+        raise HeatproofError(f"there is no checkpoint {path} to go on from; leave out --resume to begin one")
+    return path, resume, scenarios > 1
 
 
 def _tell(prover: Prover, outcome: Outcome, folder: Path, console: Console) -> int:

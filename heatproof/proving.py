@@ -13,7 +13,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from heatproof.model import catalogue
 from heatproof.model.errors import HeatproofError
@@ -40,6 +40,18 @@ class Budget:
     memory: int | None = None
     processes: int = 1
     shrink: int = 1200
+
+
+class Stored(NamedTuple):
+    """Where searches are kept so that they can go on later, and whether they are to. Of several scenarios each has a file of its own."""
+
+    path: Path
+    resume: bool
+    several: bool
+
+    def file(self, number: int) -> Path:
+        """The file of a scenario, by its number from 0."""
+        return self.path.with_name(f"{self.path.name}.{number + 1}") if self.several else self.path
 
 
 @dataclass(slots=True)
@@ -110,10 +122,12 @@ def _begin(spec: str, wanted: tuple[str, ...], switches: Switches) -> None:
     _worker.update(design=catalogue.load(spec), properties=properties_for(spec, wanted), switches=switches)
 
 
-def _prove(member: Member, number: int, until: tuple[float, float] | None, memory: int | None) -> Proof:
-    news = _worker["news"]
+def _prove(
+    member: Member, number: int, until: tuple[float, float] | None, memory: int | None, file: Path | None, resume: bool
+) -> Proof:
+    news, design, properties = _worker["news"], _worker["design"], _worker["properties"]
     watch = Watch(until, memory, lambda live, used: news.put((number, live, used)))
-    return prove(_worker["design"], member.scenario, _worker["properties"], _worker["switches"], watch, number, member.label)
+    return prove(design, member.scenario, properties, _worker["switches"], watch, number, member.label, file, resume)
 
 
 def _shrink(failure: Failure, budget: int) -> Least:
@@ -134,8 +148,10 @@ class Prover:
         switches: Switches,
         budget: Budget,
         reporter: Reporter,
+        stored: Stored | None = None,
         clock: Callable[[], float] = time.monotonic,
     ):
+        self.stored = stored
         self.spec, self.wanted, self.members, self.switches = spec, wanted, members, switches
         self.budget = replace(budget, processes=max(1, min(budget.processes, len(members))))
         self.design, self.properties = catalogue.load(spec), properties_for(spec, wanted)
@@ -187,7 +203,9 @@ class Prover:
                 self._tick("searching", used)
 
             watch = Watch(self._until, self.budget.memory, tell, self.clock)
-            proof = prove(self.design, member.scenario, self.properties, self.switches, watch, number, member.label)
+            proof = prove(
+                self.design, member.scenario, self.properties, self.switches, watch, number, member.label, *self._file(number)
+            )
             self._take(proof)
             if proof.cut == INTERRUPTED:
                 raise KeyboardInterrupt
@@ -196,6 +214,9 @@ class Prover:
                 return
             self._tick("making counterexamples small", memory_used())
             self.fewest[key] = _shrink(self.shortest[key], self.budget.shrink)
+
+    def _file(self, number: int) -> tuple[Path | None, bool]:
+        return (None, False) if self.stored is None else (self.stored.file(number), self.stored.resume)
 
     def _take(self, proof: Proof) -> None:
         self.live.pop(proof.number, None)
@@ -251,7 +272,7 @@ class Prover:
         while waiting or pending:
             while waiting and len(pending) < self.budget.processes and not self._late():
                 number, member = waiting.pop()
-                pending.add(pool.submit(_prove, member, number, self._until, memory))
+                pending.add(pool.submit(_prove, member, number, self._until, memory, *self._file(number)))
             if not pending:
                 return
             finished, pending = wait(pending, timeout=0.5, return_when=FIRST_COMPLETED)
@@ -293,4 +314,4 @@ class Prover:
         )  # fmt: skip
 
 
-__all__ = ["Budget", "Outcome", "Prover", "memory_free", "memory_used"]
+__all__ = ["Budget", "Outcome", "Prover", "Stored", "memory_free", "memory_used"]

@@ -48,7 +48,8 @@ def lines(
             continue
         keys = proofs.violated_by(prop)
         for key in keys:
-            steps = counted(len(proofs.violations[key].actions), "step")
+            found = proofs.violations[key]
+            steps = ("" if found.shortest else "at most ") + counted(len(found.actions), "step")
             many = f", in {proofs.violated[key]} of {counted(proofs.expected, 'scenario')}" if proofs.expected > 1 else ""
             detail = f"{key[1]}{many}{_deviations((fewest or {}).get(key))}"
             violated.append(Line(prop.name, prop.expectation, "violated", steps, detail, key[1]))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from heatproof.model.design import Design
@@ -13,6 +14,7 @@ from heatproof.model.world import Action
 from heatproof.properties.base import Property, Witness
 from heatproof.properties.catalogue import REST_IS_REACHED
 from heatproof.strategies.proving import kernel
+from heatproof.strategies.proving.checkpoints import Checkpoint
 from heatproof.strategies.proving.circles import Circles, circles
 from heatproof.strategies.proving.learning import REST, Key
 from heatproof.strategies.proving.search import Result, Search
@@ -26,13 +28,14 @@ Switches = tuple[tuple[str, bool], ...]
 
 class Found(NamedTuple):
     """A violation by the shortest way: the actions of it from the beginning of the scenario, and the witness. ``around``: how many of
-    these, the last ones, go round a circle once; 0: it is none."""
+    these, the last ones, go round a circle once; 0: it is none. ``shortest``: whether there is no shorter one in the scenario."""
 
     scenario: Scenario
     actions: tuple[Action, ...]
     witness: Witness
     number: int = 0
     around: int = 0
+    shortest: bool = True
 
     @property
     def order(self) -> tuple[int, int]:
@@ -79,10 +82,13 @@ def prove(
     go_on: Callable[[Live], str] = lambda live: "",
     number: int = 0,
     label: str = "",
+    checkpoint: Path | None = None,
+    resume: bool = False,
 ) -> Proof:
-    """Search a scenario. ``go_on`` is asked now and then and answers why it must stop, or an empty text.
+    """Search a scenario. ``go_on`` is asked now and then and answers why it must stop, or an empty text. ``checkpoint``: the file from
+    which a search that is stopped can go on, and does with ``resume`` if there is one.
 
-    Raises :class:`HeatproofError` for what a design or a property does wrong.
+    Raises :class:`HeatproofError` for what a design or a property does wrong, and for a checkpoint of another search.
     """
     search: Search
 
@@ -98,21 +104,14 @@ def prove(
         )  # fmt: skip
 
     options: dict[str, Any] = dict(switches)
-    search = Search(design, scenario, properties, go_on=asked, **options)
-    try:
-        result = search.run()
-    except (TooManyValues, MemoryError) as error:
-        result = search.result
-        result.complete, result.cut = False, str(error) or "no memory was left"
-    except KeyboardInterrupt:  # what was seen so far is not lost
-        result = search.result
-        result.complete, result.cut = False, INTERRUPTED
-    found = {}
-    for key, sighting in result.violations.items():
-        actions = search.way(sighting.state)
-        if sighting.action != REST:
-            actions.append(sighting.action)
-        found[key] = Found(scenario, tuple(actions), sighting.witness, number)
+    file = None if checkpoint is None else Checkpoint(checkpoint)
+    search = Search(design, scenario, properties, go_on=asked, checkpoint=file, **options)
+    if resume and checkpoint is not None and checkpoint.exists():
+        search.resume()
+    result = _run(search)
+    found = _found(search, scenario, number)
+    if search.reduce and found:
+        found |= _shortest(search, found, asked, options | {"reduce": False}, number)
     unjudged = ""
     if REST_IS_REACHED in properties:
         unjudged = result.cut
@@ -127,6 +126,44 @@ def prove(
         number, label, result.states, result.transitions, result.depth, result.resting, result.complete, result.cut,
         waiting(result), result.collision(), found, dict(result.reached), unjudged,
     )  # fmt: skip
+
+
+def _run(search: Search) -> Result:
+    """Run a search; what it saw, also where it was stopped from outside."""
+    try:
+        return search.run()
+    except (TooManyValues, MemoryError) as error:
+        cut = str(error) or "no memory was left"
+    except KeyboardInterrupt:  # what was seen so far is not lost
+        cut = INTERRUPTED
+    search.result.complete, search.result.cut = False, cut
+    return search.result
+
+
+def _found(search: Search, scenario: Scenario, number: int) -> dict[Key, Found]:
+    """The violations that a search has come to, with their ways."""
+    found = {}
+    for key, sighting in search.result.violations.items():
+        actions = search.way(sighting.state)
+        if sighting.action != REST:
+            actions.append(sighting.action)
+        found[key] = Found(scenario, tuple(actions), sighting.witness, number, 0, not search.reduce)
+    return found
+
+
+def _shortest(
+    reduced: Search, found: dict[Key, Found], go_on: Callable[[Result], str], options: dict[str, Any], number: int
+) -> dict[Key, Found]:
+    """The shortest ways of what was found with partial order reduction, which keeps no depths: found again without it, as far as one may
+    go on."""
+    done = "all found again"
+
+    def until(result: Result) -> str:
+        return done if found.keys() <= result.violations.keys() else go_on(reduced.result)
+
+    search = Search(reduced.design, reduced.scenario, reduced.properties, go_on=until, **options)
+    _run(search)
+    return _found(search, reduced.scenario, number)
 
 
 def _round(design: Design, scenario: Scenario, symmetric: bool, go_on: Callable[[Result], str]) -> Circles:

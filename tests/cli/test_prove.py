@@ -141,6 +141,31 @@ def test_a_cut_search_is_incomplete(tmp_path: Path) -> None:
     assert "the memory budget was used after" in done.stdout
 
 
+@pytest.mark.parametrize(
+    "words", [("--operations", "create,delete"), ("--all-templates", "1", "--operations", "2", "--kinds", "cancel,delete")]
+)
+def test_a_search_that_was_cut_goes_on_from_its_checkpoint(words: tuple[str, ...], tmp_path: Path) -> None:
+    common = (*words, "--engines", "1", "--shrink", "0", "--processes", "1", "--report", tmp_path / "out")
+    kept = (*common, "--checkpoint", tmp_path / "kept")
+    whole = prove(*common)
+    assert whole.exit_code == 1, whole.output
+    cut = prove(*kept, "--memory", "1M")
+    assert "the memory budget was used after" in cut.output
+    again = prove(*kept)
+    assert again.exit_code == 2
+    assert "--resume goes on with it" in again.stderr
+    resumed = prove(*kept, "--resume")
+    assert resumed.exit_code == 1
+    assert resumed.output.splitlines()[-1:] == whole.output.splitlines()[-1:]
+    assert [line for line in resumed.output.splitlines() if "searched to the end" in line] == [
+        line for line in whole.output.splitlines() if "searched to the end" in line
+    ]
+    (tmp_path / f"kept{'.1' if len(words) > 2 else ''}").write_bytes(b"nonsense")
+    broken = prove(*kept, "--resume")
+    assert broken.exit_code == 2
+    assert "Traceback" not in broken.stderr
+
+
 def test_a_case_is_a_scope(tmp_path: Path) -> None:
     case = tmp_path / "one.case.json"
     head = {"schema": 1, "heatproof": "", "title": "", "design": "heat", "schedule": []}
@@ -170,6 +195,8 @@ def test_a_case_is_a_scope(tmp_path: Path) -> None:
         (("--all-templates", "2", "--dependencies", "none"), "leave it out"),
         (("--operations", "create", "--kinds", "update"), "--kinds has no meaning"),
         (("--operations", "2", "--kinds", "nosuch"), "unknown kind of operation"),
+        (("--resume",), "name it with --checkpoint"),
+        (("--resume", "--checkpoint", "nosuch", "--operations", "create"), "no checkpoint nosuch to go on from"),
         (("--memory", "much"), "no amount of memory"),
         (("--engines", "0"), "--engines"),
         (("--report", "/proc/nosuch"), "cannot write"),

@@ -8,7 +8,7 @@ import pytest
 
 from heatproof.model.design import Design
 from heatproof.model.effects import Handler, Me, Read, Update
-from heatproof.model.scenario import Scenario, scenario
+from heatproof.model.scenario import Operation, Scenario, scenario
 from heatproof.properties.base import seen
 from heatproof.properties.catalogue import ALL, REST_IS_REACHED
 from heatproof.reports.proofs import comes_again, failure_of, lines, summary
@@ -108,6 +108,33 @@ def test_faults_that_excuse_are_named() -> None:
     assert excuses(prop, ("crash",), frozenset({"crash"})) == []
     (line,) = lines([prop], Proofs(0), {"crash"}, frozenset())
     assert line.detail.endswith("(Not asked of what comes after: crash.)")
+
+
+def test_partial_order_reduction_finds_the_same_and_the_shortest_ways_are_found_again() -> None:
+    given = scenario(*small().operations, Operation("cancel"), engines=2, threads=1)
+    properties = [p for p in properties_for("heat") if p != REST_IS_REACHED]
+    plain, reduced = (prove(HEAT, given, properties, (("reduce", on),)) for on in (False, True))
+    assert reduced.states < plain.states
+    assert set(reduced.reached) == set(plain.reached)
+    assert {k: len(f.actions) for k, f in reduced.violations.items()} == {k: len(f.actions) for k, f in plain.violations.items()}
+    assert all(f.shortest for f in reduced.violations.values())
+
+
+def test_where_the_shortest_way_is_not_found_again_that_is_said() -> None:
+    given = scenario(*small().operations, Operation("cancel"), engines=2, threads=1)
+    properties = [p for p in properties_for("heat") if p != REST_IS_REACHED]
+    passes: list[int] = []
+
+    def go_on(live: Live) -> str:
+        done = bool(passes) and live.states == passes[-1]
+        passes.append(live.states)
+        return "enough" if done else ""
+
+    proof = prove(HEAT, given, properties, (("reduce", True),), go_on)
+    assert proof.violations
+    assert not all(f.shortest for f in proof.violations.values())
+    table = lines(properties, added(proof), (), frozenset())
+    assert any(line.basis.startswith("at most ") for line in table if line.verdict == "violated")
 
 
 # ---------------------------------------------------------------------------------------------------------- circles
