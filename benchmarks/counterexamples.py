@@ -25,7 +25,7 @@ SCOPES: dict[str, tuple[int, str, str, int, int, str, bool]] = {
     "f": (2, "chain", "create", 2, 1, "crash,lose", False),
     "g": (2, "none", "create", 2, 1, "", False),
     "h": (1, "none", "create", 1, 1, "fail,abort,disconnect,timeout", True),
-    "i": (2, "chain", "create,update:remove", 1, 1, "", False),
+    "i": (1, "none", "create,update:remove", 1, 1, "", False),
     "j": (1, "none", "create,cancel", 2, 1, "crash", False),
     "k": (1, "none", "create,signal", 2, 1, "abort", False),
 }

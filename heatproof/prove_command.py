@@ -164,7 +164,7 @@ def _tell(prover: Prover, outcome: Outcome, folder: Path, console: Console) -> i
                 say(f"Begin with: {replay_command(case, spec)}")
                 break
         return VIOLATED
-    return HELD if outcome.proofs.whole and not outcome.proofs.unjudged else INCOMPLETE
+    return HELD if all(outcome.proofs.settled(prop) for prop in prover.properties) and outcome.proofs.whole else INCOMPLETE
 
 
 # ------------------------------------------------------------------------------------------------------------ the scope

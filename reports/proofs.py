@@ -72,7 +72,11 @@ def summary(proofs: Proofs, stopped: str) -> list[str]:
     scenarios = counted(proofs.expected, "scenario")
     counts = f"{proofs.states:,} states, {proofs.transitions:,} transitions, depth {proofs.depth}"
     sure = f"With probability {proofs.collision:.1g} at most two states had the same fingerprint, and something was not seen."
-    circles = [f"Circles not judged to the end: {loose.label}: {loose.cut}." for loose in sorted(proofs.unjudged)[:SHOWN]]
+    circles = [
+        f"{what} not judged to the end: {loose.label}: {loose.cut}."
+        for what, found in (("Circles", proofs.unjudged), ("Costs", proofs.uncounted))
+        for loose in sorted(found)[:SHOWN]
+    ]
     if proofs.whole:
         return [f"{scenarios} searched to the end: {counts}.", sure, *circles]
     told = [f"{proofs.complete} of {scenarios} searched to the end; seen in all: {counts}.", sure]
@@ -105,6 +109,17 @@ def failure_of(design: Design, properties: Sequence[Property], found: Found, key
     driver = Driver(design, found.scenario, properties)
     deviations = record(driver, found.actions)
     violation = driver.monitor.violations.get(key)
+    bound = next((p.bound for p in properties if p.name == key[0]), None)
+    if violation is None and bound is not None:  # judged at rest; a circle that costs is gone round until the bound is exceeded
+        driver = Driver(design, found.scenario, properties)
+        around = found.actions[-found.around :] if found.around else ()
+        record(driver, [*found.actions, *around * (bound.accesses + 1)])
+        driver.settle()
+        violation = driver.monitor.violations.get(key)
+        if violation is not None:
+            return failure_of(
+                design, properties, Found(found.scenario, tuple(e.action for e in driver.world.log), found.witness), key
+            )
     if violation is None and found.around and comes_again(design, found):
         violation = Violation(*key, found.witness, len(found.actions))
     if violation is None:

@@ -16,6 +16,7 @@ from heatproof.properties.catalogue import REST_IS_REACHED
 from heatproof.strategies.proving import kernel
 from heatproof.strategies.proving.checkpoints import Checkpoint
 from heatproof.strategies.proving.circles import Circles, circles
+from heatproof.strategies.proving.costs import Costs, costs
 from heatproof.strategies.proving.learning import REST, Key
 from heatproof.strategies.proving.search import Result, Search
 from heatproof.strategies.proving.views import TooManyValues
@@ -46,7 +47,7 @@ class Found(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class Proof:
     """The search of one scenario. ``cut`` says why it is not complete; ``waiting`` how many states it had seen but not gone on from;
-    ``unjudged`` why circles were not judged to the end, though they were asked for."""
+    ``unjudged`` why circles, and ``uncounted`` why costs were not judged to the end, though they were asked for."""
 
     number: int
     label: str
@@ -61,6 +62,7 @@ class Proof:
     violations: dict[Key, Found]
     reached: dict[str, int]
     unjudged: str = ""
+    uncounted: str = ""
 
 
 class Live(NamedTuple):
@@ -122,9 +124,18 @@ def prove(
             if answer.witness is not None:
                 key = (REST_IS_REACHED.name, answer.witness.kind)
                 found[key] = Found(scenario, (*answer.way, *answer.around), answer.witness, number, len(answer.around))
+    uncounted = ""
+    if bounded := [prop for prop in properties if prop.bound is not None]:
+        uncounted = result.cut
+        if result.complete:
+            seen = Live(result.states, result.transitions, result.depth, 0, frozenset(result.reached), frozenset(found))
+            counted = _costs(design, scenario, bounded, search.symmetric, lambda part: go_on(seen._replace(depth=part.depth)))
+            uncounted = counted.cut
+            for key, (witness, worst) in counted.violations.items():
+                found[key] = Found(scenario, (*worst.actions, *worst.around), witness, number, len(worst.around), False)
     return Proof(
         number, label, result.states, result.transitions, result.depth, result.resting, result.complete, result.cut,
-        waiting(result), result.collision(), found, dict(result.reached), unjudged,
+        waiting(result), result.collision(), found, dict(result.reached), unjudged, uncounted,
     )  # fmt: skip
 
 
@@ -176,6 +187,18 @@ def _round(design: Design, scenario: Scenario, symmetric: bool, go_on: Callable[
         return Circles(cut=INTERRUPTED)
 
 
+def _costs(
+    design: Design, scenario: Scenario, bounded: Sequence[Property], symmetric: bool, go_on: Callable[[Result], str]
+) -> Costs:
+    """The dearest runs, and which bounds they exceed."""
+    try:
+        return costs(design, scenario, bounded, symmetric, go_on)
+    except (TooManyValues, MemoryError) as error:
+        return Costs(cut=str(error) or "no memory was left")
+    except KeyboardInterrupt:
+        return Costs(cut=INTERRUPTED)
+
+
 class Loose(NamedTuple):
     """A scenario that was not searched to its end: why, how many states were seen and how deep, how many were left to go on from."""
 
@@ -203,6 +226,7 @@ class Proofs:
     nearest: dict[str, int] = field(default_factory=dict)
     loose: list[Loose] = field(default_factory=list)
     unjudged: list[Loose] = field(default_factory=list)
+    uncounted: list[Loose] = field(default_factory=list)
 
     def add(self, proof: Proof) -> None:
         """Take over the search of one scenario; of each violation the shortest stays. The order does not matter."""
@@ -221,17 +245,18 @@ class Proofs:
                 self.violations[key] = found
         if not proof.complete:
             self.loose.append(Loose(proof.number, proof.label, proof.cut, proof.states, proof.depth, proof.waiting))
-        elif proof.unjudged:
-            self.unjudged.append(Loose(proof.number, proof.label, proof.unjudged, proof.states, proof.depth, 0))
+        for cut, judged_not in ((proof.unjudged, self.unjudged), (proof.uncounted, self.uncounted)):
+            if proof.complete and cut:
+                judged_not.append(Loose(proof.number, proof.label, cut, proof.states, proof.depth, 0))
 
     @property
     def whole(self) -> bool:
-        """Whether everything was searched to its end; for circles see ``unjudged``."""
+        """Whether everything was searched to its end; for circles see ``unjudged``, for costs ``uncounted``."""
         return self.complete == self.expected
 
     def settled(self, prop: Property) -> bool:
         """Whether all was seen that a property is judged by."""
-        return self.whole and not (prop == REST_IS_REACHED and self.unjudged)
+        return self.whole and not (prop == REST_IS_REACHED and self.unjudged) and not (prop.bound is not None and self.uncounted)
 
     def violated_by(self, prop: Property) -> list[Key]:
         """The kinds of violations of a property, the shortest first."""

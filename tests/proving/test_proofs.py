@@ -8,9 +8,11 @@ import pytest
 
 from heatproof.model.design import Design
 from heatproof.model.effects import Handler, Me, Read, Update
-from heatproof.model.scenario import Operation, Scenario, scenario
-from heatproof.properties.base import seen
+from heatproof.model.scenario import Operation, Scenario, create, scenario, update
+from heatproof.model.templates import resource
+from heatproof.properties.base import Property, seen
 from heatproof.properties.catalogue import ALL, REST_IS_REACHED
+from heatproof.properties.costs import at_most
 from heatproof.reports.proofs import comes_again, failure_of, lines, summary
 from heatproof.strategies.asked import properties_for
 from heatproof.strategies.proving import proofs as proofs_module
@@ -188,6 +190,35 @@ def test_other_properties_of_whole_runs_are_not_judged_and_that_is_said() -> Non
     other = replace(REST_IS_REACHED, name="other")
     (line,) = lines([other], added(lost_update()), (), frozenset())
     assert line.verdict == "not asked"
+
+
+@pytest.mark.parametrize(
+    ("bound", "held"), [(at_most(38), True), (at_most(37), False), (at_most(60, per="run"), True), (at_most(59, per="run"), False)]
+)
+def test_a_bound_on_costs_is_judged_over_all_runs(bound: Property, held: bool) -> None:
+    given = scenario(create([resource("A")]), update([resource("A", {"p": 1})]), engines=1, threads=1)
+    proof = prove(HEAT, given, [bound])
+    (line,) = lines([bound], added(proof), (), frozenset())
+    assert line.verdict == ("held" if held else "violated")
+    for key, found in proof.violations.items():
+        failure = failure_of(HEAT, [bound], found, key)
+        assert failure.violation.name == bound.name
+
+
+def test_a_cost_without_limit_is_shown_by_an_ordinary_world() -> None:
+    bound = at_most(20)
+    proof = prove(CONTENDING, asking(), [bound])
+    ((key, found),) = proof.violations.items()
+    assert found.around
+    assert failure_of(CONTENDING, [bound], found, key).violation.key == key
+
+
+def test_costs_that_were_not_judged_to_the_end_are_not_held() -> None:
+    bound = at_most(1000)
+    proof = replace(prove(ADDING, asking(engines=1, threads=1), [bound]), uncounted="enough")
+    (line,) = lines([bound], added(proof), (), frozenset())
+    assert line.verdict == "incomplete"
+    assert summary(added(proof), "")[-1] == "Costs not judged to the end: : enough."
 
 
 # ------------------------------------------------------------------------------------------------------- deviations
