@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 import heatproof
-from heatproof.database_option import database_option, on
+from heatproof.database_option import database_option, placed
 from heatproof.exit_codes import HELD, INCOMPLETE, errors, say
 from heatproof.model import catalogue
 from heatproof.model.design import Design
@@ -53,7 +53,7 @@ def adopt(
     3 it cannot be decided.
     """
     stored = cases.read(case)
-    design = design if database is None else on(design or stored.design, database)
+    design = placed(design, stored.design, database)
     wanted = stored._replace(
         expectation=expect or stored.expectation,
         title=stored.title if title is None else title,

@@ -56,4 +56,11 @@ def database_option(command: F) -> F:
     )(command)  # fmt: skip
 
 
-__all__ = ["database_option", "on"]
+def placed(design: str | None, stored: str, database: str | None) -> str | None:
+    """The design that a case of the design ``stored`` is judged on: ``design`` if the user named one, on ``database`` if he named one, and
+    None where he named neither. Raises :class:`HeatproofError` where it needs a server and nobody has told which."""
+    spec = on(design or stored, database)
+    return design if database is None else spec
+
+
+__all__ = ["database_option", "on", "placed"]

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 import heatproof
-from heatproof.database_option import database_option, on
+from heatproof.database_option import database_option, placed
 from heatproof.exit_codes import HELD, INCOMPLETE, VIOLATED, errors, say
 from heatproof.model.errors import HeatproofError
 from heatproof.model.world import Action, Entry, World
@@ -62,7 +62,7 @@ def replay(
     or names what does not exist, 3 it cannot be decided.
     """
     stored = cases.read(case)
-    design = design if database is None else on(design or stored.design, database)
+    design = placed(design, stored.design, database)
     design = patched(design or stored.design, patch) if patch else design
     known, properties = design_of(stored, str(case), design)
     if walk or until is not None:

@@ -10,7 +10,7 @@ from rich.live import Live
 from rich.text import Text
 
 import heatproof
-from heatproof.database_option import database_option, on
+from heatproof.database_option import database_option, placed
 from heatproof.exit_codes import HELD, INCOMPLETE, errors, say
 from heatproof.model.errors import HeatproofError
 from heatproof.model.scenario import Scenario
@@ -44,7 +44,7 @@ def shrink(case: Path, design: str | None, budget: int, output: Path | None, dat
     failure to shrink or the file is broken, 3 it cannot be decided whether there is.
     """
     stored = cases.read(case)
-    design = design if database is None else on(design or stored.design, database)
+    design = placed(design, stored.design, database)
     design = patched(design or stored.design, patch) if patch else design
     known, properties = design_of(stored, str(case), design)
     judged = judge(stored, known, properties, BUDGET)

@@ -50,7 +50,8 @@ class Execution(Program):
         after = Node(node.root, node, result, None)
         self._go_on(after, activity, result)
         if type(node.effect) is fx.Transaction and type(result) is not fx.Thrown:
-            after.result = statements.Accessed(tuple(map(statements.read, activity.statements)), activity.live.names)
+            sent = tuple(map(statements.read, activity.committed)) if node.effect.step.endswith("/commit") else ()
+            after.result = statements.Accessed(tuple(map(statements.read, activity.statements)), activity.live.names, sent)
         return after
 
     def replay(self, node: Node) -> None:

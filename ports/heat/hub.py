@@ -52,6 +52,8 @@ class Activity:
         self.statements: list[tuple[str, Any, int]] = []
         self.access: Transaction | None = None  # at the grain of a statement: the transaction that is open
         self.wrote = False  # whether that has written
+        self.sent: list[tuple[str, Any, int]] = []  # what it has sent to the database
+        self.committed: list[tuple[str, Any, int]] = []  # what the last one had sent when it was committed
         self.waiter: Waiter | None = None  # the statement that waits for a lock
         self._greenlet = greenlet.greenlet(lambda _started: self._run(run))
 

@@ -33,7 +33,7 @@ def transactions(original: Any) -> Any:
         if activity.given_up:
             raise hub.Killed
         if activity.live.by_statement:
-            activity.access, activity.wrote = access, False
+            activity.access, activity.wrote, activity.sent = access, False, []
             try:
                 with original(self, context) as resource:
                     yield resource

@@ -32,12 +32,14 @@ UNSEEN = ("event", "user_creds", "resource_properties_data")
 
 
 class Accessed:
-    """The result of a transaction of Heat's: its ``statements`` in order, and whether a conditional write met no row (``lost``)."""
+    """The result of a transaction of Heat's: its ``statements`` in order, and whether a conditional write met no row (``lost``). Where a
+    commit is an action of its own, ``committed`` is what was sent before."""
 
-    __slots__ = ("lost", "names", "statements")
+    __slots__ = ("committed", "lost", "names", "statements")
 
-    def __init__(self, statements: tuple[Statement, ...], names: Names):
+    def __init__(self, statements: tuple[Statement, ...], names: Names, committed: tuple[Statement, ...] = ()):
         self.statements = statements
+        self.committed = committed
         self.names = names
         writes = [s.rows for s in statements if s.kind == "update"]
         self.lost = bool(writes) and writes[-1] == 0
@@ -45,7 +47,9 @@ class Accessed:
     def told(self) -> str:
         """In a few words: the statements that write, with the columns that matter; otherwise what is read."""
         writes = [
-            told(s, self.names) for s in self.statements if s.kind in ("insert", "update", "delete") and s.table not in UNSEEN
+            told(s, self.names)
+            for s in self.statements or self.committed
+            if s.kind in ("insert", "update", "delete") and s.table not in UNSEEN
         ]
         others = sorted({f"{s.kind.upper()} {s.table}" for s in self.statements if s.kind != "other" and s.table != "event"})
         return "; ".join(writes) or ", ".join(others) or "nothing"
@@ -152,5 +156,7 @@ def listen(engine: Any) -> None:
         activity = hub.current()
         if activity is not None:
             activity.statements.append((text, parameters, cursor.rowcount))
+            if activity.access is not None:
+                activity.sent.append(activity.statements[-1])
 
     event.listen(engine, "after_cursor_execute", sent)

@@ -141,8 +141,10 @@ def test_an_open_transaction_is_not_seen_by_others_before_its_commit() -> None:
     world = opened(create([A]), engines=1)
     until(world, lambda: "create#1" in world.tasks and step_of(world, "create#1").endswith("stack_create/commit"))
     assert not world.database.rows[world.design.tables[1]]
-    world.perform(next(a for a in world.progress() if a.subject == "create#1"))
+    entry = world.perform(next(a for a in world.progress() if a.subject == "create#1"))
     assert world.database.rows[world.design.tables[1]]
+    assert entry.after is not None
+    assert entry.after.result.told().startswith("INSERT stack SET")  # what was committed, in a story
 
 
 def test_who_closes_a_circle_of_waiting_tasks_is_told_of_a_deadlock() -> None:

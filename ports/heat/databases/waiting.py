@@ -94,6 +94,7 @@ def listen(database: PostgreSQL) -> None:
         except hub.Killed:
             driver.rollback()
             raise
+        activity.committed = activity.sent
         if type(result) is fx.Thrown and isinstance(result.exception, fx.Aborted):
             driver.rollback()
             raise exception.DBDeadlock
