@@ -6,7 +6,6 @@ nothing once they have ended. A server refuses to run as root, so that its proce
 
 from __future__ import annotations
 
-import ctypes
 import os
 import pwd
 import secrets
@@ -18,14 +17,11 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from heatproof.model.errors import HeatproofError
-
-PR_SET_PDEATHSIG = 1
 
 PATIENCE = 60.0
 """Seconds that a server may take until it answers."""
@@ -108,10 +104,11 @@ def _do(command: Sequence[object], who: dict[str, Any], **options: Any) -> None:
         raise HeatproofError(f"{command[0]} failed: {' '.join(done.stdout.split()[-60:])}")
 
 
-def _end_with_us(stop: signal.Signals) -> None:
-    """In the child: the kernel is to stop it when its parent is gone, also one that was killed. Linux only."""
-    with suppress(OSError, AttributeError):
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, int(stop))
+def _ends_with_us(stop: signal.Signals) -> list[str]:
+    """The words before a command that have the kernel stop it when its parent is gone, also one that was killed; none where there is no
+    setpriv (of util-linux). Not done in the child after a fork: libraries of OpenStack's warn of every fork."""
+    setpriv = shutil.which("setpriv")
+    return [] if setpriv is None else [setpriv, "--pdeathsig", stop.name.removeprefix("SIG")]
 
 
 @contextmanager
@@ -119,8 +116,8 @@ def _running(command: Sequence[object], log: Path, ready: Any, who: dict[str, An
     """A server process until the block ends. It is a session of its own, so that Ctrl-C at a terminal does not stop it first."""
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [str(part) for part in command], stdin=subprocess.DEVNULL, stdout=output, stderr=output, cwd="/",
-            start_new_session=True, preexec_fn=partial(_end_with_us, stop), **who,
+            [*_ends_with_us(stop), *(str(part) for part in command)], stdin=subprocess.DEVNULL, stdout=output, stderr=output, cwd="/",
+            start_new_session=True, **who,
         )  # fmt: skip
     try:
         last = time.monotonic() + PATIENCE
@@ -159,7 +156,7 @@ def _postgresql(binary: Path, folder: Path, port: int, password: str, who: dict[
 
         try:
             psycopg2.connect(host="127.0.0.1", port=port, user="heatproof", password=password, dbname="postgres").close()
-        except psycopg2.OperationalError:
+        except psycopg2.Error:
             return False
         return True
 
@@ -205,7 +202,7 @@ def _mariadb(binary: Path, folder: Path, port: int, password: str, who: dict[str
 
         try:
             pymysql.connect(host="127.0.0.1", port=port, user="heatproof", password=password, database="heatproof").close()
-        except pymysql.err.OperationalError:
+        except pymysql.Error:
             return False
         return True
 
