@@ -112,7 +112,7 @@ def test_a_design_that_is_mistaken_is_told_with_its_place(tmp_path: Path, body: 
     ("words", "said"),
     [
         (("check", "nosuch"), "unknown design 'nosuch'"),
-        (("check", "heat+nosuch"), "no mutation 'nosuch'"),
+        (("check", "heat+nosuch"), "no mutation or repair 'nosuch'"),
         (("check", "nosuch.py:Toy"), "there is no file"),
         (("check", "--faults", "nosuch"), "unknown fault 'nosuch'"),
         (("check", "--policies", "nosuch"), "unknown policy 'nosuch'"),

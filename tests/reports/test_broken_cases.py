@@ -78,7 +78,10 @@ BROKEN: dict[str, tuple[bytes, str]] = {
     # names of nothing
     "unknown design": (at("design", "name", value="nosuch"), "broken case: unknown design 'nosuch'; known are heat.* - at `\\$.design`"),
     "no design": (at("design", "name", value=""), "broken case: .* - at `\\$.design.name`"),
-    "unknown mutation": (at("design", "changes", value=["nosuch"]), "broken case: design 'heat' has no mutation 'nosuch'.* - at `\\$.design`"),
+    "unknown mutation": (
+        at("design", "changes", value=["nosuch"]),
+        "broken case: design 'heat' has no mutation or repair 'nosuch'.* - at `\\$.design`",
+    ),
     "changes in the name": (at("design", "name", value="heat+a"), "broken case: the name of the design and each of its changes stand by them"),
     "changes of a file": (at("design", value={"name": "a.py:B", "changes": ["c"]}), "broken case: the design 'a.py:B' of a file has no changes"),
     "unknown property": (

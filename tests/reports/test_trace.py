@@ -23,7 +23,7 @@ from heatproof.strategies.schedules import Anchor, Deviation, places, record, re
 from tests.model.toys import ACCOUNT, Account, asking
 from tests.toys import ADDING, HEAT, large, same_in_any_process, seen_toy, sending, struck
 
-REGRESSIONS = sorted(Path(cases.__file__).parent.glob("regressions/**/*.case.json"))
+REGRESSIONS = sorted(Path(cases.__file__).parent.glob("regressions/heat/*.case.json"))
 
 
 def traced(design: Design, asked: Scenario, deviations: Sequence[Deviation] = ()) -> Trace:
