@@ -96,6 +96,19 @@ class Scenario:
         return len({name for o in self.operations if o.template is not None for name in o.template.names})
 
 
+def names_nothing(operations: Iterable[Operation]) -> tuple[int, Operation, frozenset[str]] | None:
+    """The first operation, counted from 0, that names a resource which no template of its stack had so far, with the names that these
+    had; or None. A target answers it with a refusal; as a stored case it would be a slip of the pen."""
+    names: dict[str, set[str]] = {}
+    for number, operation in enumerate(operations):
+        known = names.setdefault(operation.stack, set())
+        if operation.template is not None:
+            known.update(operation.template.names)
+        if operation.resource is not None and operation.resource not in known:
+            return number, operation, frozenset(known)
+    return None
+
+
 def scenario(
     *operations: Operation,
     engines: int = 2,

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from heatproof.model import catalogue, faults
 from heatproof.model.errors import HeatproofError
 from heatproof.model.faults import FAULTS
+from heatproof.model.scenario import names_nothing
 from heatproof.properties.catalogue import ALL
 
 if TYPE_CHECKING:
@@ -121,16 +122,12 @@ def _near(name: str, known: Iterable[str]) -> str:
 
 
 def _refuse_resources(scenario: Scenario) -> None:
-    names: dict[str, set[str]] = {}
-    for number, operation in enumerate(scenario.operations):
-        known = names.setdefault(operation.stack, set())
-        if operation.template is not None:
-            known.update(operation.template.names)
-        if operation.resource is not None and operation.resource not in known:
-            raise HeatproofError(
-                f"no template of stack {operation.stack!r} so far has a resource {operation.resource!r}"
-                f" (they have {', '.join(sorted(known)) or 'none'}) - at `$.scenario.operations[{number}].resource`"
-            )
+    if (found := names_nothing(scenario.operations)) is not None:
+        number, operation, known = found
+        raise HeatproofError(
+            f"no template of stack {operation.stack!r} so far has a resource {operation.resource!r}"
+            f" (they have {', '.join(sorted(known)) or 'none'}) - at `$.scenario.operations[{number}].resource`"
+        )
 
 
 def _refuse_actions(scenario: Scenario, front: str | None, actions: Sequence[Action], place: str) -> None:

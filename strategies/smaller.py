@@ -6,18 +6,22 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from heatproof.model.errors import HeatproofError
-from heatproof.model.scenario import Operation, Scenario, Scope
+from heatproof.model.scenario import Operation, Scenario, Scope, names_nothing
 from heatproof.model.templates import Attr, Ref, ResourceDef, Template
 
 
 def smaller_scenarios(scenario: Scenario) -> Iterator[Scenario]:
-    """Scenarios with one part less, the largest parts first."""
+    """Scenarios with one part less, the largest parts first. None lets an operation name a resource that is gone: as a case it
+    could not be read."""
+    known = names_nothing(scenario.operations) is None
 
     def attempt(make: Callable[[], Scenario]) -> Iterator[Scenario]:
         try:
-            yield make()
+            smaller = make()
         except HeatproofError:
             return
+        if not known or names_nothing(smaller.operations) is None:
+            yield smaller
 
     operations = scenario.operations
     for index in reversed(range(len(operations) if len(operations) > 1 else 0)):

@@ -13,7 +13,7 @@ from heatproof.model import catalogue
 from heatproof.model.design import Design
 from heatproof.model.effects import Handler, Insert, Me, Read, Send, Update
 from heatproof.model.errors import NotEnabled
-from heatproof.model.scenario import Operation, Scenario, create, scenario
+from heatproof.model.scenario import Operation, Scenario, create, names_nothing, scenario
 from heatproof.model.templates import EMPTY, resource
 from heatproof.model.world import Action, World, program_for
 from heatproof.properties.base import Witness, witness
@@ -207,6 +207,13 @@ def test_smaller_scenarios_are_smaller_and_can_be_run(asked: Scenario) -> None:
     for smaller in smaller_scenarios(asked):
         assert weight(smaller) < weight(asked)
         World(HEAT, smaller)
+
+
+def test_a_resource_that_is_named_stays() -> None:
+    """A signal to a resource that no template has could be run, and the case could not be read again."""
+    asked = scenario(create(TWICE), Operation("signal", resource="B"))
+    assert all(names_nothing(smaller.operations) is None for smaller in smaller_scenarios(asked))
+    assert scenario(create(TWICE)) in set(smaller_scenarios(asked))
 
 
 def test_every_kind_of_part_can_be_taken_away() -> None:
