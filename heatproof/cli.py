@@ -17,6 +17,7 @@ import heatproof
 from heatproof import checking
 from heatproof.adopt_command import adopt
 from heatproof.confirm_command import confirm_command
+from heatproof.conform_command import conform
 from heatproof.database_option import database_option, on
 from heatproof.diff_command import diff
 from heatproof.exit_codes import HELD, INCOMPLETE, VIOLATED, errors
@@ -221,6 +222,7 @@ cli.add_command(prove)
 cli.add_command(replay)
 cli.add_command(shrink)
 cli.add_command(diff)
+cli.add_command(conform)
 cli.add_command(adopt)
 cli.add_command(report)
 cli.add_command(scenario)

@@ -43,6 +43,7 @@ class Design:
       not die; empty: an operation is handled by any engine that lives.
     - ``pure``: whether its handlers are generators, which can be run again; if not, it opens targets of its own (:meth:`open`).
     - ``immune``: the kinds of faults that cannot be injected into it.
+    - ``apart``: names of tables whose writes are no steps of other targets of the same algorithm.
 
     Each handler takes a :class:`heatproof.model.effects.Me` first and yields effects.
     """
@@ -58,6 +59,7 @@ class Design:
     order: ClassVar[str] = "bag"
     front: ClassVar[str] = ""
     pure: ClassVar[bool] = True
+    apart: ClassVar[frozenset[str]] = frozenset()
     immune: ClassVar[frozenset[str]] = frozenset()
 
     def __init_subclass__(cls, **kwargs: Any) -> None:

@@ -73,23 +73,28 @@ class Table:
 
 
 class Read(NamedTuple):
-    """Read one row by key. Result: the row, or None."""
+    """Read one row by key. Result: the row, or None.
+
+    ``joined``: inside a transaction, that this is read by the statement before (a join), and so is no statement of its own.
+    """
 
     step: str
     table: Table
     key: Key
+    joined: bool = False
 
 
 class Query(NamedTuple):
     """Read all rows for which every column named in ``where`` has the given value. Result: a tuple of rows, ordered by key.
 
-    ``unless`` excludes rows in which all the columns named there have the given values.
+    ``unless`` excludes rows in which all the columns named there have the given values. ``joined``: as for :class:`Read`.
     """
 
     step: str
     table: Table
     where: Mapping[str, Any]
     unless: Mapping[str, Any] | None = None
+    joined: bool = False
 
 
 class Insert(NamedTuple):

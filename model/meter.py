@@ -165,6 +165,10 @@ class _Replay:
             done = splits(world.database, effect)[action.kind] if action.kind in SPLITS else len(inside)
             for one in inside[len(known) : done]:
                 numbers = self._measure(one)
+                if getattr(one.effect, "joined", False):
+                    last = self.accesses.pop()
+                    self.accesses.append(last._replace(rows=last.rows + numbers[0], read=last.read + numbers[1]))
+                    continue
                 ended = lost if lost and not whole else _ended(one.result, numbers[0])
                 step, kind = one.effect.step or effect.step, _kind(one.effect)
                 self.accesses.append(Access(step, kind, one.effect.table.name, *common, ended, *numbers, whole))

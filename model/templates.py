@@ -142,6 +142,11 @@ class Template:
         """The names, requirements first; ties in the order of names."""
         return tuple(nx.lexicographical_topological_sort(self.graph.reverse(copy=False)))
 
+    @cached_property
+    def dependents_first(self) -> tuple[str, ...]:
+        """The names, dependents first; ties in the order of names."""
+        return tuple(nx.lexicographical_topological_sort(self.graph))
+
     def __getitem__(self, name: str) -> ResourceDef:
         return self._by_name[name]
 

@@ -69,6 +69,8 @@ def mark_of(world: World, effect: Any) -> Mark:
     if is_database(effect):
         reach: Reach = world.design.reaches(world, effect)
         key = effect.key if isinstance(effect, fx.Read | fx.Update) else None
+        if reach.writes & world.design.apart:
+            return Mark("nothing")
         if reach.writes:
             return Mark("write", reach.writes, key)
         return Mark("read", reach.reads, key) if reach.reads else Mark("nothing")

@@ -28,7 +28,7 @@ from typing import NamedTuple
 
 from heatproof.model.design import Design
 from heatproof.model.designs.heat import Heat
-from heatproof.model.designs.heat.values import COMPLETE, CREATE, RESOURCE, STACK, UPDATE, StackRow
+from heatproof.model.designs.heat.values import COMPLETE, CREATE, RESOURCE, STACK, UPDATE, StackCopy
 from heatproof.model.effects import Handler, Me, Read, Refused, Sleep
 from heatproof.model.errors import HeatproofError, ScenarioError
 from heatproof.model.reality import Physical, Spec
@@ -109,18 +109,17 @@ class DirectRollback(Heat):
         st = yield Read("CA-1", STACK, operation.stack)
         if st is None or st.deleted:
             return Refused("the stack does not exist")
-        return (yield from self.cancel_with_rollback(me, st))
+        return (yield from self.cancel_with_rollback(me, StackCopy(st)))
 
 
 class Mocked(DirectRollback):
     """What Heat's framework mocks away besides: stopping a traversal and stopping workers."""
 
-    def stop_before_delete(self, me: Me, st: StackRow) -> Handler:
+    def stop_before_delete(self, me: Me, st: StackCopy) -> Handler:
         """``stop_traversal`` does nothing."""
         yield from ()
-        return st
 
-    def stop_all_workers(self, me: Me, st: StackRow) -> Handler:
+    def stop_all_workers(self, me: Me, st: StackCopy) -> Handler:
         """``stop_all_workers`` does nothing."""
         yield from ()
 

@@ -14,7 +14,17 @@ from typing import Any
 from heatproof.model.designs.heat import Heat
 from heatproof.model.designs.heat.resource import Job
 from heatproof.model.designs.heat.sync import NONE, decode, senders
-from heatproof.model.designs.heat.values import RESOURCE, STACK, TEMPLATE, C, StackRow, TemplateRow
+from heatproof.model.designs.heat.values import (
+    CREDENTIALS,
+    RESOURCE,
+    STACK,
+    TEMPLATE,
+    C,
+    CredentialsRow,
+    StackCopy,
+    StackRow,
+    TemplateRow,
+)
 from heatproof.model.effects import Delete, Effect, Handler, Insert, Listen, Me, Query, Read, Send, Transaction, Update
 from heatproof.model.templates import EMPTY
 from heatproof.properties.catalogue import ALL
@@ -141,11 +151,11 @@ class SplitsLoading(Heat):
         row = yield Read("W-4", RESOURCE, rid)
         if row is None:
             return
-        st = yield Read("W-5a", STACK, row.stack)
-        template = None if st is None or st.deleted else (yield Read("W-5b", TEMPLATE, st.template))
+        loaded = yield Read("W-5a", STACK, row.stack)
+        template = yield Read("W-5b", TEMPLATE, loaded.template)
         if template is None:
             return
-        content = template.content
+        st, content = StackCopy(loaded), template.content
         before = yield from self.definition_before(row, kind, traversal, st, content)
         if before is False:
             return
@@ -167,6 +177,7 @@ class SplitsCompletion(Translated):
 
 
 def _both(template: TemplateRow, stack: StackRow) -> Iterator[Effect]:
+    yield Insert("C-1", CREDENTIALS, CredentialsRow(stack.id))
     goal = yield Insert("C-1", TEMPLATE, template)
     yield Insert("C-1", STACK, stack._replace(template=goal))
     return goal
@@ -177,11 +188,13 @@ class MergesInserts(Heat):
 
     def create_stack(self, me: Me, number: int, operation: Any) -> Handler:
         content = operation.template or EMPTY
-        st = StackRow(
-            operation.stack, f"T{number}.0", "CREATE", "IN_PROGRESS", None, rollback=operation.rollback, timeout=operation.timeout
-        )
-        goal = yield Transaction("C-1", _both, (TemplateRow(f"t{number}", content), st))
-        yield from self.converge_stack(me, st._replace(template=goal), "CREATE", f"T{number}", goal=goal, content=content)
+        row = StackRow(
+            operation.stack, f"T{number}.0", "CREATE", "IN_PROGRESS", None, rollback=operation.rollback, timeout=operation.timeout,
+            credentials=operation.stack,
+        )  # fmt: skip
+        goal = yield Transaction("C-1", _both, (TemplateRow(f"t{number}", content), row))
+        st = StackCopy(row._replace(template=goal))
+        yield from self.converge_stack(me, st, "CREATE", f"T{number}", goal=goal, content=content)
 
 
 class AllAtOnce(RenamesTasks, ReadsMore, SplitsCompletion):

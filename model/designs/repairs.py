@@ -23,10 +23,11 @@ from heatproof.model.designs.heat.values import (
     TEMPLATE,
     UPDATE,
     ResourceRow,
-    StackRow,
+    StackCopy,
     SyncPointRow,
     full,
     next_key,
+    unlocked,
 )  # fmt: skip
 from heatproof.model.designs.heat.values import COMPLETE as DONE
 from heatproof.model.effects import (
@@ -80,16 +81,13 @@ class UnhealthyInOneWrite(Heat):
 
     name = "unhealthy-in-one-write"
 
-    def mark_unhealthy(self, me: Me, number: int, operation: Operation) -> Handler:
+    def mark_row(self, me: Me, row: ResourceRow) -> Handler:
         """8.3."""
-        row = yield from self.find(operation)
-        if row is None:
-            return Refused("the resource does not exist")
         if row.action == DELETE:
             return None
         new = row._replace(action=CHECK, status=FAILED, key=next_key(row.key))
         where = {"engine": None, "key": row.key}
-        matched = yield from self.retried(Update("8.3", RESOURCE, row.id, full(new), where=where))
+        matched = yield from self.retried(Update("8.3", RESOURCE, row.id, unlocked(new), where=where))
         return None if matched else Refused("the resource is locked")
 
 
@@ -98,12 +96,11 @@ class UnhealthyOnlyWhatWasMade(Heat):
 
     name = "unhealthy-only-what-was-made"
 
-    def mark_unhealthy(self, me: Me, number: int, operation: Operation) -> Handler:
+    def mark_row(self, me: Me, row: ResourceRow) -> Handler:
         """8.3."""
-        row = yield from self.find(operation)
-        if row is None or row.action == INIT:
-            return Refused("the resource does not exist" if row is None else "the resource is INIT COMPLETE")
-        return (yield from super().mark_unhealthy(me, number, operation))
+        if row.action == INIT:
+            return Refused("the resource is INIT COMPLETE")
+        return (yield from super().mark_row(me, row))
 
 
 class LockNotWithAnOldCopy(Heat):
@@ -123,7 +120,7 @@ def write_if_current(step: str, stack: str, traversal: str, new: ResourceRow, ke
     row = yield Read(step, STACK, stack)
     if row is None or row.traversal != traversal:
         return 0
-    return (yield Update(step, RESOURCE, new.id, new, where={"engine": None, "key": key}))
+    return (yield Update(step, RESOURCE, new.id, unlocked(new), where={"engine": None, "key": key}))
 
 
 class LockOnlyInCurrentTraversal(Heat):
@@ -194,7 +191,7 @@ class RollbackMakesWhatIsGone(Heat):
 
     name = "rollback-makes-what-is-gone"
 
-    def first_action(self, st: StackRow) -> str:
+    def first_action(self, st: StackCopy) -> str:
         """SU-3a."""
         return INIT
 
@@ -221,7 +218,7 @@ class LostAreRefused(Heat):
 
     name = "lost-operations-are-refused"
 
-    def operation_lost(self, st: StackRow) -> Handler:
+    def operation_lost(self, st: StackCopy) -> Handler:
         """CV-5."""
         if st.action == ROLLBACK:
             return
@@ -273,14 +270,14 @@ class SupersededSetUpStops(Heat):
 
     name = "superseded-set-up-stops"
 
-    def insert_row(self, st: StackRow, row: ResourceRow) -> Handler:
+    def insert_row(self, st: StackCopy, row: ResourceRow) -> Handler:
         """SU-3a."""
         made = yield Transaction("SU-3a", insert_if_current, ("SU-3a", RESOURCE, st.id, st.traversal, row))
         if made is None:
             raise SupersededError(st.id)
         return made
 
-    def take_over_row(self, st: StackRow, row: ResourceRow) -> Handler:
+    def take_over_row(self, st: StackCopy, row: ResourceRow) -> Handler:
         """SU-3b."""
         if not (yield Transaction("SU-3b", write_if_owned, (st.id, st.traversal, row))):
             raise SupersededError(st.id)
@@ -291,7 +288,7 @@ class SupersededSetUpStops(Heat):
         if made is None:
             raise SupersededError(row.stack)
 
-    def setup_failed(self, me: Me, st: StackRow, error: Escape, from_worker: bool) -> Handler:
+    def setup_failed(self, me: Me, st: StackCopy, error: Escape, from_worker: bool) -> Handler:
         """SU-9: whoever owns the stack now does without this set-up."""
         if not isinstance(error, SupersededError):
             yield from super().setup_failed(me, st, error, from_worker)

@@ -9,7 +9,7 @@ from heatproof.model.anomalies import ANOMALIES
 from heatproof.model.design import Design, Reach
 from heatproof.model.designs.heat import Heat
 from heatproof.model.designs.heat.seen import HeatObservation
-from heatproof.model.designs.heat.values import RESOURCE, STACK, SYNC_POINT, TEMPLATE
+from heatproof.model.designs.heat.values import STACK
 from heatproof.model.effects import Me, Refused
 from heatproof.model.errors import DesignError
 from heatproof.model.program import Program
@@ -27,12 +27,16 @@ class HeatEngine(Requests, Design):
 
     name = "heat-engine"
     sentence = "OpenStack Heat's convergence engine itself, as installed (openstack-heat 27.0.1)"
-    tables = (TEMPLATE, STACK, RESOURCE, SYNC_POINT)
+    tables = Heat.tables
     messages = ("check_resource", "cancel_check_resource")
     tasks = ("converge_create_or_update", "cancel_update", "purge_again", "run_thread")
     operations = Heat.operations
     survives = Heat.survives
     pure = False
+    clock = "actions"
+    """What the clock counts: actions, or with ``operations`` those of the stack that have begun when the operation began that a task
+    works on, as a clock does that stands still in between and is late where a task is."""
+
     immune = frozenset(anomaly.name for anomaly in ANOMALIES)  # one transaction is one action
 
     def __init__(self, *changes: str):
@@ -94,6 +98,10 @@ class HeatEngine(Requests, Design):
 
         tables = tables_of(effect.body.__name__)
         return Reach(tables, frozenset()) if effect.reads_only else Reach(frozenset(), tables)
+
+    def may_ask(self, world: World, operation: Operation) -> bool:
+        """A user asks of a stack that he knows: once it has been stored."""
+        return operation.kind == "create" or operation.stack in world.database.rows[STACK]
 
     def observe(self, world: World) -> HeatObservation:
         """Heat's tables as rows of the model."""

@@ -49,12 +49,17 @@ class Activity:
         self.given_up = False
         self.drawn = 0  # how many identifiers it has drawn
         self.slept = 0.0  # seconds
-        self.statements: list[tuple[str, Any, int]] = []
+        self.statements: list[tuple[str, Any, int, bool]] = []
         self.access: Transaction | None = None  # at the grain of a statement: the transaction that is open
         self.wrote = False  # whether that has written
-        self.sent: list[tuple[str, Any, int]] = []  # what it has sent to the database
-        self.committed: list[tuple[str, Any, int]] = []  # what the last one had sent when it was committed
+        self.sent: list[tuple[str, Any, int, bool]] = []  # what it has sent to the database
+        self.committed: list[tuple[str, Any, int, bool]] = []  # what the last one had sent when it was committed
         self.waiter: Waiter | None = None  # the statement that waits for a lock
+        self.late = False  # its time limit has run out, and it has been told so
+        self.tick: int | None = None  # what a clock that counts operations shows it; None: what it shows the traversal
+        self.superseded: str | None = None  # the traversal of the stack, as it has it in memory, that it is about to supersede
+        self.notices: Any = None  # Heat's queue for cancel notices
+        self.apart = False  # it is in a transaction that is no action of its own
         self._greenlet = greenlet.greenlet(lambda _started: self._run(run))
 
     def _run(self, run: Callable[[], Any]) -> End:

@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from hashlib import blake2b
+from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from heatproof.model import effects as fx
@@ -80,6 +81,8 @@ class Live:
         self.by_statement = world.design.database.statements
         self.last: Activity | None = None
         self._lives: dict[str, int] = {}
+        self.counts_operations = getattr(world.design, "clock", "") == "operations"
+        self.ticks: dict[str | None, int] = {}  # the same by traversal
 
     # ------------------------------------------------------------------------------------------------------ activities
 
@@ -106,12 +109,23 @@ class Live:
 
     def seconds(self, activity: Activity) -> float:
         """What a clock shows to an activity. Each sees the same, but for pauses of its own, and time limits that have run out."""
-        late = LATE if activity.topic is not None and activity.topic in self.world.expired else 0.0
-        return len(self.world.log) / 1000 + activity.slept + late
+        return len(self.world.log) / 1000 + activity.slept + (LATE if activity.late else 0.0)
 
-    def now(self, activity: Activity) -> datetime:
-        """The same as a date."""
-        return START + timedelta(seconds=self.seconds(activity))
+    def now(self, activity: Activity, caller: FrameType) -> datetime:
+        """The same as a date, to be written to the database. With a clock that counts operations: the number of the operation that the
+        activity works on, counted from what the stack says in ``caller``, where an operation begins."""
+        if caller.f_code.co_name == "converge_stack":
+            activity.superseded = self.names.traversals.get(caller.f_locals["self"].current_traversal)
+        if not self.counts_operations:
+            return START + timedelta(seconds=self.seconds(activity))
+        if caller.f_code.co_name == "converge_stack":
+            before = caller.f_locals["self"].updated_time or START
+            activity.tick = int((before - START).total_seconds()) + 1
+        return START + timedelta(seconds=self.tick(activity))
+
+    def tick(self, activity: Activity) -> int:
+        """How many operations had begun when the one began that the activity works on."""
+        return activity.tick if activity.tick is not None else self.ticks.get(activity.topic, 0)
 
     def identifier(self, activity: Activity) -> uuid.UUID:
         """A fresh identifier: a function of the activity's name and of how many it has drawn before."""

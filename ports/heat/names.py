@@ -50,7 +50,7 @@ class Names:
     def _found(self, names: dict[Any, str], identifier: Any) -> str:
         if identifier not in names:
             self._look()
-        return names.get(identifier) or f"unknown {identifier}"
+        return names.get(identifier, f"unknown {identifier}")
 
     # -------------------------------------------------------------------------------------------------- giving names
 
@@ -63,7 +63,7 @@ class Names:
         """A template is in the database; ``stacks`` as they were before."""
         if identifier not in self.templates:
             number = _operation(by)
-            creates = number is not None and by is not None and by.task.startswith("create#")
+            creates = number is not None and by is not None and by.task.startswith("create#") and f"t{number}" not in self._taken
             made = f"t{number}" if creates else f"t({self._fresh(by, _only(stacks))})"
             self.templates[identifier] = self._unused(made)
 
@@ -77,7 +77,9 @@ class Names:
             made = f"{before.traversal}x{origin(Me(by.engine, by.task))}"
         else:
             made = self._fresh(by, before)
-        self.traversals[identifier] = self._unused(made)
+        name = self.traversals[identifier] = self._unused(made)
+        if by is not None:
+            by.live.ticks[name] = by.live.tick(by)
 
     def see_row(self, identifier: int, name: str, by: Activity | None) -> None:
         """A row of the table resource is in the database."""
@@ -87,9 +89,11 @@ class Names:
     def _fresh(self, by: Activity | None, before: StackRow | None) -> str:
         """What the traversal that this activity begins is called."""
         number = _operation(by)
-        if number is not None:
+        if number is not None and f"T{number}" not in self._taken:
             return f"T{number}"
         old = before.traversal if before is not None else "?"
+        if by is not None and by.superseded is not None:
+            old = by.superseded
         return f"{old}~{origin(Me(by.engine, by.task))}" if by is not None else f"{old}~?"
 
     def _unused(self, name: str) -> str:

@@ -6,6 +6,7 @@ these, so that a new release that moves a place is told by name. What is put the
 
 from __future__ import annotations
 
+import builtins
 import importlib
 import inspect
 from collections.abc import Callable, Iterable
@@ -57,6 +58,16 @@ PATCHES: tuple[Patch, ...] = (
     Patch("heat.engine.stk_defn:StackDefinition.enabled_rsrc_names", "(self)", "the same", new.in_order),
     Patch("heat.engine.resource:Resource.referenced_attrs", "(self, stk_defn=None, in_resources=True, in_outputs=True, load_all=False)",
           "attributes are read and sent in the order of their hashes", new.in_order),
+    Patch("heat.engine.dependencies:Graph.items", "", "nodes are gone through in an order that goes back to the hashes of ids",
+          new.nodes_in_order),
+    Patch("heat.engine.dependencies:Node.__iter__", "(self)", "the same", new.edges_in_order),
+    Patch("heat.engine.dependencies:Node.required_by", "(self, source=None)", "the same", new.edges_in_order),
+    Patch("heat.db.filters:exact_filter", "(query, model, filters)",
+          "of several rows of a name the last one counts, in an order that nothing promises", new.rows_in_order),
+    Patch("heat.engine.stack:Stack.db_active_resources_get", "(self)", "a cycle in the graph is met at a row that has no update node",
+          new.rows_by_id_in_order),
+    Patch("heat.engine.stack:sorted", "(iterable, /, *, key=None, reverse=False)", "leaves are cast in the order of a set",
+          new.sorted_in_order),
     Patch("heat.engine.sync_point:_str_unpack_tuple", "(s)",
           "what is compared with nodes must hash as nodes do: plain tuples hash their text", new.nodes_are_nodes),
     Patch("heat.common.policy:ResourceEnforcer.enforce",
@@ -83,7 +94,7 @@ def find(patch: Patch) -> tuple[Any, str, Any]:
         holder: Any = importlib.import_module(module)
         for part in outer:
             holder = getattr(holder, part)
-        standing = inspect.getattr_static(holder, name) if outer else getattr(holder, name)
+        standing = inspect.getattr_static(holder, name) if outer else getattr(holder, name, None) or getattr(builtins, name)
         return holder, name, _standing.get(patch.place, standing)
     except (ImportError, AttributeError) as error:
         raise HeatproofError(

@@ -12,6 +12,7 @@ from typing import Any
 from heat.common import exception
 from heat.engine import attributes, environment, properties, resource
 from heat.engine import resources as heat_resources
+from heat.rpc import api as rpc_api
 from heatclient import exc
 
 from heatproof.model import effects as fx
@@ -66,6 +67,10 @@ class Unchecked(resource.Resource):  # type: ignore[misc]  # Heat has no types
         """Whether it has ended; where Heat itself is to end it (a cancel notice, its time limit) it has not."""
         outcome = hub.point(fx.Finish(f"check_{operation}_complete", physical))
         if outcome in ("cancelled", "timed out"):
+            activity, _ = self._topic()
+            activity.late = outcome == "timed out"
+            if outcome == "cancelled":
+                activity.notices.put_nowait(rpc_api.THREAD_CANCEL)
             return False
         if outcome == "conflict":
             raise exc.HTTPConflict(f"{physical} is in conflict")

@@ -30,6 +30,7 @@ def transactions(original: Any) -> Any:
                 yield resource
             return
         access = places.access(sys._getframe(1))
+        activity.apart = access is None
         if activity.given_up:
             raise hub.Killed
         if activity.live.by_statement:
@@ -143,7 +144,7 @@ def utcnow(original: Any) -> Any:
 
     def utcnow(with_timezone: bool = False) -> Any:
         activity = hub.current()
-        return original(with_timezone) if activity is None else activity.live.now(activity)
+        return original(with_timezone) if activity is None else activity.live.now(activity, sys._getframe(1))
 
     return utcnow
 
@@ -153,8 +154,13 @@ def has_timed_out(original: Any) -> Any:
 
     def has_timed_out(self: Any) -> bool:
         activity = hub.current()
-        if activity is not None and activity.topic is not None and self.timeout_mins is not None:
-            hub.point(fx.Expired("has_timed_out", activity.topic))
+        if (
+            activity is not None
+            and activity.topic is not None
+            and self.timeout_mins is not None
+            and self.status == self.IN_PROGRESS
+        ):
+            return bool(hub.point(fx.Expired("has_timed_out", activity.topic)))
         return bool(original(self))
 
     return has_timed_out
@@ -243,6 +249,78 @@ def in_order(original: Any) -> Any:
         return InOrder(found) if isinstance(found, set) else found
 
     return ordered
+
+
+def _place(node: Any) -> tuple[str, ...]:
+    """Where a node of a graph comes: cleanup before update, then by name; so do resources."""
+    activity = hub.current()
+    if activity is None or not hasattr(node, "rsrc_id"):
+        return (str(getattr(node, "name", node)),)
+    return ("U" if node.is_update else "C", activity.live.names.row(node.rsrc_id))
+
+
+def nodes_in_order(original: Any) -> Any:
+    """In the order of their names."""
+    return lambda self: sorted(original(self), key=lambda item: _place(item[0]))
+
+
+def edges_in_order(original: Any) -> Any:
+    """In the order of their names."""
+    return lambda *args: iter(sorted(original(*args), key=_place))
+
+
+def sorted_in_order(original: Any) -> Any:
+    """Nodes and rows that are alike in the order of their names."""
+
+    def sorted(iterable: Any, /, *, key: Any = None, reverse: bool = False) -> Any:
+        items = list(iterable)
+        if items and hasattr(items[0], "rsrc_id"):
+            items = original(items, key=_place)
+        elif items and hasattr(items[0], "atomic_key"):
+            items = original(items, key=_named)
+        return original(items, key=key, reverse=reverse)
+
+    return sorted
+
+
+def _named(row: Any) -> str:
+    activity = hub.current()
+    return "" if activity is None else activity.live.names.row(row.id)
+
+
+class _Named:
+    """A query for rows of the table resource whose result is in the order of names."""
+
+    def __init__(self, query: Any):
+        self._query = query
+
+    def all(self) -> list[Any]:
+        """The rows."""
+        return sorted(self._query.all(), key=_named)
+
+
+def rows_in_order(original: Any) -> Any:
+    """In the order of names, where the clock is that of the model's."""
+
+    def exact_filter(query: Any, model: Any, filters: Any) -> Any:
+        activity = hub.current()
+        made = original(query, model, filters)
+        in_order = activity is not None and activity.live.counts_operations and model.__tablename__ == "resource"
+        return _Named(made) if in_order else made
+
+    return exact_filter
+
+
+def rows_by_id_in_order(original: Any) -> Any:
+    """The same, of rows by id."""
+
+    def db_active_resources_get(self: Any) -> Any:
+        activity = hub.current()
+        found = original(self)
+        in_order = activity is not None and activity.live.counts_operations and found
+        return {row.id: row for row in sorted(found.values(), key=_named)} if in_order else found
+
+    return db_active_resources_get
 
 
 def nodes_are_nodes(original: Any) -> Any:

@@ -18,13 +18,14 @@ _KINDS = {"SELECT": "select", "INSERT INTO": "insert", "UPDATE": "update", "DELE
 
 class Statement(NamedTuple):
     """One statement: its kind (``select``, ``insert``, ``update``, ``delete``, ``other``), the first table that it names, how many rows a
-    write met (-1 for a read), its text and its parameters."""
+    write met (-1 for a read), its text and its parameters. ``apart``: its transaction is no action of its own (:data:`places.QUIET`)."""
 
     kind: str
     table: str
     rows: int
     text: str
     parameters: Any
+    apart: bool = False
 
 
 UNSEEN = ("event", "user_creds", "resource_properties_data")
@@ -131,15 +132,15 @@ def _pairs(statement: Statement) -> tuple[list[tuple[str, Any]], list[tuple[str,
     return [(c.rpartition(".")[2], v) for c, v in zip(written, values, strict=False)], condition
 
 
-def read(sent: tuple[str, Any, int]) -> Statement:
+def read(sent: tuple[str, Any, int, bool]) -> Statement:
     """A statement from what was sent, in one form whatever the driver: a ? for each parameter, which stand in order."""
-    text, parameters, rows = sent
+    text, parameters, rows, apart = sent
     kind, table = head(text)
     if isinstance(parameters, dict):
         text, parameters = _NAMED.sub("?", text), tuple(parameters[name] for name in _NAMED.findall(text))
     elif "%s" in text:
         text = text.replace("%s", "?")
-    return Statement(kind, table, rows if kind != "select" else -1, text, parameters)
+    return Statement(kind, table, rows if kind != "select" else -1, text, parameters, apart)
 
 
 def head(text: str) -> tuple[str, str]:
@@ -155,7 +156,7 @@ def listen(engine: Any) -> None:
     def sent(_connection: Any, cursor: Any, text: str, parameters: Any, _context: Any, _many: bool) -> None:
         activity = hub.current()
         if activity is not None:
-            activity.statements.append((text, parameters, cursor.rowcount))
+            activity.statements.append((text, parameters, cursor.rowcount, activity.apart))
             if activity.access is not None:
                 activity.sent.append(activity.statements[-1])
 

@@ -9,11 +9,13 @@ from datetime import datetime
 from typing import Any
 
 from heatproof.model.designs.heat.values import (
+    FAILS,
     RESOURCE,
     STACK,
     SYNC_POINT,
     TEMPLATE,
     C,
+    Data,
     GNode,
     Graph,
     NodeData,
@@ -33,9 +35,9 @@ from heatproof.ports.heat.live import START, Live
 QUERIES = {
     TEMPLATE: "SELECT id, template FROM raw_template ORDER BY id",
     STACK: "SELECT id, name, current_traversal, action, status, raw_template_id, prev_raw_template_id, current_deps, disable_rollback,"
-    " timeout, updated_at, status_reason, deleted_at FROM stack ORDER BY id",
+    " timeout, updated_at, status_reason, deleted_at, user_creds_id FROM stack ORDER BY id",
     RESOURCE: "SELECT r.id, r.name, r.stack_id, r.action, r.status, r.current_template_id, r.requires, r.replaces, r.replaced_by,"
-    " r.engine_id, r.atomic_key, r.nova_instance, p.data, a.data, r.rsrc_metadata, r.updated_at FROM resource r"
+    " r.engine_id, r.atomic_key, r.nova_instance, p.data, a.data, r.rsrc_metadata, COALESCE(r.updated_at, r.created_at) FROM resource r"
     " LEFT JOIN resource_properties_data p ON p.id = r.rsrc_prop_data_id"
     " LEFT JOIN resource_properties_data a ON a.id = r.attr_data_id ORDER BY r.id",
     SYNC_POINT: "SELECT entity_id, traversal_id, is_update, stack_id, atomic_key, input_data, extra_data FROM sync_point"
@@ -100,11 +102,13 @@ class Reader:
         names = self.names
         return StackRow(
             raw[1], names.traversal(raw[2]), raw[3], raw[4], names.template(raw[5]), names.template(raw[6]), self._graph(raw[7]),
-            not raw[8], raw[9] is not None, _time(raw[10]), raw[11] or "", raw[12] is not None,
+            not raw[8], raw[9] is not None, _time(raw[10]), raw[11] or "", raw[12] is not None, None if raw[13] is None else raw[1],
         )  # fmt: skip
 
-    def _graph(self, text: str | None) -> Graph:
-        edges = (json.loads(text) or {}).get("edges", []) if text else []
+    def _graph(self, text: str | None) -> Graph | None:
+        edges = (json.loads(text) or {}).get("edges") if text else None
+        if edges is None:
+            return None
         nodes = {self._node(end) for edge in edges for end in edge if end is not None}
         return Graph(nodes, {(self._node(a), self._node(b)) for a, b in edges if b is not None})
 
@@ -114,36 +118,39 @@ class Reader:
     def _resource(self, raw: tuple[Any, ...]) -> ResourceRow:
         names = self.names
         template = names.template(raw[5])
-        stored = self.known[TEMPLATE].get(template)
-        definition = stored.content.get(raw[1]) if stored is not None else None
         return ResourceRow(
             names.rows[raw[0]], raw[1], names.stack(raw[2]), raw[3], raw[4], template,
             frozenset(names.row(one) for one in json.loads(raw[6] or "[]") or ()),
             None if raw[7] is None else names.row(raw[7]), None if raw[8] is None else names.row(raw[8]),
             raw[9], raw[10], raw[11], _properties(raw[12]), _attributes(raw[13]),
             int((json.loads(raw[14] or "{}") or {}).get("signals", 0)), _time(raw[15]),
-            definition.kind if definition is not None else "thing",
         )  # fmt: skip
 
     def _sync_point(self, raw: tuple[Any, ...]) -> SyncPointRow:
         names = self.names
         entity = names.row(raw[0]) if raw[0].isdecimal() else names.stack(raw[0])
         extra = (json.loads(raw[6]) or {}).get("extra_data", {}) if raw[6] else {}
-        sent = (json.loads(raw[5]) or {}).get("input_data", {}) if raw[5] else {}
-        data = frozenset((self._sender(sender), self._data(value)) for sender, value in sent.items())
+        data = self.input_data(json.loads(raw[5]) if raw[5] else None)
         failures = frozenset((name, str(why)) for name, why in extra.get("resource_failures", {}).items())
         return SyncPointRow(
             entity, names.traversal(raw[1]), U if raw[2] else C, names.stack(raw[3]), raw[4], data, failures,
             bool(extra.get("skip_propagate", False)),
         )  # fmt: skip
 
+    def input_data(self, stored: Any) -> Data:
+        """What the predecessors have sent, from a sync point or a message as Heat writes it."""
+        sent = (stored or {}).get("input_data", {})
+        return frozenset((self._sender(sender), self._data(value)) for sender, value in sent.items())
+
     def _sender(self, text: str) -> GNode:
         return self._node(ast.literal_eval(text.partition(":")[2]))
 
     def _data(self, value: Any) -> Any:
         if isinstance(value, dict):
-            attributes = (value.get("attrs") or {}).get(hot.ATTRIBUTE) or {}
-            return NodeData(self.names.row(value["id"]), value["name"], value["reference_id"], tuple(sorted(attributes.items())))
+            read = {
+                ast.literal_eval(path.partition(":")[2])[-1]: attribute for path, attribute in (value.get("attrs") or {}).items()
+            }
+            return NodeData(self.names.row(value["id"]), value["name"], value["reference_id"], tuple(sorted(read.items())))
         return None if value is None else self.names.row(value)
 
 
@@ -151,7 +158,8 @@ def _properties(text: str | None) -> tuple[tuple[str, Plain], ...] | None:
     if text is None:
         return None
     stored = json.loads(text) or {}
-    return tuple((stored.get(hot.IN_PLACE) or {}).items()) + tuple((stored.get(hot.REPLACE) or {}).items())
+    fails = ((FAILS, ",".join(sorted(stored[hot.FAILS]))),) if stored.get(hot.FAILS) else ()
+    return tuple((stored.get(hot.IN_PLACE) or {}).items()) + tuple((stored.get(hot.REPLACE) or {}).items()) + fails
 
 
 def _attributes(text: str | None) -> tuple[tuple[str, Plain], ...] | None:

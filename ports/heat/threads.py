@@ -29,11 +29,11 @@ class Threads(ThreadGroupManager):  # type: ignore[misc]  # Heat has no types
         super().add_msg_queue(stack_id, msg_queue)
         activity = hub.current()
         assert activity is not None
+        activity.notices = msg_queue
         activity.live.world.listen(activity.task, activity.live.names.stack(stack_id))
 
     def send(self, stack_id: str, message: Any) -> None:
-        """Leave a notice for every registered task."""
+        """Leave a notice for every registered task. It finds it when it asks its plug-in whether it is done."""
         activity = hub.current()
         assert activity is not None
         hub.point(fx.Cancel(places.caller(sys._getframe(1)), activity.live.names.stack(stack_id)))
-        super().send(stack_id, message)

@@ -200,7 +200,7 @@ def test_diff_of_the_same() -> None:
     done = heatproof("diff", KEPT, KEPT)
     assert done.returncode == 0
     assert "schedule, by its deviations: the same" in done.stdout
-    assert done.stdout.endswith("39 actions, the same in both\n")
+    assert done.stdout.endswith("43 actions, the same in both\n")
     assert not [line for line in done.stdout.splitlines()[2:] if line.startswith(("  -", "  +"))]
 
 
@@ -221,7 +221,7 @@ def test_diff_says_what_differs(tmp_path: Path) -> None:
         "    operation 1: create", "  - operation 1:   B", "  - operation 2: mark unhealthy B", "  + operation 3: signal A",
         "  - instead of check(A@T1, U, T1) before W-4: step set up(T1)",
         "  + instead of check(A@T2, U, T2) before RC-4: operate signal#3 at E1",
-        "39 and 40 actions; the first 14 are the same, then", "  - 15: step set up(T1) at SU-7", "  + 15: operate update#2 at E1",
+        "43 and 45 actions; the first 17 are the same, then", "  - 18: step set up(T1) at SU-7", "  + 18: operate update#2 at E1",
     ):  # fmt: skip
         assert line in lines
     assert [line for line in lines if line.startswith("  - fails on heat: rest: no operation hangs: CREATE hangs")]

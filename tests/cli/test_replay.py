@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pty
+import select
 import subprocess
 import sys
 from pathlib import Path
@@ -71,7 +72,7 @@ def test_where_it_no_longer_fits_it_is_told_and_found_near_by(design: Path, tmp_
     said = done.stdout
     assert f"still fails, differently scheduled on {design}:Reads: rest: no operation hangs: CREATE hangs, sync points wait" in said
     assert (
-        "it fits for 19 of 39 actions; action 20 was to be: step check(B@T1, U, T1) at W-4, but check(B@T1, U, T1) stands before W-3"
+        "it fits for 22 of 43 actions; action 23 was to be: step check(B@T1, U, T1) at W-4, but check(B@T1, U, T1) stands before W-3"
         in said
     )
     possible = said.partition("Possible there: ")[2].partition(".\n")[0].split(", ")
@@ -159,28 +160,28 @@ def test_step_by_step_as_plain_text() -> None:
     done = heatproof("replay", KEPT, "--step")
     assert done.returncode == 1
     frames = done.stdout.split("\n\n")
-    assert len(frames) == 1 + 39 + 1
+    assert len(frames) == 1 + 43 + 1
     assert frames[0].startswith("The beginning\n  engine  E1: 2 of 2 threads free")
-    assert frames[17].startswith("17 of 39: deliver check(A@T1, U, T1) to E1  (instead of step set up(T1))\n")
-    assert "* engine        E1: 1 of 2 threads free" in frames[17]
+    assert frames[20].startswith("20 of 43: deliver check(A@T1, U, T1) to E1  (instead of step set up(T1))\n")
+    assert "* engine        E1: 1 of 2 threads free" in frames[20]
     assert frames[-1].startswith("! rest: no operation hangs: CREATE hangs, sync points wait; stack: S;")
 
 
-@pytest.mark.parametrize(("number", "code"), [(0, 0), (20, 0), (39, 1), (10_000, 1)])
+@pytest.mark.parametrize(("number", "code"), [(0, 0), (20, 0), (43, 1), (10_000, 1)])
 def test_until(number: int, code: int) -> None:
     done = heatproof("replay", KEPT, "--until", number)
     assert done.returncode == code
-    assert done.stdout.startswith(f"{min(number, 39)} of 39: " if number else "The beginning")
-    assert ("The schedule goes on with: " in done.stdout) is (number < 39)
+    assert done.stdout.startswith(f"{min(number, 43)} of 43: " if number else "The beginning")
+    assert ("The schedule goes on with: " in done.stdout) is (number < 43)
     walked = heatproof("replay", KEPT, "--until", number, "--step")
     assert walked.stdout.endswith(done.stdout)
-    assert walked.stdout.count(" of 39: ") == min(number, 39)
+    assert walked.stdout.count(" of 43: ") == min(number, 43)
 
 
 def test_walking_where_the_schedule_does_not_fit(design: Path) -> None:
     done = heatproof("replay", KEPT, "--step", "--design", f"{design}:Reads")
     assert done.returncode == 3
-    assert "it fits for 19 of 39 actions" in done.stdout
+    assert "it fits for 22 of 43 actions" in done.stdout
     assert "without --step and --until" in done.stdout.lower()
 
 
@@ -193,20 +194,25 @@ def test_step_by_step_on_a_terminal() -> None:
     process = subprocess.Popen(command, stdin=slave, stdout=slave, stderr=slave, env=environment, close_fds=True)
     os.close(slave)
     shown = ""
+
+    def read_more() -> str:
+        assert select.select([master], [], [], 60)[0], f"nothing more is said after: {shown}"
+        return os.read(master, 65536).decode()
+
     for answer, expected in (
-        ("\n", "1 of 39:"),
-        ("25\n", "25 of 39:"),
-        ("b\n", "24 of 39:"),
+        ("\n", "1 of 43:"),
+        ("25\n", "25 of 43:"),
+        ("b\n", "24 of 43:"),
         ("x\n", ""),
-        ("99\n", "39 of 39:"),
+        ("99\n", "43 of 43:"),
         ("q\n", ""),
     ):
         while "q quit" not in shown:
-            shown += os.read(master, 65536).decode()
+            shown += read_more()
         shown = ""
         os.write(master, answer.encode())
         while expected not in shown:
-            shown += os.read(master, 65536).decode()
+            shown += read_more()
     assert process.wait(timeout=60) == 1
     os.close(master)
 

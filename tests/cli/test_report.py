@@ -113,7 +113,7 @@ def test_mermaid_is_printed_or_written(folder: Path) -> None:
         (["nowhere.case.json"], "cannot read"),
         (["."], "there is no case in"),
         ([".", "--mermaid"], "--mermaid takes one case, and . is a folder"),
-        ([str(STORED / f"{LATE}.case.json"), "--mermaid"], "has 162 steps, and a Mermaid diagram is legible up to 60"),
+        ([str(STORED / f"{LATE}.case.json"), "--mermaid"], "has 164 steps, and a Mermaid diagram is legible up to 60"),
         ([str(STORED / f"{SHORT}.case.json"), "--output", "file/x.html"], "cannot write"),
         ([], "Missing argument"),
     ],

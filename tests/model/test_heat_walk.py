@@ -87,9 +87,15 @@ def rows(world: World) -> tuple[dict[Any, Any], ...]:
     return dict(tables[TEMPLATE]), dict(tables[STACK]), dict(tables[RESOURCE]), dict(world.reality.things)
 
 
+def done(action: str) -> str:
+    return f"Stack {action} completed successfully"
+
+
 # What is there after the create, written as heat-algorithm.md says it.
 
-STACK_1 = StackRow("S", "T1", "CREATE", "COMPLETE", "t1", deps=Graph(edges=[(("B@T1", U), ("A@T1", U))]))
+STACK_1 = StackRow(
+    "S", "T1", "CREATE", "COMPLETE", "t1", deps=Graph(edges=[(("B@T1", U), ("A@T1", U))]), reason=done("CREATE"), credentials="S"
+)
 A_1 = ResourceRow(
     "A@T1", "A", "S", "CREATE", "COMPLETE", "t1", key=2, physical="A@T1.1", properties=(("p", 1), ("r", 1))
 )  # fmt: skip
@@ -106,7 +112,9 @@ GRAPH_2 = Graph(
         (("B@T1", U), ("A@T1", U)), (("A@T1", C), ("B@T1", C)), (("A@T1", C), ("A@T1", U)), (("B@T1", C), ("B@T1", U)),
     ]
 )  # fmt: skip
-STACK_2 = STACK_1._replace(traversal="T2", action="UPDATE", template="t(T2)", deps=GRAPH_2, updated_at=1)
+STACK_2 = STACK_1._replace(
+    traversal="T2", action="UPDATE", template="t(T2)", deps=GRAPH_2, updated_at=1, reason=done("UPDATE")
+)  # fmt: skip
 
 
 def things(*physical: Physical) -> dict[str, Physical]:
@@ -123,7 +131,7 @@ def by_id(*values: Any) -> dict[str, Any]:
 def test_create_step_by_step() -> None:
     world = ask(begun())
     assert steps(world) == [
-        "operate", "C-1", "CV-5", "CV-7", "CV-8",
+        "operate", "C-1", "C-2", "CV-5", "CV-7", "CV-8",
         "SU-1", "SU-2", "SU-3a", "SU-5", "SU-6", "SU-7", "SU-8",
         "deliver", "W-4", "W-5", "W-8", "LK-1", "RC-4", "LK-4", "SP-1", "SP-3", "PR-4",
         "deliver", "W-4", "W-5", "W-8", "LK-1", "RC-4", "LK-4", "SP-1", "SP-3", "MC-1", "MC-2", "PG-1", "PG-3", "PG-6",
@@ -164,7 +172,9 @@ REPLACED = (
 )  # fmt: skip
 DELETED: Any = (
     by_id(TemplateRow("t(T2)", EMPTY)),
-    by_id(STACK_2._replace(action="DELETE", deps=Graph(edges=[(("A@T1", C), ("B@T1", C))]), deleted=True)),
+    by_id(
+        STACK_2._replace(action="DELETE", deps=Graph(edges=[(("A@T1", C), ("B@T1", C))]), deleted=True, reason=done("DELETE"), credentials=None)
+    ),
     {}, {},
 )  # fmt: skip
 
@@ -172,11 +182,11 @@ DELETED: Any = (
 @pytest.mark.parametrize(
     ("operation", "actions", "accesses", "statements", "expected"),
     [
-        (None, 44, 32, 34, None),
-        (update(two()), 55, 41, 45, UNCHANGED),
-        (update(two(p=2)), 58, 42, 46, IN_PLACE),
-        (update(two(r=2)), 77, 54, 64, REPLACED),
-        (Operation("delete"), 43, 31, 38, DELETED),
+        (None, 47, 35, 41, None),
+        (update(two()), 54, 40, 43, UNCHANGED),
+        (update(two(p=2)), 57, 41, 44, IN_PLACE),
+        (update(two(r=2)), 76, 53, 60, REPLACED),
+        (Operation("delete"), 45, 33, 41, DELETED),
     ],
     ids=["create", "unchanged", "in place", "replacement", "delete"],
 )
@@ -235,7 +245,7 @@ def test_cleanup_goes_against_the_dependencies() -> None:
 def test_check_of_what_is_well() -> None:
     world = ask(ask(begun(Operation("check"))))
     _, stacks, resources, reality = rows(world)
-    assert stacks["S"] == STACK_2._replace(action="CHECK", template="t1")
+    assert stacks["S"] == STACK_2._replace(action="CHECK", template="t1", reason=done("CHECK"))
     assert resources == by_id(A_1._replace(action="CHECK", key=4), B_1._replace(action="CHECK", key=4))
     assert reality == things(PHYSICAL_A, PHYSICAL_B)
 
@@ -245,7 +255,9 @@ def test_check_of_what_is_not_well_skips_what_depends_on_it() -> None:
     world.perform(Action("sicken", "A@T1.1"))
     ask(world)
     _, stacks, resources, _ = rows(world)
-    assert (stacks["S"].action, stacks["S"].status, stacks["S"].reason) == ("CHECK", "FAILED", "A: CHECK of A: failed")
+    assert (stacks["S"].action, stacks["S"].status, stacks["S"].reason) == (
+        "CHECK", "FAILED", "Resource CHECK failed: A: CHECK of A: failed"
+    )  # fmt: skip
     assert stacks["S"].traversal == "", "PG-2"
     assert resources == by_id(A_1._replace(action="CHECK", status="FAILED", key=4), B_1)
     ask(world)

@@ -121,7 +121,7 @@ def test_the_command(tmp_path: Path) -> None:
     done = heatproof("confirm", HANGS, "-o", made)
     assert done.exit_code == 1
     assert f"{HANGS}: confirmed on heat-engine: rest: no operation hangs: CREATE hangs, sync points wait" in done.output
-    assert "All 39 actions have their counterpart." in done.output
+    assert "All 43 actions have their counterpart." in done.output
     assert "Witness: CREATE hangs, sync points wait" in done.output
     assert heatproof("replay", made).exit_code == 1
     back = heatproof("confirm", made)
@@ -145,7 +145,7 @@ def test_a_folder_is_a_table(tmp_path: Path) -> None:
     done = heatproof("confirm", tmp_path, "--nearby", 0, "-o", tmp_path / "out")
     assert done.exit_code == 1
     lines = done.output.splitlines()
-    assert lines[2] == "| `a` | confirmed | All 39 actions have their counterpart. |"
+    assert lines[2] == "| `a` | confirmed | All 43 actions have their counterpart. |"
     assert lines[3].startswith("| `b` | out of reach | the case is about 'heat+sync-lost-report'")
     assert lines[-1] == "2 cases: 1 confirmed, 1 out of reach"
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["a.case.json"]

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from heatproof.model import catalogue
+from heatproof.model.designs.heat.values import STACK
 from heatproof.model.errors import NotEnabled
 from heatproof.model.scenario import Operation, create, scenario, update
 from heatproof.model.templates import resource
@@ -141,9 +142,9 @@ def test_what_waits_is_the_same_after_an_undo() -> None:
 def test_an_open_transaction_is_not_seen_by_others_before_its_commit() -> None:
     world = opened(create([A]), engines=1)
     until(world, lambda: "create#1" in world.tasks and step_of(world, "create#1").endswith("stack_create/commit"))
-    assert not world.database.rows[world.design.tables[1]]
+    assert not world.database.rows[STACK]
     entry = world.perform(next(a for a in world.progress() if a.subject == "create#1"))
-    assert world.database.rows[world.design.tables[1]]
+    assert world.database.rows[STACK]
     assert entry.after is not None
     assert entry.after.result.told().startswith("INSERT stack SET")  # what was committed, in a story
 

@@ -193,7 +193,7 @@ def test_other_properties_of_whole_runs_are_not_judged_and_that_is_said() -> Non
 
 
 @pytest.mark.parametrize(
-    ("bound", "held"), [(at_most(38), True), (at_most(37), False), (at_most(60, per="run"), True), (at_most(59, per="run"), False)]
+    ("bound", "held"), [(at_most(46), True), (at_most(45), False), (at_most(66, per="run"), True), (at_most(65, per="run"), False)]
 )
 def test_a_bound_on_costs_is_judged_over_all_runs(bound: Property, held: bool) -> None:
     given = scenario(create([resource("A")]), update([resource("A", {"p": 1})]), engines=1, threads=1)

@@ -220,9 +220,9 @@ def test_each_level_tells_less_and_no_level_hides_the_failure() -> None:
 
 def test_who_read_what_is_told_with_who_overwrote_it() -> None:
     lines = " ".join(line.strip() for line in STORIES["dependents-first-on-delete-still-referred-to.story.txt"])
-    assert "[goes by stack S as read at 33, overwritten at 35 by update#2; else it would read raw_template t1 (W-6)]" in lines
+    assert "[goes by stack S as read at 36, overwritten at 38 by update#2; else it would read raw_template t1 (W-6)]" in lines
     lines = " ".join(line.strip() for line in STORIES["rest-a-deleted-stack-leaves-nothing-physical-resources-left.story.txt"])
-    assert "LOST, key should be 1 but is 2 [read at 49, overwritten at 53 by check(A@T1, U, T1)]" in lines
+    assert "LOST, key should be 1 but is 2 [read at 53, overwritten at 57 by check(A@T1, U, T1)]" in lines
 
 
 def test_a_row_that_was_never_there_is_not_gone() -> None:

@@ -241,10 +241,6 @@ def port(case: cases.Case) -> str:
             "None of all 10 orders of whole messages shows it: it takes an interleaving inside a handler;"
             " in the case check(C@T1, C, T2) stops before W-8 for operate update#3 at E1.",
         ),
-        (
-            "what-is-well-stays-untouched-deleted",
-            "in the case set up(T1) stops before SU-1 for operate update#2 at E2. The language has no word for rollback on failure either.",
-        ),
     ],
 )
 def test_the_reason_why_a_case_cannot_be_ported(name: str, reason: str) -> None:

@@ -350,7 +350,7 @@ def test_the_command_tells_the_story_of_a_failure() -> None:
     assert code == 1
     assert output.startswith(f"FAIL {path} ")
     assert f'{path}:24: 1 != 0 : Found 0 copies of resource "B"\n    engine.call(verify, example_template)\n' in output
-    assert "the user asks E1 for create#1: C-1 inserts raw_template t1;" in output
+    assert "the user asks E1 for create#1: C-1 reads stack foo (not there);" in output
     assert "E1 takes check(A@T1, U, T1): LK-1 writes resource A@T1" in output
     assert output.endswith("0 passed, 1 failed\n")
 

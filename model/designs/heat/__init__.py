@@ -15,7 +15,8 @@ from typing import Any
 
 from heatproof.model.designs.heat.requests import Requests
 from heatproof.model.designs.heat.seen import HeatObservation
-from heatproof.model.designs.heat.values import RESOURCE, STACK, SYNC_POINT, TEMPLATE, NodeData, StackRow
+from heatproof.model.designs.heat.values import CREDENTIALS, RESOURCE, STACK, SYNC_POINT, TEMPLATE, NodeData, StackRow
+from heatproof.model.scenario import Operation
 from heatproof.model.world import World
 
 
@@ -24,7 +25,7 @@ class Heat(Requests):
 
     name = "heat"
     sentence = "OpenStack Heat's convergence engine as it is (openstack-heat 27.0.1)"
-    tables = (TEMPLATE, STACK, RESOURCE, SYNC_POINT)
+    tables = (CREDENTIALS, TEMPLATE, STACK, RESOURCE, SYNC_POINT)
     messages = ("check_resource", "cancel_check_resource")
     tasks = ("converge_create_or_update", "cancel_update", "purge_again")
     operations = {  # noqa: RUF012  # a constant
@@ -37,6 +38,7 @@ class Heat(Requests):
         "signal": "signal",
         "mark unhealthy": "mark_unhealthy",
     }
+    apart = frozenset({"user_creds"})  # the engine makes and deletes credentials together with what comes before that
     survives = frozenset(
         {"duplicate", "stall", "pause", "abort", "fail", "fail-always", "conflict", "slow", "not-found", "timeout"}
     )
@@ -54,6 +56,10 @@ class Heat(Requests):
         if message == "purge_again":
             return f"purge({args[0].traversal})"
         return super().label(message, args)
+
+    def may_ask(self, world: World, operation: Operation) -> bool:
+        """A user asks of a stack that he knows: once it has been stored."""
+        return operation.kind == "create" or operation.stack in world.database.rows[STACK]
 
     def observe(self, world: World) -> HeatObservation:
         """Stacks, rows and sync points are Heat's own tables."""

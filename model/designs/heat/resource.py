@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from dataclasses import dataclass
 
-from heatproof.model.designs.heat.ending import NotFound
+from heatproof.model.designs.heat.ending import NotFound, attributes_delete, resource_delete, update_and_save
 from heatproof.model.designs.heat.sync import Sync
 from heatproof.model.designs.heat.values import (
     CHECK,
@@ -13,21 +13,23 @@ from heatproof.model.designs.heat.values import (
     CREATE,
     DELETE,
     FAILED,
+    FAILS,
     IN_PROGRESS,
     INIT,
     RESOURCE,
     UPDATE,
     NodeData,
     ResourceRow,
-    StackRow,
+    StackCopy,
     full,
+    guarded,
     next_key,
+    unlocked,
 )  # fmt: skip
 from heatproof.model.effects import (
     Begin,
     Body,
     DatabaseError,
-    Delete,
     Escape,
     Finish,
     Handler,
@@ -68,13 +70,17 @@ class TimedOut(Escape):
 
 @dataclass
 class Job:
-    """The copies that one worker holds in memory for the whole message (1.5)."""
+    """The copies that one worker holds in memory for the whole message (1.5).
+
+    ``cached`` are the attributes known without a look, ``new_cache`` whether they are to be stored, ``has_cache`` whether the row as loaded
+    had any stored.
+    """
 
     me: Me
     traversal: str
     kind: str
     row: ResourceRow
-    st: StackRow
+    st: StackCopy
     before: ResourceDef | None
     after: ResourceDef | None
     data: dict[str, NodeData]
@@ -83,6 +89,14 @@ class Job:
 
     def __post_init__(self) -> None:
         self.loaded = self.row
+        self.has_cache = self.row.attributes is not None
+        self.cached: dict[str, Plain] = dict(self.row.attributes or ())
+        self.new_cache = False
+
+    def forget_attributes(self) -> None:
+        """What was cached counts as new where there was any (attributes.py:reset_resolved_values)."""
+        self.new_cache = bool(self.cached)
+        self.cached = {}
 
     @property
     def requires(self) -> frozenset[str]:
@@ -90,19 +104,20 @@ class Job:
         return frozenset(value.id for value in self.data.values())
 
     def resolve(self, definition: ResourceDef) -> tuple[tuple[str, Plain], ...]:
-        """The properties of ``definition`` with references replaced by the input data."""
+        """The properties of ``definition`` with references replaced by the input data, and what is to fail, which is a property too."""
 
         def value_of(value: Ref | Attr) -> Plain:
             data = self.data.get(value.resource)
-            if data is None:
-                return None
+            if data is None:  # stk_defn.py:ResourceProxy.FnGetRefId
+                return value.resource if isinstance(value, Ref) else None
             return data.reference if isinstance(value, Ref) else dict(data.attributes).get(value.attribute)
 
-        return definition.resolve(value_of)
+        fails = ((FAILS, ",".join(definition.fails)),) if definition.fails else ()
+        return definition.resolve(value_of) + fails
 
     def spec(self, definition: ResourceDef) -> Spec:
         """What the physical resource is to be."""
-        values = self.resolve(definition)
+        values = tuple(pair for pair in self.resolve(definition) if pair[0] != FAILS)
         referred = {v.resource for _, v in definition.properties if isinstance(v, Ref)}
         needs = {d.reference for name, d in self.data.items() if name in referred and d.reference}
         after = tuple(name for name in definition.requires() if name not in referred)
@@ -137,7 +152,9 @@ class Resource(Sync):
             if attempt + 1 < attempts:  # LK-2
                 yield Sleep("LK-2")
                 fresh = yield Read("LK-2", RESOURCE, row.id)
-                if fresh is None or not self.still_as_loaded(job, fresh):
+                if fresh is None:  # the exception is a failure, and the release that it leads to is lost
+                    yield from self.fail(job, action, "not found")
+                if not self.still_as_loaded(job, fresh):
                     break
                 job.row = row._replace(key=fresh.key)
         raise UpdateInProgress(job.row.id)
@@ -150,11 +167,11 @@ class Resource(Sync):
         """LK-1."""
         return (yield from self.write_unlocked(job, "LK-1", held))
 
-    def clear_attributes(self, job: Job) -> Handler:
+    def clear_attributes(self, job: Job, step: str = "LK-3") -> Handler:
         """LK-3: forget cached attributes, BLIND; nothing is written if the loaded copy has none (clear_stored_attributes)."""
-        if job.row.attributes is not None:
-            yield Update("LK-3", RESOURCE, job.row.id, {"attributes": None})
-            job.row = job.row._replace(attributes=None)
+        if job.has_cache:
+            yield Transaction(step, attributes_delete, (job.row.id,))
+        job.forget_attributes()
 
     def unlock(self, job: Job, action: str, status: str) -> Handler:
         """LK-4: release by CAS with a full-row write. Raises :class:`UpdateInProgress` if it loses; the lock then stays."""
@@ -164,11 +181,13 @@ class Resource(Sync):
         if not matched:
             raise UpdateInProgress(row.id)
         job.row = freed
+        if status != COMPLETE:
+            yield from self.clear_attributes(job)
 
     def release(self, job: Job, freed: ResourceRow) -> Handler:
         """LK-4: the write itself."""
         where = {"engine": job.me.engine, "key": job.row.key}
-        return (yield from self.retried(Update("LK-4", RESOURCE, freed.id, freed, where=where)))
+        return (yield from self.retried(Update("LK-4", RESOURCE, freed.id, guarded(freed), where=where)))
 
     def finish(self, job: Job, action: str, step: str) -> Handler:
         """LK-5: wait for the plugin and turn a bad end into (action, FAILED) and an exception. True if it is to be tried again."""
@@ -206,6 +225,7 @@ class Resource(Sync):
         definition = job.before  # W-6 has put the goal definition there
         if definition is None:
             raise ResourceFailure(f"CREATE of {job.row.name}: the template has no such resource")
+        job.row = job.row._replace(properties=job.resolve(definition))  # RC-2
         for attempt in range(1 + RETRIES):
             again = yield from self.create_once(job, definition)
             if not again:
@@ -228,8 +248,8 @@ class Resource(Sync):
         yield from self.lock(job, CREATE, attempts=1)  # RC-3
         physical = yield Begin("RC-4", "create", job.row.id, spec, job.traversal, job.traversal)
         with contextlib.suppress(DatabaseError):  # resource_id_set only logs it
-            yield Update("RC-4", RESOURCE, job.row.id, {"physical": physical})
-        job.row = job.row._replace(physical=physical, properties=spec.properties, kind=definition.kind)
+            yield Transaction("RC-4", update_and_save, (job.row.id, {"physical": physical}))
+        job.row = job.row._replace(physical=physical)
         again = yield from self.finish(job, CREATE, "RC-4")
         yield from self.unlock(job, CREATE, FAILED if again else COMPLETE)  # RC-5
         return again
@@ -244,7 +264,12 @@ class Resource(Sync):
         self.check_class(job, after)  # RU-1
         job.row = job.row._replace(replaced_by=None)  # RU-3
         values = job.resolve(after)  # RU-4
-        if not self.needs_update(job, after, values):  # RU-5
+        try:
+            needed = self.needs_update(job, after, values)  # RU-5
+        except UpdateReplace:
+            yield from self.prepare_to_replace(job)
+            raise
+        if not needed:
             yield from self.leave_unchanged(job)
             return
         old = job.row
@@ -260,7 +285,7 @@ class Resource(Sync):
 
     def check_class(self, job: Job, after: ResourceDef) -> None:
         """RU-1: another resource class means replacement."""
-        if job.row.kind != after.kind:
+        if job.before is not None and job.before.kind != after.kind:
             raise UpdateReplace(job.row.name)
 
     def needs_update(self, job: Job, after: ResourceDef, values: tuple[tuple[str, Plain], ...]) -> bool:
@@ -268,7 +293,23 @@ class Resource(Sync):
         row = job.row
         if row.status == FAILED or (row.action in (DELETE, INIT) and row.status == COMPLETE):
             raise UpdateReplace(row.name)
-        return job.before != after or self.properties_before(job, row) != values
+        before = self.properties_before(job, row)
+        return before != values or job.before is None or job.before.depends_on != after.depends_on
+
+    def prepare_to_replace(self, job: Job) -> Handler:
+        """RU-5: the hook ``prepare_for_replace`` runs under the bare lock, for every plugin: Heat compares a bound method with a function,
+        which are never equal. Raises :class:`UpdateInProgress`."""
+        yield from self.bare_lock("RU-5", job, None, job.me.engine)
+        yield from self.bare_lock("RU-5", job, job.me.engine, None)
+
+    def bare_lock(self, step: str, job: Job, expected: str | None, engine: str | None) -> Handler:
+        """Take or release the lock and write nothing else (resource.py:lock)."""
+        row, key = job.row, next_key(job.row.key)
+        where = {"engine": expected, "key": row.key}
+        matched = yield from self.retried(Update(step, RESOURCE, row.id, {"engine": engine, "key": key}, where=where))
+        if not matched:
+            raise UpdateInProgress(row.id)
+        job.row = row._replace(engine=engine, key=key)
 
     def properties_before(self, job: Job, row: ResourceRow) -> tuple[tuple[str, Plain], ...]:
         """RU-4: what was last applied; of a row to which nothing ever was, what its definition says."""
@@ -293,7 +334,7 @@ class Resource(Sync):
     def write_unlocked(self, job: Job, step: str, new: ResourceRow) -> Handler:
         """LK-1 and LK-6: the write itself."""
         where = {"engine": None, "key": job.row.key}
-        return (yield from self.retried(Update(step, RESOURCE, new.id, new, where=where)))
+        return (yield from self.retried(Update(step, RESOURCE, new.id, unlocked(new), where=where)))
 
     def requires_while_updating(self, job: Job) -> frozenset[str]:
         """RU-7: the old dependencies are kept until the update is done."""
@@ -301,14 +342,17 @@ class Resource(Sync):
 
     def update_in_place(self, job: Job, after: ResourceDef) -> Handler:
         """RU-9, RU-10."""
-        old_template = job.row.template
+        old_template, old_properties = job.row.template, job.row.properties
         spec = job.spec(after)
         job.row = job.row._replace(template=job.st.template)
         begun = yield Begin("RU-9", "update", job.row.physical or "", spec, job.traversal, job.traversal)
         if not begun:
             yield from self.update_failed(job, "not found", old_template)
         yield from self.finish_update(job, old_template)
-        job.row = job.row._replace(properties=spec.properties, requires=self.required(job), kind=after.kind)  # RU-10
+        values = job.resolve(after)
+        if values != old_properties:
+            job.forget_attributes()
+        job.row = job.row._replace(properties=values, requires=self.required(job))  # RU-10
         yield from self.unlock(job, UPDATE, COMPLETE)
 
     def finish_update(self, job: Job, old_template: str | None) -> Handler:
@@ -323,11 +367,18 @@ class Resource(Sync):
 
     def check(self, job: Job) -> Handler:
         """DO-1: look whether the physical resource is well; a class without a check handler is believed (8.7)."""
-        if job.row.kind == "unchecked":
+        if job.before is not None and job.before.kind == "unchecked":
+            if (job.row.action, job.row.status) == (INIT, COMPLETE):
+                return
             new = job.row._replace(action=CHECK, status=COMPLETE)
-            yield Update("8.7", RESOURCE, new.id, full(new))
             job.row = new
+            yield from self.write_blind("8.7", new.id, full(new))
             return
+        if (job.row.action, job.row.status) == (INIT, COMPLETE):
+            job.row = job.row._replace(action=CHECK, status=FAILED)
+            yield from self.write_blind("8.7", job.row.id, full(job.row))
+            yield from self.clear_attributes(job)
+            raise ResourceFailure(f"CHECK of {job.row.name}: not created yet")
         yield from self.lock(job, CHECK)
         begun = yield Begin("DO-1", "check", job.row.physical or "", None, job.traversal, job.traversal)
         if not begun:
@@ -345,9 +396,8 @@ class Resource(Sync):
         if row.action == INIT:
             yield from self.delete_row(job)  # RD-2
             return
-        if row.action == DELETE and row.status == COMPLETE:
-            return  # RD-3
-        yield from self.delete_physical(job)
+        if not (row.action == DELETE and row.status == COMPLETE):  # RD-3
+            yield from self.delete_physical(job)
         if job.row.replaced_by is not None:  # RD-7
             other = yield Read("RD-7", RESOURCE, job.row.replaced_by)
             if other is not None and other.template == job.st.template:
@@ -357,12 +407,12 @@ class Resource(Sync):
 
     def delete_row(self, job: Job) -> Handler:
         """RD-2: a row for which nothing was ever made is deleted, BLIND."""
-        yield Delete("RD-2", RESOURCE, {"id": job.row.id})
+        yield Transaction("RD-2", resource_delete, (job.row.id,))
 
     def delete_physical(self, job: Job, attempts: int = LOCK_ATTEMPTS) -> Handler:
         """RD-4 to RD-6: one DELETE cycle; the row stays as a tombstone."""
         yield from self.lock(job, DELETE, attempts)
-        for _ in range(RETRIES if job.row.physical is not None else 0):
+        for _ in range(1 + RETRIES if job.row.physical is not None else 0):
             begun = yield Begin("RD-5", "delete", job.row.physical or "", None, job.traversal, job.traversal)
             if not begun or not (yield from self.finish(job, DELETE, "RD-5")):
                 break
@@ -382,7 +432,7 @@ class Resource(Sync):
         row = job.row
         new = ResourceRow(
             f"{row.name}@{job.traversal}", row.name, row.stack, INIT, COMPLETE, job.st.template, requires=self.required(job),
-            replaces=row.id, updated_at=job.st.updated_at, kind=job.after.kind if job.after else row.kind,
+            replaces=row.id, updated_at=job.st.updated_at,
         )  # fmt: skip  # RP-1
         for attempt in range(REPLACEMENT_ATTEMPTS):
             if attempt:  # RP-3

@@ -19,6 +19,7 @@ from heatproof.model.designs.heat.values import (
     GNode,
     Graph,
     ResourceRow,
+    StackCopy,
     StackRow,
     SyncPointRow,
     TemplateRow,
@@ -36,7 +37,6 @@ from heatproof.model.effects import (
     Send,
     Sleep,
     Spawn,
-    Update,
 )  # fmt: skip
 from heatproof.model.templates import EMPTY, Template
 
@@ -57,7 +57,7 @@ class Setup(Ending):
     def converge_stack(
         self,
         me: Me,
-        st: StackRow,
+        st: StackCopy,
         action: str,
         traversal: str,
         goal: str | None = None,
@@ -72,35 +72,36 @@ class Setup(Ending):
         old, traversal = st.traversal, self.traversal_id(traversal, goal)
         try:
             if action != CHECK:
-                st = st._replace(prev_template=self.previous_template(st, action), template=goal)  # CV-1
-            st = st._replace(action=action, status=IN_PROGRESS, reason=f"Stack {action} started", traversal=traversal)  # CV-2, 3
+                st.content, st.made = content, False
+                st.set(prev_template=self.previous_template(st, action), template=goal)  # CV-1
+            st.set(action=action, status=IN_PROGRESS, reason=f"Stack {action} started", traversal=traversal)  # CV-2, CV-3
             if action != CREATE:
-                st = st._replace(updated_at=st.updated_at + 1)
+                st.set(updated_at=st.updated_at + 1)
             if rollback is not None:
-                st = st._replace(rollback=rollback)
+                st.set(rollback=rollback)
             if timeout is not None:
-                st = st._replace(timeout=timeout)
+                st.set(timeout=timeout or st.timeout)  # service.py:_prepare_stack_updates keeps a limit that is not set again
             if st.template is None:
                 stored = yield Insert("CV-4", TEMPLATE, TemplateRow(f"t({traversal})", content))
-                st = st._replace(template=stored)
-            matched = yield from self.store_stack("CV-5", st.id, st, old)
+                st.set(template=stored)
+            matched = yield from self.store_copy("CV-5", st, old)
             if matched:
                 yield from self.forget_sync_points(st, old)
                 if not threads:
                     raise NoThreads("the stack has no thread manager")
-                yield Spawn("CV-8", "converge_create_or_update", (st, content, from_worker))
+                yield Spawn("CV-8", "converge_create_or_update", (st.row, content, from_worker, tuple(st.known.values())))
         except Escape as error:
             if st.status == IN_PROGRESS:  # CV-9: stack.py:reset_state_on_error
-                yield from self.mark_failed(me, st, st.traversal, str(error), threads, from_worker)
+                yield from self.mark_failed(me, st, str(error), threads, from_worker)
             raise
         if not matched:
             yield from self.operation_lost(st)
 
-    def operation_lost(self, st: StackRow) -> Handler:
+    def operation_lost(self, st: StackCopy) -> Handler:
         """CV-5: the stack was somebody else's; nobody is told."""
         yield from ()
 
-    def forget_sync_points(self, st: StackRow, old: str) -> Handler:
+    def forget_sync_points(self, st: StackCopy, old: str) -> Handler:
         """CV-7: the sync points of the traversal that is over."""
         if old:
             yield Delete("CV-7", SYNC_POINT, {"stack": st.id, "traversal": old})
@@ -109,89 +110,109 @@ class Setup(Ending):
         """CV-3: a traversal is known by an id of its own."""
         return fresh
 
-    def previous_template(self, st: StackRow, action: str) -> str | None:
+    def previous_template(self, st: StackCopy, action: str) -> str | None:
         """CV-1: what becomes the previous template; whether the goal was ever reached does not matter."""
         return st.prev_template if action == CREATE else st.template
 
-    def converge_create_or_update(self, me: Me, st: StackRow, content: Template, from_worker: bool) -> Handler:
-        """4.2 (stack.py:_converge_create_or_update), in a thread of its own."""
+    def converge_create_or_update(
+        self, me: Me, row: StackRow, content: Template, from_worker: bool, known: tuple[ResourceRow, ...] = ()
+    ) -> Handler:
+        """4.2 (stack.py:_converge_create_or_update), in a thread of its own; on the same copy of the stack, ``known`` with it."""
+        st = StackCopy(row, content, known)
         try:
             rows = yield Query("SU-1", RESOURCE, {"stack": st.id}, unless={"action": DELETE, "status": COMPLETE})
             ext = {row.id: row for row in rows}
             taken: dict[str, ResourceRow] = {}  # SU-2: the rows whose ids the template's resources took over
             if not from_worker:
-                for name in content.names:
-                    found = yield Query("SU-2", RESOURCE, {"stack": st.id, "name": name})
-                    if found:
-                        taken[name] = found[0]
+                taken = yield from self.rows_by_name("SU-2", st)
             current: dict[str, str] = {}  # SU-3: name -> the row chosen or inserted for it
-            for name in reversed(content.order):
+            for name in content.dependents_first:
                 best = self.best_existing(st, [row for row in rows if row.name == name])
                 if best is not None:
                     current[name] = best.id
                 elif name in taken:
-                    row = taken[name]._replace(template=st.template)
-                    yield from self.take_over_row(st, row)
-                    current[name] = row.id
+                    again = taken[name]._replace(template=st.template)
+                    yield from self.take_over_row(st, again)
+                    current[name] = again.id
                 else:
                     fresh = ResourceRow(
                         f"{name}@{st.traversal}", name, st.id, self.first_action(st), COMPLETE, st.template,
-                        updated_at=st.updated_at, kind=content[name].kind,
+                        updated_at=st.updated_at,
                     )  # fmt: skip
                     current[name] = yield from self.insert_row(st, fresh)
-            graph = self.graph(content, ext, current)
-            yield from self.publish(me, st._replace(deps=graph), content)
+            st.set(deps=self.graph(content, ext, current))
+            yield from self.publish(me, st, content)
         except Escape as error:
             yield from self.setup_failed(me, st, error, from_worker)  # SU-9
 
-    def first_action(self, st: StackRow) -> str:
+    def first_action(self, st: StackCopy) -> str:
         """SU-3a: the action that a new row begins with."""
         return st.action if st.action in (ROLLBACK, DELETE) else INIT
 
-    def take_over_row(self, st: StackRow, row: ResourceRow) -> Handler:
+    def take_over_row(self, st: StackCopy, row: ResourceRow) -> Handler:
         """SU-3b: BLIND."""
-        yield Update("SU-3b", RESOURCE, row.id, full(row))
+        yield from self.write_blind("SU-3b", row.id, full(row))
 
-    def insert_row(self, st: StackRow, row: ResourceRow) -> Handler:
+    def insert_row(self, st: StackCopy, row: ResourceRow) -> Handler:
         """SU-3a."""
         return (yield Insert("SU-3a", RESOURCE, row))
 
-    def publish(self, me: Me, st: StackRow, content: Template) -> Handler:
+    def rows_by_name(self, step: str, st: StackCopy) -> Handler:
+        """What the resources of the template take over when they are made: name to row, tombstones included, any one if there are several
+        (stack.py:_db_resources_get). The rows are asked for again with every resource until there are any, and then never again."""
+        taken: dict[str, ResourceRow] = {}
+        for name in st.content.names:
+            yield from self.rows_known(step, st)
+            if name in st.known:
+                taken[name] = st.known[name]
+        st.made = True
+        return taken
+
+    def rows_known(self, step: str, st: StackCopy) -> Handler:
+        """All rows of the stack, into memory."""
+        if not st.known:
+            found = yield Query(step, RESOURCE, {"stack": st.id})
+            st.known = {row.name: row for row in found}
+
+    def publish(self, me: Me, st: StackCopy, content: Template) -> Handler:
         """SU-5 to SU-8: the graph first, the sync points after it, then the leaves."""
-        matched = yield from self.store_stack("SU-5", st.id, st, st.traversal)
+        matched = yield from self.store_copy("SU-5", st, st.traversal)
         if not matched:
             return
         if st.action == DELETE:
             yield from self.stop_all_workers(me, st)  # SU-5b
         yield from self.insert_sync_points(st)
-        if not st.deps.leaves:
-            yield from self.mark_complete(me, st, st.traversal)
-        for row, kind in st.deps.leaves:
+        if not st.graph.leaves:
+            yield from self.mark_complete(me, st)
+        for row, kind in st.graph.leaves:
             yield Send("SU-8", "check_resource", (row, kind, st.traversal))
 
-    def insert_sync_points(self, st: StackRow) -> Handler:
-        """SU-6, SU-7."""
-        try:
-            order = st.deps.order()
-        except ValueError as error:
-            raise CircularDependency(str(error)) from None
-        for row, kind in order:
+    def insert_sync_points(self, st: StackCopy) -> Handler:
+        """SU-6, SU-7. Heat sorts the graph as it goes: a cycle is met after the nodes that do not require it."""
+        for row, kind in st.graph.order():
             yield from self.insert_sync_point("SU-6", SyncPointRow(row, st.traversal, kind, st.id))
+        if st.graph.has_cycle:
+            raise CircularDependency("the graph has a cycle")
         yield from self.insert_sync_point("SU-7", SyncPointRow(st.id, st.traversal, U, st.id))
 
     def insert_sync_point(self, step: str, row: SyncPointRow) -> Handler:
         """SU-6 and SU-7, one of them."""
         yield from self.retried(Insert(step, SYNC_POINT, row))
 
-    def setup_failed(self, me: Me, st: StackRow, error: Escape, from_worker: bool) -> Handler:
-        """SU-9."""
-        yield from self.mark_failed(me, st, st.traversal, str(error), from_worker=from_worker)
+    def setup_failed(self, me: Me, st: StackCopy, error: Escape, from_worker: bool) -> Handler:
+        """SU-9, where nothing has ended the traversal yet (stack.py:reset_state_on_error)."""
+        if st.status == IN_PROGRESS:
+            yield from self.mark_failed(me, st, str(error), from_worker=from_worker)
         raise error
 
     # ------------------------------------------------------------------------------------------------ section 3: graph
 
     def graph(self, content: Template, ext: dict[str, ResourceRow], current: dict[str, str]) -> Graph:
-        """G-1 to G-7: the graph over the goal template's names (``current``: name to row) and all existing rows."""
+        """G-1 to G-7: the graph over the goal template's names (``current``: name to row) and all existing rows.
+
+        Whether a row has an update node is found out by sorting the graph so far (``Dependencies`` is an iterable without ``__contains__``),
+        so that a row without one meets a cycle of those before it. Raises :class:`CircularDependency` then.
+        """
         nodes: set[GNode] = {(row, U) for row in current.values()}
         edges: set[tuple[GNode, GNode]] = {
             ((current[a], U), (current[b], U)) for a in content.names for b in content[a].requires()
@@ -203,13 +224,15 @@ class Setup(Ending):
                 edges.add(((row.replaces, C), (row.id, C)))  # G-4
             if (row.id, U) in nodes:
                 edges.add(((row.id, C), (row.id, U)))  # G-5
+            elif Graph(nodes, edges).has_cycle:
+                raise CircularDependency("the graph has a cycle")
         return Graph(nodes, edges)
 
-    def best_existing(self, st: StackRow, rows: list[ResourceRow]) -> ResourceRow | None:
+    def best_existing(self, st: StackCopy, rows: list[ResourceRow]) -> ResourceRow | None:
         """Choose the row for a name (stack.py:_get_best_existing_rsrc_db); None if there is none."""
         return max(rows, key=lambda row: (self.score(st, row), row.updated_at), default=None)
 
-    def score(self, st: StackRow, row: ResourceRow) -> int:
+    def score(self, st: StackCopy, row: ResourceRow) -> int:
         """How well a row serves the goal; a higher score is better."""
         score = 0
         if row.status == FAILED:
@@ -226,7 +249,7 @@ class Setup(Ending):
 
     # -------------------------------------------------------------------------------------------- 7.2: stop the workers
 
-    def stop_all_workers(self, me: Me, st: StackRow) -> Handler:
+    def stop_all_workers(self, me: Me, st: StackCopy) -> Handler:
         """7.2 (worker.py:stop_all_workers, _cancel_workers): tell every engine that locks a row of the stack, then wait a while."""
         locked = yield Query("SW-1", RESOURCE, {"stack": st.id}, unless={"engine": None})
         for engine in sorted({row.engine for row in locked}):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from heatproof.model.designs.heat.setup import Setup
 from heatproof.model.designs.heat.values import (
@@ -19,13 +19,17 @@ from heatproof.model.designs.heat.values import (
     GNode,
     NodeData,
     ResourceRow,
+    StackCopy,
     StackRow,
     U,
     merge,
     next_key,
 )  # fmt: skip
 from heatproof.model.effects import DatabaseError, Escape, Handler, Look, Me, Read, Send, Sleep, Update
-from heatproof.model.templates import Plain, Template
+from heatproof.model.templates import Template
+
+if TYPE_CHECKING:
+    from heatproof.model.designs.heat.resource import Job
 
 Failures = frozenset[tuple[str, str]]
 NONE: Failures = frozenset()
@@ -35,12 +39,16 @@ class SyncPointNotFound(Escape):
     """The sync point is missing: its traversal is over (EntityNotFound)."""
 
 
-class AttributeFailure(Escape):
-    """An attribute could not be read."""
+class NodeMissing(Escape):
+    """The node is not in the graph: Heat raises KeyError where it asks for its dependents (dependencies.py:required_by)."""
 
 
 class Sync(Setup):
     """SP, PR, SC, RN, RT."""
+
+    if TYPE_CHECKING:
+
+        def clear_attributes(self, job: Job, step: str = "LK-3") -> Handler: ...
 
     def sync(
         self,
@@ -62,13 +70,14 @@ class Sync(Setup):
             new = row._replace(
                 data=merge(row.data, sender, value),
                 key=row.key + 1,
-                failures=row.failures | failures,
+                failures=failed_too(row.failures, failures),
                 skip=row.skip or skip,
             )  # SP-2
             matched = yield from self.store_sync_point(row, new)
             if matched:
                 break
-            yield Sleep("SP-3")
+            if len(predecessors) > len(row.data) + 1:  # else it is tried again at once
+                yield Sleep("SP-3")
         waiting = predecessors - {node for node, _ in new.data}  # SP-4
         return None if waiting else new  # SP-5
 
@@ -79,21 +88,21 @@ class Sync(Setup):
 
     # ------------------------------------------------------------------------------------------------- 5.12 propagation
 
-    def propagate(
-        self, me: Me, row: ResourceRow, kind: str, traversal: str, st: StackRow, content: Template, skip: bool, failures: Failures
-    ) -> Handler:
+    def propagate(self, job: Job, content: Template, skip: bool, failures: Failures) -> Handler:
         """5.12 (check_resource.py:_initiate_propagate_resource): tell the nodes behind this one."""
-        graph = st.deps
+        row, kind, traversal, graph = job.row, job.kind, job.traversal, job.st.graph
         node = (row.id, kind)
         if node not in graph and row.replaces is not None:
             node = (row.replaces, kind)  # PR-1
         try:
             data: NodeData | None = None
+            if node not in graph:
+                raise NodeMissing("")
             for other, other_kind in graph.dependents(node):
                 value: Any = None
                 if other_kind == U:
                     if data is None:
-                        data = yield from self.node_data(row, content)
+                        data = yield from self.node_data(job, content)
                     value = data
                 elif other != node[0]:
                     value = row.replaced_by or row.id  # PR-2
@@ -103,35 +112,37 @@ class Sync(Setup):
                 if done is not None:  # PR-4
                     yield from self.cast_check(other, other_kind, traversal, done)
             if kind == U:
-                yield from self.store_attributes(row, data)  # PR-5
-            yield from self.check_stack_complete(me, row, node, traversal, st, failures, skip)  # PR-6
+                yield from self.store_attributes(job, data)  # PR-5
+            yield from self.check_stack_complete(job.me, row, node, traversal, job.st, failures)  # PR-6
         except SyncPointNotFound:
-            fresh = yield from self.reload_stack("PR-7", st)
-            if fresh is not None and not fresh.deleted and fresh.traversal != traversal:
+            fresh = yield from self.reload_stack("PR-7", job.st)
+            if fresh.traversal != traversal:
                 yield from self.retrigger(row.id, kind, fresh)
 
-    def node_data(self, row: ResourceRow, content: Template) -> Handler:
-        """PR-2: what the dependents are told. Attributes are read from the physical resource, once, if anybody reads them."""
+    def node_data(self, job: Job, content: Template) -> Handler:
+        """PR-2: what the dependents are told. Attributes are read from the physical resource if anybody reads them and they are not
+        cached: all at once, but of a thing that is gone one after the other, and they are null."""
+        row = job.row
         names = content.attributes_read.get(row.name, ())
-        values: tuple[tuple[str, Plain], ...] = ()
-        if names and row.physical is not None:
-            thing = yield Look("PR-2", row.physical)
-            if thing is None:
-                raise AttributeFailure(f"cannot read attributes of {row.physical}: not found")
-            known = dict(thing.spec.properties)
-            values = tuple((name, known.get(name)) for name in names)
-        return NodeData(row.id, row.name, row.physical, values)
+        if not job.cached and row.action != INIT and row.physical is not None:
+            for _ in names:
+                thing = yield Look("PR-2", row.physical)
+                if thing is not None:
+                    job.cached, job.new_cache = dict(thing.spec.properties), True
+                    break
+        known = job.cached if row.action != INIT else {}
+        return NodeData(row.id, row.name, row.physical or row.name, tuple((name, known.get(name)) for name in names))
 
-    def store_attributes(self, row: ResourceRow, data: NodeData | None) -> Handler:
+    def store_attributes(self, job: Job, data: NodeData | None) -> Handler:
         """PR-5: cache the attributes that were read; nobody looks whether it worked. Where no dependent was told anything, old ones
         are cleared, BLIND."""
+        row = job.row
         if data is None:
-            if row.attributes is not None:
-                yield Update("PR-5", RESOURCE, row.id, {"attributes": None})
-        elif data.attributes and row.status == COMPLETE and row.action not in (INIT, DELETE):
+            yield from self.clear_attributes(job, "PR-5")
+        elif job.new_cache and row.status == COMPLETE and row.action not in (INIT, DELETE):
             with contextlib.suppress(DatabaseError):
                 yield Update(
-                    "PR-5", RESOURCE, row.id, {"attributes": data.attributes, "key": next_key(row.key)},
+                    "PR-5", RESOURCE, row.id, {"attributes": tuple(sorted(job.cached.items())), "key": next_key(row.key)},
                     where={"engine": None, "key": row.key},
                 )  # fmt: skip
 
@@ -140,31 +151,33 @@ class Sync(Setup):
         yield Send("PR-4", "check_resource", (row, kind, traversal, point.data, point.skip, point.failures))
 
     def check_stack_complete(
-        self, me: Me, row: ResourceRow, node: GNode, traversal: str, st: StackRow, failures: Failures, skip: bool
+        self, me: Me, row: ResourceRow, node: GNode, traversal: str, st: StackCopy, failures: Failures
     ) -> Handler:
         """5.12c (check_resource.py:check_stack_complete)."""
-        roots = st.deps.roots
+        roots = st.graph.roots
         if node not in roots:
             return  # SC-1
-        done = yield from self.sync(st.id, U, traversal, node, None, roots, failures, skip)  # SC-2
+        done = yield from self.sync(st.id, U, traversal, node, None, roots, failures)  # SC-2
         if done is None:
             return
         if st.action == CHECK and done.failures:  # SC-3
-            reason = ", ".join(f"{name}: {why}" for name, why in sorted(done.failures))
-            yield from self.mark_failed(me, st, traversal, reason)
+            told = "; ".join(f"{name}: {why}" for name, why in sorted(done.failures))
+            yield from self.mark_failed(me, st, f"Resource CHECK failed: {told}")
         else:
-            yield from self.mark_complete(me, st, traversal)
+            yield from self.mark_complete(me, st)
 
     # --------------------------------------------------------------------------------------------------- 5.11 retrigger
 
-    def retrigger_new_traversal(self, row: str, kind: str, traversal: str, st: StackRow) -> Handler:
+    def retrigger_new_traversal(self, row: str, kind: str, traversal: str, st: StackCopy) -> Handler:
         """5.11b (check_resource.py:_retrigger_new_traversal): the traversal may have changed while we worked."""
         fresh = yield from self.reload_stack("RN-1", st)
-        if fresh is not None and not fresh.deleted and fresh.traversal != traversal:
+        if fresh.traversal != traversal:
             yield from self.retrigger(row, kind, fresh)
 
-    def reload_stack(self, step: str, st: StackRow) -> Handler:
-        """RN-1, PR-7: the stack as it is now, not as it was loaded."""
+    def reload_stack(self, step: str, st: StackCopy) -> Handler:
+        """RN-1, PR-7: the stack as it is now, not as it was loaded; deleted or not. It is read twice (``Stack.load`` with
+        ``force_reload``), and the second counts."""
+        yield Read(step, STACK, st.id)
         return (yield Read(step, STACK, st.id))
 
     def retrigger(self, row: str, kind: str, st: StackRow) -> Handler:
@@ -180,11 +193,16 @@ class Sync(Setup):
 
     def predecessors_to_wake(self, node: GNode, st: StackRow) -> frozenset[GNode]:
         """RT-3: whose reports the node waits for; none if it is not in the graph."""
-        return st.deps.predecessors(node)
+        return st.graph.predecessors(node)
 
     def node_to_wake(self, row: str, kind: str, st: StackRow) -> GNode:
         """RT-2: the update node if the graph has one, else the cleanup node."""
-        return (row, U) if (row, U) in st.deps else (row, C)
+        return (row, U) if (row, U) in st.graph else (row, C)
+
+
+def failed_too(known: Failures, more: Failures) -> Failures:
+    """The failures of both, one for each name: the later one counts."""
+    return frozenset({**dict(known), **dict(more)}.items())
 
 
 def senders(data: Data) -> frozenset[str]:

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import cached_property
-from typing import Any, NamedTuple
+from heapq import heapify, heappop, heappush
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from heatproof.model.effects import Table
-from heatproof.model.templates import Plain, Template
+from heatproof.model.effects import Escape, Table
+from heatproof.model.templates import EMPTY, Plain, Template
 
 U, C = "U", "C"
 """The kinds of node: update and cleanup (``is_update``)."""
@@ -21,7 +22,15 @@ GNode = tuple[str, str]
 """A node of the graph: (row id, kind)."""
 
 CREATE, UPDATE, DELETE, ROLLBACK, CHECK, INIT = "CREATE", "UPDATE", "DELETE", "ROLLBACK", "CHECK", "INIT"
+FAILS = "(fails)"
+"""The name under which a row keeps what its definition says is to fail."""
+
 IN_PROGRESS, COMPLETE, FAILED = "IN_PROGRESS", "COMPLETE", "FAILED"
+
+
+def _place(node: GNode) -> tuple[str, str]:
+    """Where a node comes among others: cleanup nodes first."""
+    return node[1], node[0]
 
 
 class Graph:
@@ -60,7 +69,7 @@ class Graph:
         found: dict[GNode, list[GNode]] = {n: [] for n in self.nodes}
         for a, b in self.edges:
             found[b].append(a)
-        return {n: tuple(sorted(s, key=lambda m: (m[1], m[0]))) for n, s in found.items()}
+        return {n: tuple(sorted(s, key=_place)) for n, s in found.items()}
 
     def predecessors(self, node: GNode) -> frozenset[GNode]:
         """The nodes that ``node`` requires; empty if it is not in the graph."""
@@ -73,7 +82,7 @@ class Graph:
     @cached_property
     def leaves(self) -> tuple[GNode, ...]:
         """The nodes that require nothing, cleanup nodes first."""
-        return tuple(sorted((n for n, r in self._requires.items() if not r), key=lambda m: (m[1], m[0])))
+        return tuple(sorted((n for n, r in self._requires.items() if not r), key=_place))
 
     @cached_property
     def roots(self) -> frozenset[GNode]:
@@ -81,20 +90,28 @@ class Graph:
         return frozenset(n for n, r in self._required_by.items() if not r)
 
     def order(self) -> list[GNode]:
-        """All nodes, requirements first. Raises ValueError on a cycle (G-10)."""
+        """All nodes, requirements first; where there is a cycle, those that do not require it (G-10)."""
         waiting = {n: len(r) for n, r in self._requires.items()}
-        ready = sorted((n for n, count in waiting.items() if not count), reverse=True)
+        ready = [_place(n) for n, count in waiting.items() if not count]
+        heapify(ready)
         order = []
         while ready:
-            node = ready.pop()
-            order.append(node)
-            for other in sorted(self._required_by[node], reverse=True):
+            kind, row = heappop(ready)
+            order.append((row, kind))
+            for other in self._required_by[row, kind]:
                 waiting[other] -= 1
                 if not waiting[other]:
-                    ready.append(other)
-        if len(order) != len(self.nodes):
-            raise ValueError("the graph has a cycle")
+                    heappush(ready, _place(other))
         return order
+
+    @property
+    def has_cycle(self) -> bool:
+        """Whether there is a cycle."""
+        return len(self.order()) < len(self.nodes)
+
+
+class GraphMissing(Escape):
+    """No graph has been published yet: Heat raises KeyError where it decodes ``current_deps``."""
 
 
 class NodeData(NamedTuple):
@@ -119,7 +136,8 @@ def merge(data: Data, sender: GNode, value: Any) -> Data:
 
 
 class StackRow(NamedTuple):
-    """Section 1.1. ``updated_at`` counts the operations begun on the stack: it only grows, as a clock does."""
+    """Section 1.1. ``updated_at`` counts the operations begun on the stack: it only grows, as a clock does. ``deps``: None until a
+    set-up has published a graph."""
 
     id: str
     traversal: str
@@ -127,12 +145,55 @@ class StackRow(NamedTuple):
     status: str
     template: str | None
     prev_template: str | None = None
-    deps: Graph = Graph()
+    deps: Graph | None = None
     rollback: bool = False
     timeout: bool = False
     updated_at: int = 0
     reason: str = ""
     deleted: bool = False
+    credentials: str | None = None
+
+    @property
+    def graph(self) -> Graph:
+        """The published graph. Raises :class:`GraphMissing` (stack.py:convergence_dependencies)."""
+        if self.deps is None:
+            raise GraphMissing("'edges'")
+        return self.deps
+
+
+class StackCopy:
+    """The stack as one task has it in memory (1.5). A change stays, also where the write that was to publish it is lost.
+
+    ``content`` is the template, ``made`` whether its resources have been made, ``known`` the rows by name that were read for that.
+    """
+
+    if TYPE_CHECKING:
+        id: str
+        traversal: str
+        action: str
+        status: str
+        template: str | None
+        prev_template: str | None
+        deps: Graph | None
+        graph: Graph
+        rollback: bool
+        timeout: bool
+        updated_at: int
+        reason: str
+        credentials: str | None
+
+    def __init__(self, row: StackRow, content: Template = EMPTY, known: tuple[ResourceRow, ...] = ()):
+        self.row = row
+        self.content = content
+        self.known = {one.name: one for one in known}
+        self.made = False
+
+    def __getattr__(self, column: str) -> Any:
+        return getattr(self.row, column)
+
+    def set(self, **values: Any) -> None:
+        """Change columns in memory."""
+        self.row = self.row._replace(**values)
 
 
 class ResourceRow(NamedTuple):
@@ -154,7 +215,6 @@ class ResourceRow(NamedTuple):
     attributes: tuple[tuple[str, Plain], ...] | None = None
     metadata: int = 0
     updated_at: int = 0
-    kind: str = "thing"
 
 
 class SyncPointRow(NamedTuple):
@@ -177,17 +237,37 @@ class TemplateRow(NamedTuple):
     content: Template
 
 
+class CredentialsRow(NamedTuple):
+    """A row of user_creds: only that it is there matters, since a stack refers to it."""
+
+    id: str
+
+
+CREDENTIALS = Table("user_creds", CredentialsRow)
 TEMPLATE = Table("raw_template", TemplateRow)
-STACK = Table("stack", StackRow, references={"template": TEMPLATE, "prev_template": TEMPLATE})
+STACK = Table("stack", StackRow, references={"template": TEMPLATE, "prev_template": TEMPLATE, "credentials": CREDENTIALS})
 RESOURCE = Table("resource", ResourceRow, index=("stack", "name"), references={"template": TEMPLATE, "stack": STACK})
 SYNC_POINT = Table("sync_point", SyncPointRow, key=("entity", "traversal", "kind"), index=("traversal",))
 
-UNGUARDED = tuple(c for c in ResourceRow._fields if c not in ("engine", "key"))
+KEPT = ("engine", "key", "attributes", "metadata")
+"""What a full-row write does not write: the lock, the version, the cached attributes and the metadata (resource.py:Resource.store)."""
+
+STORED = tuple(c for c in ResourceRow._fields if c not in KEPT)
 
 
 def full(row: ResourceRow) -> dict[str, Any]:
-    """A full-row write from memory without lock and version: what ``Resource.store`` writes BLIND."""
-    return {column: getattr(row, column) for column in UNGUARDED}
+    """A full-row write from memory: what ``Resource.store`` writes BLIND."""
+    return {column: getattr(row, column) for column in STORED}
+
+
+def guarded(row: ResourceRow) -> dict[str, Any]:
+    """The same with lock and version: what ``Resource._store_with_lock`` writes."""
+    return {**full(row), "engine": row.engine, "key": row.key}
+
+
+def unlocked(row: ResourceRow) -> dict[str, Any]:
+    """A full-row write of a row that is not locked: with the lock where it is taken (LK-1), and without where it is left alone (LK-6)."""
+    return guarded(row) if row.engine is not None else {**full(row), "key": row.key}
 
 
 def next_key(key: int | None) -> int:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from heatproof.model.designs.heat.ending import NotFound
+from heatproof.model.designs.heat.ending import load_stack, read_anew
 from heatproof.model.designs.heat.resource import (
     Cancelled,
     Job,
@@ -14,7 +12,7 @@ from heatproof.model.designs.heat.resource import (
     UpdateInProgress,
     UpdateReplace,
 )  # fmt: skip
-from heatproof.model.designs.heat.sync import NONE, Failures, decode, senders
+from heatproof.model.designs.heat.sync import NONE, Failures, decode, failed_too, senders
 from heatproof.model.designs.heat.values import (
     CHECK,
     DELETE,
@@ -22,17 +20,15 @@ from heatproof.model.designs.heat.values import (
     IN_PROGRESS,
     INIT,
     RESOURCE,
-    STACK,
     TEMPLATE,
     C,
     Data,
     ResourceRow,
-    StackRow,
+    StackCopy,
     U,
     full,
 )  # fmt: skip
 from heatproof.model.effects import (
-    Body,
     Escape,
     Expired,
     ForeignKeyError,
@@ -43,18 +39,8 @@ from heatproof.model.effects import (
     Read,
     Send,
     Transaction,
-    Update,
 )  # fmt: skip
 from heatproof.model.templates import ResourceDef, Template
-
-
-def load_stack(stack: str) -> Body:
-    """W-5: the stack row with its template."""
-    row = yield Read("W-5", STACK, stack)
-    if row is None or row.deleted:
-        return None
-    template = yield Read("W-5", TEMPLATE, row.template)
-    return None if template is None else (row, template.content)
 
 
 class Worker(Resource):
@@ -74,10 +60,8 @@ class Worker(Resource):
         row = yield Read("W-4", RESOURCE, rid)
         if row is None:
             return
-        loaded = yield Transaction("W-5", load_stack, (row.stack,), reads_only=True)
-        if loaded is None:
-            return
-        st, content = loaded
+        loaded, content = yield Transaction("W-5", load_stack, (row.stack,), reads_only=True)
+        st = StackCopy(loaded)
         before = yield from self.definition_before(row, kind, traversal, st, content)
         if before is False:
             return
@@ -88,7 +72,7 @@ class Worker(Resource):
         job = Job(me, traversal, kind, row, st, before, content.get(row.name), decode(data), senders(data))
         yield from self.check_node(job, content, data, skip, failures)
 
-    def definition_before(self, row: ResourceRow, kind: str, traversal: str, st: StackRow, content: Template) -> Handler:
+    def definition_before(self, row: ResourceRow, kind: str, traversal: str, st: StackCopy, content: Template) -> Handler:
         """W-6: the definition that the row was last brought to; False if its template is gone."""
         if row.template == st.template or (row.action == INIT and kind == U and traversal == st.traversal):
             return content.get(row.name)
@@ -98,12 +82,12 @@ class Worker(Resource):
         definition: ResourceDef | None = own.content.get(row.name)
         return definition
 
-    def retrigger_replaced(self, row: ResourceRow, kind: str, st: StackRow) -> Handler:
+    def retrigger_replaced(self, row: ResourceRow, kind: str, st: StackCopy) -> Handler:
         """5.2 (worker.py:_retrigger_replaced)."""
-        if (row.id, kind) in st.deps or row.replaces is None:
+        if (row.id, kind) in st.graph or row.replaces is None:
             return  # ST-1
         yield from self.write_blind("ST-2", row.id, {"action": DELETE})
-        yield from self.retrigger(row.replaces, kind, st)  # ST-3
+        yield from self.retrigger(row.replaces, kind, st.row)  # ST-3
 
     # -------------------------------------------------------------------------------------------------------- 5.3 check
 
@@ -113,14 +97,14 @@ class Worker(Resource):
         if st.status == IN_PROGRESS and st.timeout:  # CK-1
             expired = yield Expired("CK-1", job.traversal)
             if expired:
-                yield from self.mark_failed(me, st, job.traversal, "Timed out", threads=False)
+                yield from self.mark_failed(me, st, "Timed out", threads=False)
                 return
         try:
             done = True
             if not skip:  # CK-2
                 done, skip, failures = yield from self.do_check(job, data, failures)  # CK-3
             if done:  # CK-4
-                yield from self.propagate(me, job.row, job.kind, job.traversal, st, content, skip, failures)
+                yield from self.propagate(job, content, skip, failures)
         except Escape as error:
             yield from self.check_raised(job, error)  # CK-5
             raise
@@ -170,8 +154,8 @@ class Worker(Resource):
     def failure(self, job: Job, reason: str, failures: Failures) -> Handler:
         """5.11a (check_resource.py:_handle_resource_failure)."""
         if job.st.action == CHECK:
-            return True, True, failures | {(job.row.name, reason)}  # FH-1
-        owned = yield from self.mark_failed(job.me, job.st, job.traversal, reason)  # FH-2
+            return True, True, failed_too(failures, frozenset({(job.row.name, reason)}))  # FH-1
+        owned = yield from self.mark_failed(job.me, job.st, reason)  # FH-2
         if not owned:
             yield from self.retrigger_after_failure(job)
         return False, False, failures
@@ -195,14 +179,14 @@ class Worker(Resource):
     def could_not_lock(self, job: Job, prev_template: str | None, data: Data) -> Handler:
         """5.10 (check_resource.py:_stale_resource_needs_retry)."""
         row = job.row
-        fresh = yield Read("UP-1", RESOURCE, row.id)
+        fresh = yield Transaction("UP-1", read_anew, (row.id,), reads_only=True)
         if fresh is None:
             raise ResourceFailure(f"{row.id}: not found")
         again = False
         if fresh.engine is not None and fresh.engine != job.me.engine:
             alive = yield Probe("UP-2", fresh.engine)
             if not alive:
-                yield from self.steal(row)
+                yield from self.steal(job)
                 again = True
         elif fresh.engine is None and fresh.template == prev_template:
             again = self.retry_after_bump()  # UP-3
@@ -213,17 +197,13 @@ class Worker(Resource):
         """UP-3: the lock is free and the row is as it was: only its version moved."""
         return True
 
-    def steal(self, row: ResourceRow) -> Handler:
+    def steal(self, job: Job) -> Handler:
         """UP-2a and UP-2b: take the lock of a dead engine away, both BLIND."""
-        yield from self.write_blind("UP-2a", row.id, {"engine": None})
-        yield from self.fail_stolen(row)
+        yield from self.write_blind("UP-2a", job.row.id, {"engine": None})
+        yield from self.fail_stolen(job)
 
-    def fail_stolen(self, row: ResourceRow) -> Handler:
+    def fail_stolen(self, job: Job) -> Handler:
         """UP-2b."""
-        yield from self.write_blind("UP-2b", row.id, full(row._replace(status=FAILED)))
-
-    def write_blind(self, step: str, row: str, values: dict[str, Any]) -> Handler:
-        """A write by key alone. Raises :class:`NotFound` if the row is gone."""
-        matched = yield Update(step, RESOURCE, row, values)
-        if not matched:
-            raise NotFound(f"resource {row}")
+        job.row = job.row._replace(status=FAILED)
+        yield from self.write_blind("UP-2b", job.row.id, full(job.row))
+        yield from self.clear_attributes(job, "UP-2b")

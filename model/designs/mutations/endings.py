@@ -11,7 +11,8 @@ from heatproof.model.designs.heat.values import (
     ROLLBACK,
     STACK,
     ResourceRow,
-    StackRow,
+    StackCopy,
+    guarded,
 )  # fmt: skip
 from heatproof.model.effects import Effect, Escape, Handler, Me, Read, Update
 
@@ -21,7 +22,7 @@ class KeepGoingAfterFailure(Heat):
 
     name = "keep-going-after-failure"
 
-    def traversal_after_failure(self, st: StackRow) -> str:
+    def traversal_after_failure(self, st: StackCopy) -> str:
         """PG-2 keeps the id."""
         return st.traversal
 
@@ -31,13 +32,12 @@ class WrongTraversalPurged(Heat):
 
     name = "wrong-traversal-purged"
 
-    def purge_db(self, me: Me, st: StackRow, traversal: str) -> Handler:
+    def purge_db(self, me: Me, st: StackCopy) -> Handler:
         """PG with the blanked id."""
         if st.status == FAILED:
-            yield from self.store_stack("MF-1", st.id, {"traversal": ""}, traversal)
-            yield from super().purge_db(me, st._replace(traversal=""), "")
-        else:
-            yield from super().purge_db(me, st, traversal)
+            yield from self.store_stack("MF-1", st.id, {"traversal": ""}, st.traversal)
+            st.set(traversal="")
+        yield from super().purge_db(me, st)
 
 
 class RollbackCompletionDropped(Heat):
@@ -45,13 +45,13 @@ class RollbackCompletionDropped(Heat):
 
     name = "rollback-completion-dropped"
 
-    def mark_complete(self, me: Me, st: StackRow, traversal: str) -> Handler:
+    def mark_complete(self, me: Me, st: StackCopy) -> Handler:
         """MC-2 reports a loss for ROLLBACK."""
         if st.action == ROLLBACK:
             yield Read("MC-1", STACK, st.id)
-            yield from self.store_stack("MC-2", st.id, {"status": COMPLETE}, traversal)
+            yield from self.store_stack("MC-2", st.id, {"status": COMPLETE}, st.traversal)
         else:
-            yield from super().mark_complete(me, st, traversal)
+            yield from super().mark_complete(me, st)
 
 
 class ExceptionInWorkerHangs(Heat):
@@ -69,7 +69,7 @@ class ExceptionInSetupHangs(Heat):
 
     name = "exception-in-setup-hangs"
 
-    def setup_failed(self, me: Me, st: StackRow, error: Escape, from_worker: bool) -> Handler:
+    def setup_failed(self, me: Me, st: StackCopy, error: Escape, from_worker: bool) -> Handler:
         """No SU-9."""
         yield from ()
         raise error
@@ -80,12 +80,11 @@ class DeleteWaits(Heat):
 
     name = "delete-of-in-progress-stack"
 
-    def stop_before_delete(self, me: Me, st: StackRow) -> Handler:
+    def stop_before_delete(self, me: Me, st: StackCopy) -> Handler:
         """No DL-2."""
         yield from ()
-        return st
 
-    def stop_all_workers(self, me: Me, st: StackRow) -> Handler:
+    def stop_all_workers(self, me: Me, st: StackCopy) -> Handler:
         """No SU-5b."""
         yield from ()
 
@@ -95,7 +94,7 @@ class CrashBeforeSoftDelete(Heat):
 
     name = "crash-before-soft-delete"
 
-    def delete_again(self, me: Me, st: StackRow) -> Handler:
+    def delete_again(self, me: Me, st: StackCopy) -> Handler:
         """DL-1 without the purge."""
         yield from ()
 
@@ -107,7 +106,7 @@ class UnlockNotRetried(Heat):
 
     def release(self, job: Job, freed: ResourceRow) -> Handler:
         """LK-4 once."""
-        return (yield Update("LK-4", RESOURCE, freed.id, freed, where={"engine": job.me.engine, "key": job.row.key}))
+        return (yield Update("LK-4", RESOURCE, freed.id, guarded(freed), where={"engine": job.me.engine, "key": job.row.key}))
 
 
 class DeadlockNotRetried(Heat):
@@ -125,7 +124,7 @@ class OwnTemplateAsPrevious(Heat):
 
     name = "own-template-as-previous"
 
-    def previous_template(self, st: StackRow, action: str) -> str | None:
+    def previous_template(self, st: StackCopy, action: str) -> str | None:
         """CV-1 for CREATE too."""
         return st.template
 
@@ -135,9 +134,9 @@ class CancelHasNoThreads(Heat):
 
     name = "cancel-has-no-thread-manager"
 
-    def cancel_with_rollback(self, me: Me, st: StackRow) -> Handler:
+    def cancel_with_rollback(self, me: Me, st: StackCopy) -> Handler:
         """CV-8 raises."""
-        yield from self.rollback(me, st, st.traversal, threads=False, from_worker=False)
+        yield from self.rollback(me, st, threads=False, from_worker=False)
 
 
 ENDINGS = (

@@ -16,8 +16,10 @@ from heatproof.model.designs.heat.values import (
     GNode,
     Graph,
     ResourceRow,
-    StackRow,
+    StackCopy,
     U,
+    full,
+    guarded,
 )  # fmt: skip
 from heatproof.model.effects import Delete, Handler, Me, Read, Update
 from heatproof.model.templates import ResourceDef, Template
@@ -29,10 +31,10 @@ class ReportsUnderOwnId(Heat):
     name = "replacement-reports-under-its-own-id"
 
     def check_stack_complete(
-        self, me: Me, row: ResourceRow, node: GNode, traversal: str, st: StackRow, failures: Failures, skip: bool
+        self, me: Me, row: ResourceRow, node: GNode, traversal: str, st: StackCopy, failures: Failures
     ) -> Handler:
         """SC-1 and SC-2 with the real id."""
-        yield from super().check_stack_complete(me, row, (row.id, node[1]), traversal, st, failures, skip)
+        yield from super().check_stack_complete(me, row, (row.id, node[1]), traversal, st, failures)
 
     def graph(self, content: Template, ext: dict[str, ResourceRow], current: dict[str, str]) -> Graph:
         """In today's graph an existing root always has a cleanup node above it, so G-5 goes too."""
@@ -54,7 +56,7 @@ class CreatedFromOldDefinition(Heat):
 
     name = "created-from-old-definition"
 
-    def definition_before(self, row: ResourceRow, kind: str, traversal: str, st: StackRow, content: Template) -> Handler:
+    def definition_before(self, row: ResourceRow, kind: str, traversal: str, st: StackCopy, content: Template) -> Handler:
         """W-6 without its exception."""
         not_new = row._replace(action=COMPLETE) if row.action == INIT else row
         return (yield from super().definition_before(not_new, kind, traversal, st, content))
@@ -99,7 +101,7 @@ class DeadHolderInProgress(Heat):
 
     name = "dead-holder-leaves-in-progress"
 
-    def fail_stolen(self, row: ResourceRow) -> Handler:
+    def fail_stolen(self, job: Job) -> Handler:
         """No UP-2b."""
         yield from ()
 
@@ -127,7 +129,7 @@ class SeparateLockAndState(Heat):
         lock = {"engine": held.engine, "key": held.key}
         matched = yield Update("LK-1", RESOURCE, row.id, lock, where={"engine": None, "key": row.key})
         if matched:
-            yield Update("LK-1", RESOURCE, row.id, held)
+            yield Update("LK-1", RESOURCE, row.id, full(held))
         return matched
 
     def release(self, job: Job, freed: ResourceRow) -> Handler:
@@ -136,7 +138,7 @@ class SeparateLockAndState(Heat):
         fresh = yield Read("LK-4", RESOURCE, freed.id)
         if fresh is None:
             return 0
-        return (yield Update("LK-4", RESOURCE, freed.id, freed, where={"key": fresh.key}))
+        return (yield Update("LK-4", RESOURCE, freed.id, guarded(freed), where={"key": fresh.key}))
 
 
 class UnlockAfterRowIsGone(Heat):
@@ -155,7 +157,7 @@ class BestRowFromTwoTemplates(Heat):
 
     name = "best-row-only-from-two-templates"
 
-    def best_existing(self, st: StackRow, rows: list[ResourceRow]) -> ResourceRow | None:
+    def best_existing(self, st: StackCopy, rows: list[ResourceRow]) -> ResourceRow | None:
         """No other candidates."""
         return super().best_existing(st, [row for row in rows if row.template in (st.template, st.prev_template)])
 
@@ -165,7 +167,7 @@ class BestRowByTemplateOnly(Heat):
 
     name = "best-row-first-match"
 
-    def score(self, st: StackRow, row: ResourceRow) -> int:
+    def score(self, st: StackCopy, row: ResourceRow) -> int:
         """The template and nothing else."""
         return 10 * (row.template == st.template) + 5 * (row.template == st.prev_template)
 
@@ -207,7 +209,7 @@ class DefinitionFromWrongTemplate(Heat):
 
     name = "definition-from-wrong-template"
 
-    def definition_before(self, row: ResourceRow, kind: str, traversal: str, st: StackRow, content: Template) -> Handler:
+    def definition_before(self, row: ResourceRow, kind: str, traversal: str, st: StackCopy, content: Template) -> Handler:
         """W-6 loads the goal."""
         yield from ()
         return content.get(row.name)

@@ -12,6 +12,7 @@ from heatproof.model.designs.heat.values import (
     SYNC_POINT,
     GNode,
     ResourceRow,
+    StackCopy,
     StackRow,
 )  # fmt: skip
 from heatproof.model.effects import Body, Handler, Me, Read, Send, Transaction, Update
@@ -56,7 +57,7 @@ class NoRetriggerAfterTimeout(Heat):
 
     def timed_out(self, job: Job, reason: str, failures: Failures) -> Handler:
         """DO-5 for the own traversal only."""
-        yield from self.mark_failed(job.me, job.st, job.traversal, reason)
+        yield from self.mark_failed(job.me, job.st, reason)
         return False, False, failures
 
 
@@ -65,7 +66,7 @@ class StaleReplacementSwallows(Heat):
 
     name = "stale-replacement-message-swallows-wakeup"
 
-    def retrigger_replaced(self, row: ResourceRow, kind: str, st: StackRow) -> Handler:
+    def retrigger_replaced(self, row: ResourceRow, kind: str, st: StackCopy) -> Handler:
         """Section 5.2 is gone."""
         yield from ()
 
@@ -75,10 +76,10 @@ class RetriggerUsesCachedStack(Heat):
 
     name = "retrigger-uses-cached-stack"
 
-    def reload_stack(self, step: str, st: StackRow) -> Handler:
+    def reload_stack(self, step: str, st: StackCopy) -> Handler:
         """The copy of W-5."""
         yield from ()
-        return st
+        return st.row
 
 
 class RetriggerWrongKey(Heat):
@@ -106,17 +107,17 @@ class GraphPublishedLate(Heat):
 
     name = "graph-published-after-sync-points"
 
-    def publish(self, me: Me, st: StackRow, content: Template) -> Handler:
+    def publish(self, me: Me, st: StackCopy, content: Template) -> Handler:
         """SU-6 and SU-7, then SU-5."""
         yield from self.insert_sync_points(st)
-        matched = yield from self.store_stack("SU-5", st.id, st, st.traversal)
+        matched = yield from self.store_copy("SU-5", st, st.traversal)
         if not matched:
             return
         if st.action == "DELETE":
             yield from self.stop_all_workers(me, st)
-        if not st.deps.leaves:
-            yield from self.mark_complete(me, st, st.traversal)
-        for row, kind in st.deps.leaves:
+        if not st.graph.leaves:
+            yield from self.mark_complete(me, st)
+        for row, kind in st.graph.leaves:
             yield Send("SU-8", "check_resource", (row, kind, st.traversal))
 
 
@@ -155,7 +156,7 @@ class OldSyncPointsKept(Heat):
 
     name = "old-sync-points-kept"
 
-    def forget_sync_points(self, st: StackRow, old: str) -> Handler:
+    def forget_sync_points(self, st: StackCopy, old: str) -> Handler:
         """No CV-7."""
         yield from ()
 

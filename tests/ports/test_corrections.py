@@ -1,0 +1,132 @@
+"""What lockstep with the engine showed to be wrong in the model: each correction in the smallest scenario that shows it, on both sides."""
+
+from __future__ import annotations
+
+import pytest
+
+from heatproof.model.designs.heat.values import RESOURCE, STACK, SYNC_POINT
+from heatproof.model.scenario import Operation, Scenario, create, scenario, update
+from heatproof.model.templates import Attr, Ref, ResourceDef, Template, resource
+from heatproof.ports.heat import installation
+
+if reason := installation.why_not():
+    pytest.skip(f"the real engine is not here: {reason}", allow_module_level=True)
+
+from heatproof.conform_command import asked
+from heatproof.ports.heat.conformance.comparing import run
+from heatproof.ports.heat.conformance.lockstep import Lockstep
+from heatproof.strategies.running import Plan
+
+ONE = Template([resource("A")])
+TWO = Template([resource("A", {"p": 1}), resource("B", {"p": Ref("A")})])
+
+
+class Walk:
+    """Both sides, led by hand: every action must leave them alike."""
+
+    def __init__(self, drawn: Scenario):
+        self.both = Lockstep(drawn, asked())
+        self.rows = self.both.model.world.database.rows
+
+    def do(self, kind: str, about: str) -> None:
+        """The action of this kind about this subject, in the first engine that can do it."""
+        found = [a for a in self.both.world.actions() if a.kind == kind and a.subject == about]
+        assert found, f"{kind} {about} is not possible; possible are {', '.join(map(str, self.both.world.actions()))}"
+        assert self.both.perform(found[0]) is None, self.both.difference
+
+    def go(self, task: str, step: str = "", times: int = 1) -> None:
+        """Let a task go on until it stands before a step, for the ``times``-th time from here; without one until it has ended."""
+        while task in self.both.world.nodes:
+            if step and self.both.world.nodes[task].effect.step == step:
+                times -= 1
+                if not times:
+                    return
+            self.do("step", task)
+        assert not step, f"{task} has ended and never stood before {step}"
+
+    def rest(self) -> None:
+        """Everything else in the default order."""
+        while actions := self.both.world.progress():
+            assert self.both.perform(actions[0]) is None, self.both.difference
+        assert self.both.rest() is None, self.both.difference
+
+
+def test_a_set_up_that_has_completed_the_traversal_does_not_fail_it() -> None:
+    """SU-9 is only for a stack that is IN_PROGRESS: here a delete of a stack without rows completes within its set-up, a set-up that it
+    has overtaken inserts a row, and PG-5 cannot delete the template of that row."""
+    walk = Walk(scenario(create(ONE), Operation("delete"), threads=4))
+    walk.do("operate", "create#1")
+    walk.go("create#1")
+    walk.go("set up(T1)", "SU-3a")
+    walk.do("operate", "delete#2")
+    walk.go("delete#2")
+    walk.go("set up(T2)", "SU-5")
+    walk.go("set up(T1)")
+    walk.go("set up(T2)")
+    walk.rest()
+    stack = walk.rows[STACK]["S"]
+    assert (stack.action, stack.status, stack.deleted) == ("DELETE", "COMPLETE", False)
+    assert "A@T1" in walk.rows[RESOURCE]
+
+
+@pytest.mark.parametrize(("dropped", "points"), [("D", 0), ("0", 3), ("", 2)])
+def test_where_a_cycle_is_met(dropped: str, points: int) -> None:
+    """Heat looks for an update node by sorting the graph that is there so far, so that a row without one meets a cycle of the rows before it,
+    before the graph is stored (SU-5). Otherwise the cycle is met while sync points are inserted, after those of the nodes before it."""
+    more = [resource(dropped)] if dropped else []
+    first = Template([resource("A", {"p": 0}), resource("C", {"p": Attr("A", "p")}, {"r": 0}), *more])
+    second = Template([resource("A", {"p": Attr("C", "r"), "q": 1}), resource("C", {"p": 0}, {"r": 0}), *more])
+    third = Template([resource("A", {"p": 0}), resource("C", {"p": Attr("A", "p")}, {"r": 0})])
+    both, end = run(scenario(create(first), update(second), update(third)), Plan("fifo", 0, 0.0), asked())
+    assert (both.difference, end) == (None, "rest")
+    rows = both.model.world.database.rows
+    assert rows[RESOURCE]["A@T1"].requires == {"C@T1"}
+    assert rows[RESOURCE]["C@T1"].requires == {"A@T1"}, "RU-6 leaves it as it is"
+    stack = rows[STACK]["S"]
+    assert (stack.action, stack.status, stack.reason) == ("UPDATE", "FAILED", "the graph has a cycle")
+    inserted = [e for e in both.model.world.log if e.before is not None and e.before.effect.step == "SU-6"]
+    assert sum("T3" in str(e.action) for e in inserted) == points
+    assert not rows[SYNC_POINT]
+
+
+def test_marking_unhealthy_releases_the_lock_after_a_database_error() -> None:
+    """8.3: whatever is raised under the lock."""
+    walk = Walk(scenario(create(TWO), Operation("mark unhealthy", resource="B"), faults={"abort": 1}))
+    walk.do("operate", "create#1")
+    walk.rest()
+    walk.do("operate", "mark unhealthy#2")
+    walk.go("mark unhealthy#2", "8.3", 4)
+    assert walk.rows[RESOURCE]["B@T1"].engine is not None
+    walk.do("abort", "mark unhealthy#2")
+    walk.rest()
+    row = walk.rows[RESOURCE]["B@T1"]
+    assert (row.engine, row.action, row.status) == (None, "CREATE", "COMPLETE")
+
+
+@pytest.mark.parametrize(
+    ("definition", "created", "answer"),
+    [
+        (resource("B", {"p": 1}), False, "refused"),
+        (resource("B", {"p": 1}, depends_on=["A"]), False, "refused"),
+        (resource("B", {"p": Ref("A")}), False, "escaped"),
+        (resource("B", {"p": Attr("A", "p")}), False, "escaped"),
+        (resource("B", {"p": Attr("A", "p")}), True, "accepted"),
+    ],
+)
+def test_a_signal_for_a_resource_that_the_template_has_no_more(definition: ResourceDef, created: bool, answer: str) -> None:
+    """8.1: Heat keeps no stack definition for it, so that properties that were never stored and refer to others cannot be told."""
+    one = resource("A", {"p": 1})
+    asked_for = Operation("signal", resource="B")
+    walk = Walk(scenario(create(Template([one, definition])), update(Template([one])), asked_for, threads=4))
+    walk.do("operate", "create#1")
+    walk.go("create#1")
+    if created:
+        walk.rest()
+    else:
+        walk.go("set up(T1)")
+    walk.do("operate", "update#2")
+    walk.go("update#2")
+    walk.do("operate", "signal#3")
+    walk.go("signal#3")
+    assert walk.both.model.world.requests[3][0] == answer
+    assert walk.rows[RESOURCE]["B@T1"].metadata == (answer == "accepted")
