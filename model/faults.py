@@ -148,8 +148,10 @@ def _abort(world: World, action: Action) -> Entry:
 
 def _disconnect(world: World, action: Action) -> Entry:
     node = world.nodes[action.subject]
-    node.perform(world, world.tasks[action.subject], node.effect)
-    return _with_result(world, action, fx.Thrown(fx.Disconnected("connection lost after commit")))
+    result = node.perform(world, world.tasks[action.subject], node.effect)
+    if type(result) is not fx.Thrown:  # what is not committed is no commit to lose the connection after
+        result = fx.Thrown(fx.Disconnected("connection lost after commit"))
+    return _with_result(world, action, result)
 
 
 # -------------------------------------------------------------------------------------------------------- reality

@@ -156,9 +156,9 @@ class _Replay:
         if action.kind == "abort":
             self.accesses.append(Access(effect.step, _kind(effect), table, *common, "Aborted"))
         elif action.kind in ("step", "disconnect", *SPLITS):
-            lost = "Disconnected" if action.kind == "disconnect" else ""
             known = world.split.get(name, ())
             inside, result = statements(world.database, effect, known)
+            lost = "Disconnected" if action.kind == "disconnect" and type(result) is not fx.Thrown else ""
             outcome = lost or (type(result.exception).__name__ if type(result) is fx.Thrown else "done")
             if whole and action.kind not in SPLITS:
                 self.accesses.append(Access(effect.step, "transaction", "", *common, outcome))

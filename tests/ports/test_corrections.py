@@ -130,3 +130,17 @@ def test_a_signal_for_a_resource_that_the_template_has_no_more(definition: Resou
     walk.go("signal#3")
     assert walk.both.model.world.requests[3][0] == answer
     assert walk.rows[RESOURCE]["B@T1"].metadata == (answer == "accepted")
+
+
+def test_a_connection_is_lost_after_the_commit_only_of_what_is_committed() -> None:
+    """An insert that is tried again after its commit is refused, also where the connection would be lost once more."""
+    walk = Walk(scenario(create(ONE), faults={"disconnect": 2}))
+    walk.do("operate", "create#1")
+    walk.go("create#1")
+    walk.go("set up(T1)", "SU-6")
+    walk.do("disconnect", "set up(T1)")
+    assert walk.both.world.nodes["set up(T1)"].effect.step == "SU-6"
+    walk.do("disconnect", "set up(T1)")
+    assert walk.both.world.nodes["set up(T1)"].effect.step == "MF-1"
+    walk.rest()
+    assert walk.rows[STACK]["S"].status == "FAILED"
