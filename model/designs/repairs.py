@@ -7,9 +7,13 @@ and with mutations: ``heat+release-in-spite-of-signals+one-replacement-a-travers
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from functools import wraps
 from typing import Any
 
 from heatproof.model.designs.heat import Heat
+from heatproof.model.designs.heat.ending import stack_update
+from heatproof.model.designs.heat.requests import DefinitionLost
 from heatproof.model.designs.heat.resource import Job, UpdateInProgress
 from heatproof.model.designs.heat.values import (
     CHECK,
@@ -17,24 +21,33 @@ from heatproof.model.designs.heat.values import (
     FAILED,
     INIT,
     RESOURCE,
-    ROLLBACK,
     STACK,
-    SYNC_POINT,
-    TEMPLATE,
-    UPDATE,
     ResourceRow,
     StackCopy,
-    SyncPointRow,
-    full,
     next_key,
     unlocked,
 )  # fmt: skip
 from heatproof.model.designs.heat.values import COMPLETE as DONE
+from heatproof.model.designs.stack_repairs import (
+    CancelledSyncPointsGo,
+    KeepReferredTemplate,
+    LostAreRefused,
+    MadeBeforeUnmade,
+    NoTemplateForDeleted,
+    OnlyWhatRunsFails,
+    OvertakenTemplatesGo,
+    PurgeClearsLinks,
+    RollbackMakesWhatIsGone,
+    RollbackOnlyWhileInProgress,
+    RollbackToWhatLastHeld,
+    StaleTemplateLoses,
+    SupersededSetUpStops,
+)
 from heatproof.model.effects import (
+    Aborted,
     Body,
-    Delete,
-    Escape,
-    ForeignKeyError,
+    Disconnected,
+    Effect,
     Handler,
     Insert,
     Me,
@@ -173,130 +186,90 @@ class ReplacementAndLink(Heat):
         return (yield from self.retried(Transaction("RP-2", replace_if_free, (row.id, row.key, new))))
 
 
-class KeepReferredTemplate(Heat):
-    """PG-5 leaves a template that a row still refers to."""
+class DefinitionsAreKept(Heat):
+    """8.1 finds the definition of a resource that the template no longer has."""
 
-    name = "keep-a-template-that-is-referred-to"
+    name = "definitions-are-kept"
 
-    def delete_previous(self, template: str) -> Handler:
-        """PG-5."""
+    def signalled(self, st: StackCopy, operation: Operation) -> Handler:
+        """8.1."""
         try:
-            yield from super().delete_previous(template)
-        except ForeignKeyError:
-            return
+            return (yield from super().signalled(st, operation))
+        except DefinitionLost:
+            return st.known[operation.resource or ""], {}
 
 
-class RollbackMakesWhatIsGone(Heat):
-    """SU-3a: a new row begins with INIT, whatever the stack does."""
+def tried_again(handler: Callable[..., Handler]) -> Callable[..., Handler]:
+    """The handler, with each access that was aborted done again."""
 
-    name = "rollback-makes-what-is-gone"
-
-    def first_action(self, st: StackCopy) -> str:
-        """SU-3a."""
-        return INIT
-
-
-class StaleTemplateLoses(Heat):
-    """CV-5 loses where the previous template that it would write is gone."""
-
-    name = "a-stale-previous-template-loses"
-
-    def store_stack(self, step: str, stack: str, values: Any, expected: str) -> Handler:
-        """CV-5, and wherever all columns are written."""
+    @wraps(handler)
+    def again(*args: Any) -> Handler:
+        running = handler(*args)
         try:
-            return (yield from super().store_stack(step, stack, values, expected))
-        except ForeignKeyError:
+            effect = next(running)
+            while True:
+                try:
+                    result = yield effect
+                except Aborted:
+                    continue
+                except Exception as error:
+                    effect = running.throw(error)
+                else:
+                    effect = running.send(result)
+        except StopIteration as end:
+            return end.value
+
+    return again
+
+
+class WritesAreTriedAgain(Heat):
+    """Every transaction that was aborted is tried again."""
+
+    name = "writes-are-tried-again"
+
+    def handlers(self) -> dict[str, Callable[..., Handler]]:
+        """All of them."""
+        return {name: tried_again(handler) for name, handler in super().handlers().items()}
+
+
+class WritersKnowWhatTheyWrote(Heat):
+    """A compare-and-set that is lost when it is tried again looks whether what is there is what it wrote."""
+
+    name = "writers-know-what-they-wrote"
+
+    def retried(self, effect: Effect) -> Handler:
+        """db/api.py:retry_on_db_error."""
+        again = False
+        while True:
+            try:
+                result = yield effect
+            except (Aborted, Disconnected):
+                again = True
+                continue
+            if again and result == 0:
+                result = yield from self.as_written(effect)
+            return result
+
+    def as_written(self, effect: Effect) -> Handler:
+        """Whether the row has what was to be written."""
+        if isinstance(effect, Update):
+            table, key, values = effect.table, effect.key, effect.values
+        elif isinstance(effect, Transaction) and effect.body is stack_update:
+            table, (key, values, _) = STACK, effect.args
+        elif isinstance(effect, Transaction) and effect.body is write_if_current:
+            table, key, values = RESOURCE, effect.args[3].id, unlocked(effect.args[3])
+        else:
             return 0
-
-
-class LostError(Escape):
-    """The stack belongs to another operation."""
-
-
-class LostAreRefused(Heat):
-    """CV-5: an operation that loses the stack is refused, and its template deleted."""
-
-    name = "lost-operations-are-refused"
-
-    def operation_lost(self, st: StackCopy) -> Handler:
-        """CV-5."""
-        if st.action == ROLLBACK:
-            return
-        if st.action in (UPDATE, DELETE) and st.template is not None:
-            yield Delete("CV-5", TEMPLATE, {"id": st.template})
-        raise LostError(st.id)
-
-    def _refused(self, handler: Handler) -> Handler:
-        try:
-            return (yield from handler)
-        except LostError:
-            return Refused("an action is in progress")
-
-    def update_stack(self, me: Me, number: int, operation: Operation) -> Handler:
-        """4.4."""
-        return (yield from self._refused(super().update_stack(me, number, operation)))
-
-    def delete_stack(self, me: Me, number: int, operation: Operation) -> Handler:
-        """4.5."""
-        return (yield from self._refused(super().delete_stack(me, number, operation)))
-
-    def check_stack(self, me: Me, number: int, operation: Operation) -> Handler:
-        """4.7."""
-        return (yield from self._refused(super().check_stack(me, number, operation)))
-
-
-class SupersededError(Escape):
-    """A set-up found that the stack belongs to another traversal."""
-
-
-def insert_if_current(step: str, table: Any, stack: str, traversal: str, row: Any) -> Body:
-    """SU-3a, SU-6, SU-7: an insert, if the traversal still owns the stack; the key, or None."""
-    owner = yield Read(step, STACK, stack)
-    if owner is None or owner.traversal != traversal:
-        return None
-    return (yield Insert(step, table, row))
-
-
-def write_if_owned(stack: str, traversal: str, row: ResourceRow) -> Body:
-    """SU-3b: a write of a row, if the traversal still owns the stack; the number of rows matched."""
-    owner = yield Read("SU-3b", STACK, stack)
-    if owner is None or owner.traversal != traversal:
-        return 0
-    return (yield Update("SU-3b", RESOURCE, row.id, full(row)))
-
-
-class SupersededSetUpStops(Heat):
-    """SU-3a, SU-3b, SU-6 and SU-7 demand that the traversal still owns the stack; where it does not, the set-up ends."""
-
-    name = "superseded-set-up-stops"
-
-    def insert_row(self, st: StackCopy, row: ResourceRow) -> Handler:
-        """SU-3a."""
-        made = yield Transaction("SU-3a", insert_if_current, ("SU-3a", RESOURCE, st.id, st.traversal, row))
-        if made is None:
-            raise SupersededError(st.id)
-        return made
-
-    def take_over_row(self, st: StackCopy, row: ResourceRow) -> Handler:
-        """SU-3b."""
-        if not (yield Transaction("SU-3b", write_if_owned, (st.id, st.traversal, row))):
-            raise SupersededError(st.id)
-
-    def insert_sync_point(self, step: str, row: SyncPointRow) -> Handler:
-        """SU-6, SU-7."""
-        made = yield from self.retried(Transaction(step, insert_if_current, (step, SYNC_POINT, row.stack, row.traversal, row)))
-        if made is None:
-            raise SupersededError(row.stack)
-
-    def setup_failed(self, me: Me, st: StackCopy, error: Escape, from_worker: bool) -> Handler:
-        """SU-9: whoever owns the stack now does without this set-up."""
-        if not isinstance(error, SupersededError):
-            yield from super().setup_failed(me, st, error, from_worker)
+        there = yield Read(effect.step, table, key)
+        wanted = values if isinstance(values, Mapping) else values._asdict()
+        return int(there is not None and all(getattr(there, column) == value for column, value in wanted.items()))
 
 
 REPAIRS: tuple[type[Heat], ...] = (
     RollbackMakesWhatIsGone, CleanupLeavesTombstone, ReleaseInSpiteOfSignals, LockNotWithAnOldCopy, UnhealthyInOneWrite,
     UnhealthyOnlyWhatWasMade, LockOnlyInCurrentTraversal, OneReplacement, ReplacementAndLink, KeepReferredTemplate, LostAreRefused,
-    StaleTemplateLoses, SupersededSetUpStops,
+    StaleTemplateLoses, SupersededSetUpStops, RollbackOnlyWhileInProgress, RollbackToWhatLastHeld, OnlyWhatRunsFails,
+    MadeBeforeUnmade, CancelledSyncPointsGo, OvertakenTemplatesGo, NoTemplateForDeleted, PurgeClearsLinks,
+    WritesAreTriedAgain, WritersKnowWhatTheyWrote, DefinitionsAreKept,
 )  # fmt: skip
 """Every repair; each overrides one or two steps."""

@@ -1,13 +1,15 @@
-"""The patches: what each puts in the place of Heat's code. Each is as small as its defect allows.
+"""The patches: what each puts in the place of Heat's code. Each is as small as its defect allows. Those of rows are here, those of
+stacks and traversals in :mod:`stack_cures`.
 
 Functions of Heat are found when a patch runs, so that importing this module imports nothing of Heat.
 """
 
 from __future__ import annotations
 
-from contextlib import suppress
 from typing import Any
 
+from heatproof.ports.heat import retry_cures as retries
+from heatproof.ports.heat import stack_cures as stacks
 from heatproof.ports.heat.curing import Cure
 from heatproof.ports.heat.patches import Patch
 
@@ -121,27 +123,30 @@ def _refuse_unmade(original: Any) -> Any:
 
 
 def _fenced(original: Any) -> Any:
-    from heat.common import exception
-    from heat.db import api, models
-
-    def locked(context: Any, resource_id: Any, values: Any, key: Any, stack_id: Any, traversal: Any) -> bool:
-        owner = context.session.query(models.Stack.current_traversal).filter_by(id=stack_id).with_for_update(read=True).scalar()
-        return bool(owner == traversal and api._resource_update(context, resource_id, values, key, expected_engine_id=None))
-
-    locked.__name__ = "resource_update"
-    lock_in = api.retry_on_db_error(api.context_manager.writer(locked))
-
     def _store_with_lock(self: Any, rs: Any, lock: Any) -> None:
-        if lock not in (self.LOCK_ACQUIRE, self.LOCK_RESPECT) or not rs:
+        if lock not in (self.LOCK_ACQUIRE, self.LOCK_RESPECT):
             return original(self, rs, lock)  # type: ignore[no-any-return]
-        if lock == self.LOCK_ACQUIRE:
-            rs["engine_id"] = self._calling_engine_id
-        if not lock_in(self.context, self.id, rs, self._atomic_key, self.stack.id, self.stack.current_traversal):
-            raise exception.UpdateInProgress(self.name)
-        self._incr_atomic_key(self._atomic_key)
-        return None
+        self.context.locks_for = (self.stack.id, self.stack.current_traversal)
+        try:
+            return original(self, rs, lock)  # type: ignore[no-any-return]
+        finally:
+            del self.context.locks_for
 
     return _store_with_lock
+
+
+def _only_for_the_owner(original: Any) -> Any:
+    from heat.db import api, models
+
+    def resource_update(context: Any, resource_id: Any, values: Any, atomic_key: Any, expected_engine_id: Any = None) -> Any:
+        if fence := getattr(context, "locks_for", None):
+            stack_id, traversal = fence
+            owner = context.session.query(models.Stack.current_traversal).filter_by(id=stack_id).with_for_update(read=True).scalar()
+            if owner != traversal:
+                return False
+        return api._resource_update(context, resource_id, values, atomic_key, expected_engine_id=expected_engine_id)
+
+    return api.retry_on_db_error(api.context_manager.writer(resource_update))
 
 
 # --------------------------------------------------------------------------------------------------------- replacements
@@ -191,147 +196,44 @@ def _link_with_insert(original: Any) -> Any:
     return api.retry_on_db_error(api.context_manager.writer(resource_create_replacement))
 
 
-# -------------------------------------------------------------------------------------------------------------- stacks
-
-
-def _keep_template(original: Any) -> Any:
-    from oslo_db import exception as db_exception
-
-    def raw_template_delete(context: Any, template_id: Any) -> None:
-        with suppress(db_exception.DBReferenceError):  # a row still refers to it; it goes with that row (PG-1b)
-            original(context, template_id)
-
-    return raw_template_delete
-
-
-def _refuse_lost(original: Any) -> Any:
-    from heat.common import exception
-    from heat.objects import raw_template
-
-    def converge_stack(
-        self: Any, template: Any, action: Any = "UPDATE", new_stack: Any = None, pre_converge: Any = None,
-        new_traversal_id: Any = None, abandon: bool = False,
-    ) -> None:  # fmt: skip
-        store, lost = self.store, []
-
-        def noting(*args: Any, **kwargs: Any) -> Any:
-            stored = store(*args, **kwargs)
-            lost.append(stored is None)
-            return stored
-
-        self.store = noting
-        try:
-            original(self, template, action, new_stack, pre_converge, new_traversal_id, abandon)
-        finally:
-            del self.store
-        if any(lost) and action != self.ROLLBACK:
-            if action in (self.UPDATE, self.DELETE):
-                raw_template.RawTemplate.delete(self.context, self.t.id)
-            raise exception.ActionInProgress(stack_name=self.name, action=action)
-
-    return converge_stack
-
-
-class Superseded(Exception):
-    """A set-up found that the stack belongs to another traversal."""
-
-
-def _fenced_rows(original: Any) -> Any:
-    def _update_or_store_resources(self: Any) -> Any:
-        self.context.set_up_of = (self.id, self.current_traversal)
-        try:
-            return original(self)
-        finally:
-            del self.context.set_up_of
-
-    return _update_or_store_resources
-
-
-def _refuse_superseded(context: Any, stack_id: Any, traversal: Any) -> None:
-    from heat.db import models
-
-    owner = context.session.query(models.Stack.current_traversal).filter_by(id=stack_id).with_for_update(read=True).scalar()
-    if owner != traversal:
-        raise Superseded
-
-
-def _fenced_insert(original: Any) -> Any:
-    from heat.db import api
-
-    def resource_create(context: Any, values: Any) -> Any:
-        if fence := getattr(context, "set_up_of", None):
-            _refuse_superseded(context, *fence)
-        return api._resource_create(context, values)
-
-    return api.context_manager.writer(resource_create)
-
-
-def _fenced_update(original: Any) -> Any:
-    from heat.db import api
-
-    def resource_update_and_save(context: Any, resource_id: Any, values: Any) -> Any:
-        if fence := getattr(context, "set_up_of", None):
-            _refuse_superseded(context, *fence)
-        return original(context, resource_id, values)
-
-    return api.context_manager.writer(resource_update_and_save)
-
-
-def _fenced_sync_point(original: Any) -> Any:
+def _clear_links(original: Any) -> Any:
     from heat.db import api, models
 
-    def sync_point_create(context: Any, values: Any) -> Any:
-        _refuse_superseded(context, values["stack_id"], values["traversal_id"])
-        values["entity_id"] = str(values["entity_id"])
-        point = models.SyncPoint()
-        point.update(values)
-        point.save(context.session)
-        return point
+    def resource_purge_deleted(context: Any, stack_id: Any) -> None:
+        rows = context.session.query(models.Resource).filter_by(stack_id=stack_id)
+        gone = [row.id for row in rows.filter_by(action="DELETE", status="COMPLETE")]
+        for link in ("replaces", "replaced_by") if gone else ():
+            rows.filter(getattr(models.Resource, link).in_(gone)).update(
+                {link: None, "updated_at": models.Resource.updated_at}, synchronize_session=False
+            )
+        context.session.expire_all()
+        original(context, stack_id)
 
-    return api.retry_on_db_error(api.context_manager.writer(sync_point_create))
-
-
-def _stops_where_superseded(original: Any) -> Any:
-    def _converge_create_or_update(self: Any, pre_converge: Any = None, abandon: bool = False) -> None:
-        with suppress(Superseded):  # whoever owns the stack now does without this set-up
-            original(self, pre_converge, abandon)
-
-    return _converge_create_or_update
-
-
-def _init_not_rollback(original: Any) -> Any:
-    def __init__(self: Any, name: Any, definition: Any, stack: Any) -> None:
-        original(self, name, definition, stack)
-        if self.id is None and stack.convergence and self.action == self.ROLLBACK:
-            self.action = self.INIT
-
-    return __init__
-
-
-def _stale_template_loses(original: Any) -> Any:
-    from oslo_db import exception as db_exception
-
-    def stack_update(context: Any, stack_id: Any, values: Any, exp_trvsl: Any = None) -> Any:
-        try:
-            return original(context, stack_id, values, exp_trvsl)
-        except db_exception.DBReferenceError:
-            if exp_trvsl is None:
-                raise
-            return False  # the operation before has ended since the stack was loaded, and its previous template is gone
-
-    return stack_update
+    return api.retry_on_db_error(api.context_manager.writer(resource_purge_deleted))
 
 
 # ------------------------------------------------------------------------------------------------------------- the table
 
 STORE = "heat.engine.resource:Resource._store_with_lock"
 
+NOT_TRIED_AGAIN = (
+    ("raw_template_create", "(context, values)", "C-1, CV-4"), ("raw_template_delete", "(context, template_id)", "PG-5"),
+    ("stack_create", "(context, values)", "C-1"), ("stack_delete", "(context, stack_id)", "PG-7"),
+    ("user_creds_create", "(context)", "C-1"), ("user_creds_delete", "(context, user_creds_id)", "PG-7"),
+    ("resource_create", "(context, values)", "SU-3a"), ("resource_delete", "(context, resource_id)", "RD-2"),
+    ("resource_update_and_save", "(context, resource_id, values)", "SU-3b, RC-4, W-8"),
+    ("resource_attr_data_delete", "(context, resource_id, attr_id)", "LK-3"),
+    ("resource_prop_data_create_or_update", "(context, values, rpd_id=None)", "RC-2, RU-10"),
+    ("sync_point_delete_all_by_stack_and_traversal", "(context, stack_id, traversal_id)", "CV-7, PG-6, SV-3"),
+)  # fmt: skip
+"""Functions of heat/db/api.py that write and are no retry_on_db_error: name, signature, steps."""
+
 CURES: tuple[Cure, ...] = (
     Cure("rollback-makes-what-is-gone",
          "a rollback gives the row of a resource that has to be made again the action ROLLBACK instead of INIT; such a row is taken for one"
          " that was made, found unchanged, and never made",
          "the row of a resource that has none begins as INIT, whatever the stack does",
-         (Patch("heat.engine.resource:Resource.__init__", "(self, name, definition, stack)", "SU-3a", _init_not_rollback),)),
+         (Patch("heat.engine.resource:Resource.__init__", "(self, name, definition, stack)", "SU-3a", stacks.init_not_rollback),)),
     Cure("cleanup-leaves-a-tombstone",
          "cleanup deletes the row of a resource that was never made by its key alone, although a worker is making it or a newer graph has it",
          "it is made a tombstone under the lock's condition instead, as rows of resources that were made are",
@@ -361,7 +263,9 @@ CURES: tuple[Cure, ...] = (
     Cure("lock-only-in-the-current-traversal",
          "a worker compares the traversal before it locks, on what it read then, and works on under a lock that it takes later",
          "the write that takes the lock demands that the traversal still owns the stack",
-         (Patch(STORE, "(self, rs, lock)", "LK-1, LK-2, RU-6", _fenced),)),
+         (Patch(STORE, "(self, rs, lock)", "LK-1, LK-2, RU-6", _fenced),
+          Patch("heat.db.api:resource_update", "(context, resource_id, values, atomic_key, expected_engine_id=None)", "LK-1, RU-6",
+                _only_for_the_owner))),
     Cure("one-replacement-a-traversal",
          "a node that is triggered twice is replaced twice: nobody looks whether a replacement for this template is there already",
          "before a replacement is made one looks for one that is linked with this row, in either direction, and has this template",
@@ -375,27 +279,90 @@ CURES: tuple[Cure, ...] = (
     Cure("keep-a-template-that-is-referred-to",
          "the previous template is deleted after COMPLETE was written; where a row still refers to it, the stack is declared failed",
          "the template is left where the foreign key refuses",
-         (Patch("heat.db.api:raw_template_delete", "(context, template_id)", "PG-5", _keep_template),)),
+         (Patch("heat.db.api:raw_template_delete", "(context, template_id)", "PG-5", stacks.keep_template),)),
     Cure("lost-operations-are-refused",
          "an operation that loses the stack to another is accepted, does nothing, and leaves its template behind",
          "it is refused with ActionInProgress, and its template deleted",
          (Patch("heat.engine.stack:Stack.converge_stack",
                 "(self, template, action='UPDATE', new_stack=None, pre_converge=None, new_traversal_id=None, abandon=False)",
-                "CV-5", _refuse_lost),)),
+                "CV-5", stacks.refuse_lost),)),
     Cure("a-stale-previous-template-loses",
          "an operation that loaded the stack before the one before it completed writes back the previous template, which is deleted by now, and"
          " ends in an internal error",
          "it loses the stack, as any operation does that was overtaken",
-         (Patch("heat.db.api:stack_update", "(context, stack_id, values, exp_trvsl=None)", "CV-5", _stale_template_loses),)),
+         (Patch("heat.db.api:stack_update", "(context, stack_id, values, exp_trvsl=None)", "CV-5", stacks.stale_template_loses),)),
     Cure("superseded-set-up-stops",
          "a set-up that is superseded goes on to insert rows and sync points that nobody deletes, and rewrites rows that others have made",
          "each such write of a set-up demands in its transaction that the traversal still owns the stack",
-         (Patch("heat.engine.stack:Stack._update_or_store_resources", "(self)", "SU-3", _fenced_rows),
-          Patch("heat.db.api:resource_create", "(context, values)", "SU-3a", _fenced_insert),
-          Patch("heat.db.api:sync_point_create", "(context, values)", "SU-6, SU-7", _fenced_sync_point),
-          Patch("heat.db.api:resource_update_and_save", "(context, resource_id, values)", "SU-3b", _fenced_update),
+         (Patch("heat.engine.stack:Stack._update_or_store_resources", "(self)", "SU-3", stacks.fenced_rows),
+          Patch("heat.db.api:resource_create", "(context, values)", "SU-3a", stacks.fenced_insert),
+          Patch("heat.db.api:sync_point_create", "(context, values)", "SU-6, SU-7", stacks.fenced_sync_point),
+          Patch("heat.db.api:resource_update_and_save", "(context, resource_id, values)", "SU-3b", stacks.fenced_update),
           Patch("heat.engine.stack:Stack._converge_create_or_update", "(self, pre_converge=None, abandon=False)", "SU-9",
-                _stops_where_superseded))),
+                stacks.stops_where_superseded))),
+    Cure("rollback-only-while-in-progress",
+         "a rollback that is asked for as the update completes makes the stack UPDATE_IN_PROGRESS again, and then cannot start, since the template"
+         " to go back to is gone",
+         "the rollback is published in one write, which demands that the stack still is in the state that was loaded",
+         (Patch("heat.engine.stack:Stack.rollback", "(self)", "RB-3", stacks.one_write_rollback),
+          Patch("heat.db.api:stack_update", "(context, stack_id, values, exp_trvsl=None)", "CV-5", stacks.only_in_state))),
+    Cure("rollback-to-what-last-held",
+         "an update that overtakes another, or follows one that failed, takes the template of that as the one to go back to, whether or not it was"
+         " ever reached",
+         "it keeps the way back of the one before, unless that was COMPLETE, and the overtaken template goes if no row has it; of two rows of a"
+         " name, one that is replaced does not come first for being of the way back",
+         (Patch("heat.engine.stack:Stack.converge_stack",
+                "(self, template, action='UPDATE', new_stack=None, pre_converge=None, new_traversal_id=None, abandon=False)",
+                "CV-1", stacks.keep_what_held),
+          Patch("heat.db.api:stack_update", "(context, stack_id, values, exp_trvsl=None)", "CV-5", stacks.way_back_of_the_row),
+          Patch("heat.engine.stack:Stack._get_best_existing_rsrc_db", "(self, rsrc_name)", "SU-3", stacks.choose_what_is_not_replaced))),
+    Cure("only-what-runs-fails",
+         "a message that comes late and finds its row gone declares the stack failed, though the operation is COMPLETE",
+         "FAILED is not written over COMPLETE",
+         (Patch("heat.engine.stack:Stack.mark_failed", "(self, failure_reason)", "MF-1", stacks.fail_only_what_runs),
+          Patch("heat.db.api:stack_update", "(context, stack_id, values, exp_trvsl=None)", "MF-1", stacks.unless_complete))),
+    Cure("made-before-unmade",
+         "an update that takes back a replacement which is not made yet makes it nevertheless, and deletes the healthy resource that was to be"
+         " replaced",
+         "a row for which nothing was made gives way to the one that it is to replace, if that is well",
+         (Patch("heat.engine.stack:Stack._get_best_existing_rsrc_db", "(self, rsrc_name)", "SU-3", stacks.made_before_unmade),)),
+    Cure("definitions-are-kept",
+         "a signal to a resource that the template no longer has ends in an internal error, since nobody keeps the definition that it was made"
+         " with",
+         "the stack keeps the definitions that it loads for such resources",
+         (Patch("heat.engine.stack:Stack._resource_from_db_resource", "(self, db_res, stk_def_cache=None)", "8.1",
+                stacks.keep_definitions),)),
+    Cure("cancelled-sync-points-go",
+         "a cancel that is overtaken between its two writes does not delete the sync points of the traversal that it has stopped",
+         "it deletes them as soon as it has stopped the traversal",
+         (Patch("heat.engine.worker:_stop_traversal", "(stack)", "SV-2, SV-3", stacks.forget_first),)),
+    Cure("overtaken-templates-go",
+         "an operation that overtakes another forgets the template that the one before could have gone back to; nobody deletes it",
+         "it is deleted with the write that forgets it, if no row has it or, being locked, may come to have it",
+         (Patch("heat.db.api:stack_update", "(context, stack_id, values, exp_trvsl=None)", "CV-5", stacks.drop_the_overtaken),)),
+    Cure("no-template-for-what-is-deleted",
+         "an update that finds the stack deleted when it is to be stored leaves its template behind",
+         "the template is deleted before the caller is told that the stack is not there",
+         (Patch("heat.engine.stack:Stack.converge_stack",
+                "(self, template, action='UPDATE', new_stack=None, pre_converge=None, new_traversal_id=None, abandon=False)",
+                "CV-5", stacks.no_template_for_the_deleted),)),
+    Cure("writes-are-tried-again",
+         "a transaction that the database gives up because of a deadlock is tried again by some functions of db/api.py and not by others; what"
+         " comes after it is then left out, such as the release of a lock",
+         "all that write are tried again",
+         tuple(Patch(f"heat.db.api:{name}", signature, steps, retries.tried_again) for name, signature, steps in NOT_TRIED_AGAIN)),
+    Cure("writers-know-what-they-wrote",
+         "a conditional write whose connection is lost after the commit is tried again and finds that the condition does not hold any more: its"
+         " own doing is taken for another's",
+         "a write that was begun more than once and matches nothing looks whether what is there is what it wrote",
+         (Patch("heat.db.api:_truncate_status_reason", "(values)", "LK-1, CV-5", retries.count_attempts),
+          Patch("heat.db.api:resource_update", "(context, resource_id, values, atomic_key, expected_engine_id=None)", "LK-1, LK-4, RU-6",
+                retries.row_knows_its_writer),
+          Patch("heat.db.api:stack_update", "(context, stack_id, values, exp_trvsl=None)", "CV-5, SU-5", retries.stack_knows_its_writer))),
+    Cure("purge-clears-links",
+         "the purge deletes tombstones that other rows say they replace, or are replaced by",
+         "these links are cleared in the same transaction",
+         (Patch("heat.db.api:resource_purge_deleted", "(context, stack_id)", "PG-1", _clear_links),)),
 )  # fmt: skip
 
 

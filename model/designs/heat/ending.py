@@ -224,7 +224,7 @@ class Ending(Design):
 
     def purge_db(self, me: Me, st: StackCopy) -> Handler:
         """6.3 (stack.py:purge_db)."""
-        yield from self.retried(Transaction("PG-1", resource_purge_deleted, (st.id,)))
+        yield from self.purge_tombstones(st)
         gone, expected = None, st.traversal
         if st.status == FAILED:
             st.set(traversal=self.traversal_after_failure(st))
@@ -245,6 +245,10 @@ class Ending(Design):
                 yield from self.store_copy("PG-7", st, st.traversal)  # _delete_credentials
             yield Transaction("PG-7", stack_delete, (st.id,))
 
+    def purge_tombstones(self, st: StackCopy) -> Handler:
+        """PG-1, PG-1b."""
+        yield from self.retried(Transaction("PG-1", resource_purge_deleted, (st.id,)))
+
     def delete_previous(self, template: str) -> Handler:
         """PG-5: the template that a rollback would have gone to."""
         yield Transaction("PG-5", template_delete, (template,))
@@ -262,13 +266,17 @@ class Ending(Design):
             if row is None:
                 raise NotFound(f"template {st.prev_template}")
             goal, content = row.id, row.content
-            st.set(prev_template=None)
-            matched = yield from self.store_copy("RB-3", st, st.traversal)
+            matched = yield from self.forget_way_back(st)
             if not matched:
                 return
         yield from self.converge_stack(
             me, st, ROLLBACK, f"{st.traversal}~{origin(me)}", goal=goal, content=content, from_worker=from_worker, threads=threads
         )
+
+    def forget_way_back(self, st: StackCopy) -> Handler:
+        """RB-3."""
+        st.set(prev_template=None)
+        return (yield from self.store_copy("RB-3", st, st.traversal))
 
 
 def origin(me: Me) -> str:

@@ -69,7 +69,7 @@ class Setup(Ending):
     ) -> Handler:
         """4.1 (stack.py:converge_stack). ``st`` is the stack as loaded earlier; ``goal`` the id of the goal template if it
         is stored already, ``content`` what it says; ``traversal`` the fresh id of CV-3."""
-        old, traversal = st.traversal, self.traversal_id(traversal, goal)
+        old, state, traversal = st.traversal, (st.action, st.status), self.traversal_id(traversal, goal)
         try:
             if action != CHECK:
                 st.content, st.made = content, False
@@ -84,7 +84,7 @@ class Setup(Ending):
             if st.template is None:
                 stored = yield Insert("CV-4", TEMPLATE, TemplateRow(f"t({traversal})", content))
                 st.set(template=stored)
-            matched = yield from self.store_copy("CV-5", st, old)
+            matched = yield from self.publish_operation(st, old, state)
             if matched:
                 yield from self.forget_sync_points(st, old)
                 if not threads:
@@ -96,6 +96,10 @@ class Setup(Ending):
             raise
         if not matched:
             yield from self.operation_lost(st)
+
+    def publish_operation(self, st: StackCopy, expected: str, state: tuple[str, str]) -> Handler:
+        """CV-5; ``state`` is the action and the status that the stack had when it was loaded."""
+        return (yield from self.store_copy("CV-5", st, expected))
 
     def operation_lost(self, st: StackCopy) -> Handler:
         """CV-5: the stack was somebody else's; nobody is told."""
