@@ -15,6 +15,7 @@ from rich.console import Console
 
 import heatproof
 from heatproof import checking
+from heatproof.accesses_command import accesses
 from heatproof.adopt_command import adopt
 from heatproof.confirm_command import confirm_command
 from heatproof.conform_command import conform
@@ -223,6 +224,7 @@ cli.add_command(replay)
 cli.add_command(shrink)
 cli.add_command(diff)
 cli.add_command(conform)
+cli.add_command(accesses)
 cli.add_command(adopt)
 cli.add_command(report)
 cli.add_command(scenario)

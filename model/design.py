@@ -10,6 +10,7 @@ from heatproof.model.errors import DesignError
 from heatproof.model.scenario import Operation
 
 if TYPE_CHECKING:
+    from heatproof.model.meter import Metering
     from heatproof.model.program import Program
     from heatproof.model.scenario import Scenario
     from heatproof.model.watching import WorldObservation
@@ -105,6 +106,12 @@ class Design:
         from heatproof.model.world import program_for
 
         return program_for(self, scenario)
+
+    def metering(self, scenario: Scenario, program: Program | None = None) -> Metering:
+        """The same as :meth:`open`, with every access to the database counted."""
+        from heatproof.model.meter import Metering
+
+        return Metering(self.open(scenario, program))
 
     def direct(self) -> Design:
         """The design as Heat's own scenario files want it: a rollback is done at once, whatever the stack is doing."""

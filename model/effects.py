@@ -75,7 +75,8 @@ class Table:
 class Read(NamedTuple):
     """Read one row by key. Result: the row, or None.
 
-    ``joined``: inside a transaction, that this is read by the statement before (a join), and so is no statement of its own.
+    ``joined``: inside a transaction, that this is read by the statement before (a join), and so is no statement of its own; it adds
+    columns to the rows of that, not rows.
     """
 
     step: str
@@ -87,7 +88,8 @@ class Read(NamedTuple):
 class Query(NamedTuple):
     """Read all rows for which every column named in ``where`` has the given value. Result: a tuple of rows, ordered by key.
 
-    ``unless`` excludes rows in which all the columns named there have the given values. ``joined``: as for :class:`Read`.
+    ``unless`` excludes rows in which all the columns named there have the given values. ``joined``: as for :class:`Read`, but it is a
+    union that this and the query before are parts of: its rows are the different values that were asked for and found.
     """
 
     step: str
@@ -114,6 +116,7 @@ class Update(NamedTuple):
     """Update one row by key if every column in ``where`` has the value given: a compare-and-set when ``where`` is not empty.
 
     ``values`` is either a mapping of columns or a whole row (a full-row write). Result: the number of rows matched, 0 or 1.
+    ``compared``: whoever writes knows the row, and sends no statement where that would change nothing; only the meter heeds it.
     """
 
     step: str
@@ -121,6 +124,7 @@ class Update(NamedTuple):
     key: Key
     values: Mapping[str, Any] | Row
     where: Mapping[str, Any] | None = None
+    compared: bool = False
 
 
 class Delete(NamedTuple):

@@ -3,6 +3,8 @@
 It costs nothing while a run goes on: the actions of its log are performed once more in a world of their own, on the same
 trie of handlers, and what each access touches is looked at there. So the meter also knows what the log does not keep: the
 statements inside transactions, the rows that an update or a delete touched, and what was done where the answer was lost.
+
+A target that is no model has a :class:`Metering` of its own (``Design.metering``), which makes the same :class:`Access` values.
 """
 
 from __future__ import annotations
@@ -16,19 +18,22 @@ from heatproof.model.anomalies import ANOMALIES, splits
 from heatproof.model.database import MISSING
 from heatproof.model.statements import Statement, statements
 from heatproof.model.templates import Template
-from heatproof.model.world import Action, World, is_database
+from heatproof.model.world import Action, Entry, World, is_database
 
 SPLITS = frozenset(a.name for a in ANOMALIES)
-FIELDS = ("step", "kind", "table", "handler", "task", "operation", "outcome")
+ACCESSING = ("step", "abort", "disconnect", *SPLITS)
+"""The kinds of actions that do the effect that a task stands before, or strike it."""
+FIELDS = ("step", "kind", "table", "handler", "task", "operation", "outcome", "apart")
 
 
 class Access(NamedTuple):
     """One statement, or one transaction as a whole.
 
-    ``kind``: read, query, insert, update, delete or transaction; ``operation``: the number of the operation (from 1) that it was
-    done for; ``outcome``: *matched* (rows were found or written), *missed* (none was), or the exception that came back; a
-    transaction's is *done* or the exception. ``rows``: how many were found or written; ``read`` and ``written``: bytes, see :func:`size`.
-    ``inside``: it is a statement inside a transaction.
+    ``kind``: read, query, insert, update (by key alone), compare-and-set (an update with a condition), delete or transaction;
+    ``operation``: the number of the operation (from 1) that it was done for; ``outcome``: *matched* (rows were found or written),
+    *missed* (none was), or the exception that came back; a transaction's is *done* or the exception. ``rows``: how many were found or
+    written; ``read`` and ``written``: bytes, see :func:`size`. ``inside``: it is a statement inside a transaction. ``apart``: the tables
+    of ``Design.apart`` that the transaction writes, if it does, or what a target counts it apart under.
     """
 
     step: str
@@ -42,6 +47,7 @@ class Access(NamedTuple):
     read: int = 0
     written: int = 0
     inside: bool = False
+    apart: str = ""
 
 
 class Tally(NamedTuple):
@@ -74,7 +80,7 @@ class Meter:
     def by(self, *fields: str) -> dict[Any, Tally]:
         """A tally for each value of a field, or for each tuple of values of several, in order.
 
-        Fields are step, kind, table, handler, task, operation and outcome. Raises ValueError for any other.
+        Fields are step, kind, table, handler, task, operation, outcome and apart. Raises ValueError for any other.
         """
         for field in fields:
             if field not in FIELDS:
@@ -111,10 +117,10 @@ class Meter:
 
 def meter(world: World) -> Meter:
     """The meter of everything that ``world`` did so far."""
-    replay = _Replay(world)
+    again = world.design.metering(world.scenario, world.program)
     for entry in world.log:
-        replay.perform(entry.action)
-    return Meter(replay.accesses)
+        again.perform(entry.action)
+    return Meter(again.accesses)
 
 
 def size(value: Any) -> int:
@@ -123,55 +129,73 @@ def size(value: Any) -> int:
     return len(json.dumps(_plain(value), separators=(",", ":")))
 
 
-class _Replay:
-    """A world in which a run is repeated and looked at. ``origins``: the operation that each message and task goes back to."""
+class Metering:
+    """A world at its beginning, whose accesses are counted from now on. ``origins``: the operation that each message and task goes back
+    to."""
 
     def __init__(self, world: World):
-        self.world = world.design.open(world.scenario, world.program)
+        self.world = world
         self.accesses: list[Access] = []
         self.origins: dict[str, int] = {}
         self.sizes: dict[tuple[type[Any], Any], int] = {}
 
     def perform(self, action: Action) -> None:
+        """Do it, and note what it asks of the database."""
         world = self.world
         mark = len(world.journal)
         mine = {(t.handler, t.args): self.origins[name] for name, t in world.tasks.items()} if action.kind == "crash" else {}
-        node = world.nodes.get(action.subject)
-        if node is not None and is_database(node.effect):
-            self._look(action, node.effect)
-        world.perform(action)
+        self.before(action)
+        entry = world.perform(action)
         parent = world.state["issued"] if action.kind == "operate" else self.origins.get(action.subject, 0)
         for table, name, old in world.journal[mark:]:
             if old is MISSING and (table is world.bag or table is world.tasks) and name in table:
                 made = table[name]
                 self.origins[name] = mine.get((made.handler, made.args), parent)
+        self.after(entry)
 
-    def _look(self, action: Action, effect: Any) -> None:
-        """Note what ``effect`` will do if ``action`` is done now. An action that only holds something back does nothing."""
+    def before(self, action: Action) -> None:
+        """Note what the effect will do that a task stands before. An action that only holds something back does nothing."""
         world, name = self.world, action.subject
+        node = world.nodes.get(name)
+        effect: Any = None if node is None else node.effect
+        if not is_database(effect) or action.kind not in ACCESSING:
+            return
         task = world.tasks[name]
         common = (task.handler, name, self.origins.get(name, 0))
         whole = type(effect) is fx.Transaction
         table = "" if whole else effect.table.name
+        known = world.split.get(name, ())
+        inside, result = statements(world.database, effect, known)
+        written = {one.effect.table.name for one in inside if type(one.effect) not in (fx.Read, fx.Query)}
+        apart = ", ".join(sorted(written & world.design.apart))
         if action.kind == "abort":
-            self.accesses.append(Access(effect.step, _kind(effect), table, *common, "Aborted"))
-        elif action.kind in ("step", "disconnect", *SPLITS):
-            known = world.split.get(name, ())
-            inside, result = statements(world.database, effect, known)
-            lost = "Disconnected" if action.kind == "disconnect" and type(result) is not fx.Thrown else ""
-            outcome = lost or (type(result.exception).__name__ if type(result) is fx.Thrown else "done")
-            if whole and action.kind not in SPLITS:
-                self.accesses.append(Access(effect.step, "transaction", "", *common, outcome))
-            done = splits(world.database, effect)[action.kind] if action.kind in SPLITS else len(inside)
-            for one in inside[len(known) : done]:
-                numbers = self._measure(one)
-                if getattr(one.effect, "joined", False):
-                    last = self.accesses.pop()
-                    self.accesses.append(last._replace(rows=last.rows + numbers[0], read=last.read + numbers[1]))
-                    continue
-                ended = lost if lost and not whole else _ended(one.result, numbers[0])
-                step, kind = one.effect.step or effect.step, _kind(one.effect)
-                self.accesses.append(Access(step, kind, one.effect.table.name, *common, ended, *numbers, whole))
+            self.accesses.append(Access(effect.step, _kind(effect), table, *common, "Aborted", apart=apart))
+            return
+        lost = "Disconnected" if action.kind == "disconnect" and type(result) is not fx.Thrown else ""
+        outcome = lost or (type(result.exception).__name__ if type(result) is fx.Thrown else "done")
+        if whole and action.kind not in SPLITS:
+            self.accesses.append(Access(effect.step, "transaction", "", *common, outcome, apart=apart))
+        done = splits(world.database, effect)[action.kind] if action.kind in SPLITS else len(inside)
+        found: set[Any] = set()  # what the queries of a union have asked for and found
+        for one in inside[len(known) : done]:
+            if type(one.effect) is fx.Update and one.effect.compared and all(w.before == w.after for w in one.writes):
+                continue
+            numbers = self._measure(one)
+            joined = getattr(one.effect, "joined", False)
+            if type(one.effect) is fx.Query:
+                found = {*(found if joined else ()), *([tuple(one.effect.where.values())] if one.result else ())}
+            if joined:
+                last = self.accesses.pop()
+                rows = len(found) if type(one.effect) is fx.Query else last.rows
+                ended = "matched" if rows else "missed"
+                self.accesses.append(last._replace(rows=rows, read=last.read + numbers[1], outcome=ended))
+                continue
+            ended = lost if lost and not whole else _ended(one.result, numbers[0])
+            step, kind = one.effect.step or effect.step, _kind(one.effect)
+            self.accesses.append(Access(step, kind, one.effect.table.name, *common, ended, *numbers, whole, apart))
+
+    def after(self, entry: Entry) -> None:
+        """A model has been looked at before."""
 
     def _measure(self, one: Statement) -> tuple[int, int, int]:
         """Rows, bytes read and bytes written of a statement."""
@@ -198,7 +222,8 @@ class _Replay:
 
 
 def _kind(effect: Any) -> str:
-    return type(effect).__name__.lower()
+    conditional = type(effect) is fx.Update and effect.where
+    return "compare-and-set" if conditional else type(effect).__name__.lower()
 
 
 def _ended(result: Any, rows: int) -> str:
@@ -237,4 +262,4 @@ def _plain(value: Any) -> Any:
     return str(value)
 
 
-__all__ = ["FIELDS", "Access", "Meter", "Tally", "meter", "size"]
+__all__ = ["FIELDS", "Access", "Meter", "Metering", "Tally", "meter", "size"]

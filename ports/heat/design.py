@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,7 @@ from heatproof.ports.heat.databases.choice import DATABASE_WORDS, IN_ORDER, LATE
 from heatproof.ports.heat.requests import DirectRollback, Requests
 
 if TYPE_CHECKING:
+    from heatproof.model.meter import Metering
     from heatproof.model.world import World
 
 
@@ -37,6 +39,8 @@ class HeatEngine(Requests, Design):
     """What the clock counts: actions, or with ``operations`` those of the stack that have begun when the operation began that a task
     works on, as a clock does that stands still in between and is late where a task is."""
 
+    metered = False
+    """Whether the rows and bytes are counted that queries find; each query is asked twice then."""
     immune = frozenset(anomaly.name for anomaly in ANOMALIES)  # one transaction is one action
 
     def __init__(self, *changes: str):
@@ -71,6 +75,15 @@ class HeatEngine(Requests, Design):
         from heatproof.ports.heat.world import EngineWorld
 
         return EngineWorld(self, scenario, program)
+
+    def metering(self, scenario: Scenario, program: Program | None = None) -> Metering:
+        """A run of the engine whose accesses are counted."""
+        from heatproof.ports.heat.accesses.metering import EngineMetering
+        from heatproof.ports.heat.world import EngineWorld
+
+        counted = copy.copy(self)
+        counted.metered = True
+        return EngineMetering(EngineWorld(counted, scenario))
 
     def program(self, scenario: Scenario) -> Program:
         """Nothing is shared between runs."""

@@ -65,6 +65,8 @@ class Execution(Program):
     def _go_on(self, node: Node, activity: Activity, result: Any) -> None:
         live = activity.live
         live.last = activity
+        if live.metered:
+            live.resumed.append(activity)
         there = activity.resume(result)
         if isinstance(there, End):
             live.ended(activity)

@@ -24,6 +24,18 @@ class Killed(BaseException):
     """Thrown into an activity that is given up."""
 
 
+class Fetched(NamedTuple):
+    """What a query found: the number of rows, and the bytes of the values of each of its columns, in order."""
+
+    rows: int
+    columns: tuple[int, ...]
+
+
+Sent = tuple[str, Any, int, str, Fetched | None]
+"""A statement as it was sent: its text, its parameters, the rows that it met, the function whose transaction it is in where that is no
+action of its own, and what a query found, where that is counted."""
+
+
 class End(NamedTuple):
     """How an activity ended: what it returned, or the exception that left it."""
 
@@ -49,17 +61,18 @@ class Activity:
         self.given_up = False
         self.drawn = 0  # how many identifiers it has drawn
         self.slept = 0.0  # seconds
-        self.statements: list[tuple[str, Any, int, bool]] = []
+        self.statements: list[Sent] = []
+        self.quiet: list[str] = []  # the functions whose transactions it has begun since then that are no actions of their own
         self.access: Transaction | None = None  # at the grain of a statement: the transaction that is open
         self.wrote = False  # whether that has written
-        self.sent: list[tuple[str, Any, int, bool]] = []  # what it has sent to the database
-        self.committed: list[tuple[str, Any, int, bool]] = []  # what the last one had sent when it was committed
+        self.sent: list[Sent] = []  # what it has sent to the database
+        self.committed: list[Sent] = []  # what the last one had sent when it was committed
         self.waiter: Waiter | None = None  # the statement that waits for a lock
         self.late = False  # its time limit has run out, and it has been told so
         self.tick: int | None = None  # what a clock that counts operations shows it; None: what it shows the traversal
         self.superseded: str | None = None  # the traversal of the stack, as it has it in memory, that it is about to supersede
         self.notices: Any = None  # Heat's queue for cancel notices
-        self.apart = False  # it is in a transaction that is no action of its own
+        self.apart = ""  # the function whose transaction it is in, where that is no action of its own
         self._greenlet = greenlet.greenlet(lambda _started: self._run(run))
 
     def _run(self, run: Callable[[], Any]) -> End:
@@ -75,6 +88,7 @@ class Activity:
         global _current
         before, _current = _current, self
         self.statements = []
+        self.quiet = []
         self.doing = self._next
         try:
             there: Effect | End = self._greenlet.switch(result)
@@ -123,4 +137,4 @@ def point(effect: Effect) -> Any:
     return result
 
 
-__all__ = ["Activity", "End", "Killed", "Thrown", "current", "point"]
+__all__ = ["Activity", "End", "Fetched", "Killed", "Sent", "Thrown", "current", "point"]

@@ -81,6 +81,8 @@ class Live:
         self.by_statement = world.design.database.statements
         self.last: Activity | None = None
         self._lives: dict[str, int] = {}
+        self.metered = world.design.metered
+        self.resumed: list[Activity] = []  # where accesses are counted: who has been resumed since that was last looked at
         self.counts_operations = getattr(world.design, "clock", "") == "operations"
         self.ticks: dict[str | None, int] = {}  # the same by traversal
 

@@ -61,8 +61,12 @@ def reads_only(name: str) -> bool:
     return any(word in name for word in READS) and not any(word in name for word in ("create", "update", "set", "delete"))
 
 
-def access(frame: FrameType | None) -> Transaction | None:
-    """The transaction that is about to begin, as an effect; None for one that is no action of its own."""
+def function(frame: FrameType | None) -> str:
+    """The function of heat.db.api whose transaction is about to begin."""
+    return _function(frame)[0]
+
+
+def _function(frame: FrameType | None) -> tuple[str, FrameType | None]:
     name = ""
     while frame is not None and not name:
         code = frame.f_code
@@ -71,6 +75,12 @@ def access(frame: FrameType | None) -> Transaction | None:
         elif code.co_filename.endswith("/heat/db/api.py"):
             name = code.co_name
         frame = frame.f_back
+    return name, frame
+
+
+def access(frame: FrameType | None) -> Transaction | None:
+    """The transaction that is about to begin, as an effect; None for one that is no action of its own."""
+    name, frame = _function(frame)
     if name in QUIET:
         return None
     call = _calls.setdefault(name, Call(name))

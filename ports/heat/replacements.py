@@ -30,9 +30,11 @@ def transactions(original: Any) -> Any:
                 yield resource
             return
         access = places.access(sys._getframe(1))
-        activity.apart = access is None
+        activity.apart = "" if access is not None else places.function(sys._getframe(1))
         if activity.given_up:
             raise hub.Killed
+        if activity.apart:
+            activity.quiet.append(activity.apart)
         if activity.live.by_statement:
             activity.access, activity.wrote, activity.sent = access, False, []
             try:

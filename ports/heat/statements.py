@@ -6,6 +6,7 @@ import re
 from typing import Any, NamedTuple
 
 from heatproof.ports.heat import hub
+from heatproof.ports.heat.hub import Fetched, Sent
 from heatproof.ports.heat.names import Names
 
 _HEAD = re.compile(r"\s*(SELECT|INSERT INTO|UPDATE|DELETE FROM)\s+(?:.*?\sFROM\s+)?[\"`]?(\w+)", re.DOTALL)
@@ -18,15 +19,20 @@ _KINDS = {"SELECT": "select", "INSERT INTO": "insert", "UPDATE": "update", "DELE
 
 class Statement(NamedTuple):
     """One statement: its kind (``select``, ``insert``, ``update``, ``delete``, ``other``), the first table that it names, how many rows a
-    write met (-1 for a read), its text and its parameters. ``apart``: its transaction is no action of its own (:data:`places.QUIET`)."""
+    write met (-1 for a read), its text and its parameters. ``apart``: the function of its transaction, where that is no action of its
+    own (:data:`places.QUIET`). ``fetched``: what a query found, where that is counted (:attr:`HeatEngine.metered`)."""
 
     kind: str
     table: str
     rows: int
     text: str
     parameters: Any
-    apart: bool = False
+    apart: str = ""
+    fetched: Fetched | None = None
 
+
+FAILED = -2
+"""Instead of the number of rows: the database refused the statement. Noted where accesses are counted."""
 
 UNSEEN = ("event", "user_creds", "resource_properties_data")
 """Tables that no story is about."""
@@ -87,7 +93,7 @@ TEMPLATES = ("current_template_id", "raw_template_id", "prev_raw_template_id")
 
 def told(statement: Statement, names: Names) -> str:
     """A statement that writes: the row, the columns that matter, the condition; with names instead of ids."""
-    written, condition = _pairs(statement)
+    written, condition = pairs(statement)
 
     def shown(column: str, value: Any) -> str:
         return f"{column}={_value(statement.table, column, value, names)}"
@@ -114,7 +120,7 @@ def _value(table: str, column: str, value: Any, names: Names) -> str:
     return str(value)
 
 
-def _pairs(statement: Statement) -> tuple[list[tuple[str, Any]], list[tuple[str, Any]]]:
+def pairs(statement: Statement) -> tuple[list[tuple[str, Any]], list[tuple[str, Any]]]:
     """The columns that are written and those of the condition, with their values. SQLAlchemy's own text, so its forms are few."""
     text, values = statement.text, list(statement.parameters)
     if statement.kind == "insert":
@@ -132,21 +138,51 @@ def _pairs(statement: Statement) -> tuple[list[tuple[str, Any]], list[tuple[str,
     return [(c.rpartition(".")[2], v) for c, v in zip(written, values, strict=False)], condition
 
 
-def read(sent: tuple[str, Any, int, bool]) -> Statement:
+def read(sent: Sent) -> Statement:
     """A statement from what was sent, in one form whatever the driver: a ? for each parameter, which stand in order."""
-    text, parameters, rows, apart = sent
+    text, parameters, rows, apart, fetched = sent
     kind, table = head(text)
     if isinstance(parameters, dict):
         text, parameters = _NAMED.sub("?", text), tuple(parameters[name] for name in _NAMED.findall(text))
     elif "%s" in text:
         text = text.replace("%s", "?")
-    return Statement(kind, table, rows if kind != "select" else -1, text, parameters, apart)
+    return Statement(kind, table, rows if kind != "select" else -1, text, parameters, apart, fetched)
 
 
 def head(text: str) -> tuple[str, str]:
     """The kind of a statement and the first table that it names."""
     found = _HEAD.match(text)
     return ("other", "") if found is None else (_KINDS[found[1]], found[2])
+
+
+def written(statement: Statement) -> int:
+    """The bytes of the values that an insert or an update was to store."""
+    many = isinstance(statement.parameters, list)  # one statement for several rows
+    sets = statement.parameters if many else [statement.parameters]
+    return sum(bytes_of(value) for one in sets for _, value in pairs(statement._replace(parameters=one))[0])
+
+
+def fetch(cursor: Any, text: str, parameters: Any) -> Fetched | None:
+    """What a query finds, by asking it once more in the same transaction: the rows that the cursor holds are Heat's. None for a write.
+
+    The bytes of a value are those of its text in UTF-8, as the drivers of both servers send it; null has none.
+    """
+    if head(text)[0] != "select":
+        return None
+    again = cursor.connection.cursor()
+    try:
+        again.execute(text, parameters)
+        rows = again.fetchall()
+    finally:
+        again.close()
+    return Fetched(len(rows), tuple(sum(map(bytes_of, values)) for values in zip(*rows, strict=True)))
+
+
+def bytes_of(value: Any) -> int:
+    """The bytes of a value: those of its text in UTF-8; null has none."""
+    if value is None:
+        return 0
+    return len(value) if isinstance(value, bytes | bytearray | memoryview) else len(str(value).encode())
 
 
 def listen(engine: Any) -> None:
@@ -156,8 +192,15 @@ def listen(engine: Any) -> None:
     def sent(_connection: Any, cursor: Any, text: str, parameters: Any, _context: Any, _many: bool) -> None:
         activity = hub.current()
         if activity is not None:
-            activity.statements.append((text, parameters, cursor.rowcount, activity.apart))
+            fetched = fetch(cursor, text, parameters) if activity.live.metered else None
+            activity.statements.append((text, parameters, cursor.rowcount, activity.apart, fetched))
             if activity.access is not None:
                 activity.sent.append(activity.statements[-1])
 
+    def refused(context: Any) -> None:
+        activity = hub.current()
+        if activity is not None and activity.live.metered and context.statement:
+            activity.statements.append((context.statement, context.parameters, FAILED, activity.apart, None))
+
     event.listen(engine, "after_cursor_execute", sent)
+    event.listen(engine, "handle_error", refused)

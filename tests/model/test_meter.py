@@ -60,7 +60,7 @@ def test_every_access_is_counted_with_what_it_touched() -> None:
     assert counted.accesses == (
         Access("X-1", "insert", "account", *mine, "matched", 1, 0, ROW),
         Access("X-2", "read", "account", *mine, "missed"),
-        Access("X-3", "update", "account", *mine, "missed"),
+        Access("X-3", "compare-and-set", "account", *mine, "missed"),
         Access("X-3", "update", "account", *mine, "matched", 1, 0, ROW),
         Access("X-4", "transaction", "", *mine, "done"),
         Access("X-4", "read", "account", *mine, "matched", 1, ROW, 0, inside=True),
@@ -167,6 +167,61 @@ def test_the_meter_leaves_the_world_alone_and_counts_every_database_effect(seed:
     assert counted.total.accesses == len(done)
     assert [a.step for a in counted.accesses if not a.inside] == done
     assert all(tally.operation in (1, 2, 3) for tally in counted.accesses)
+
+
+def test_a_join_is_no_statement_and_adds_no_rows() -> None:
+    def joining() -> Generator[Any, Any, None]:
+        yield Read("", ACCOUNT, "A")
+        yield Read("", ACCOUNT, "B", joined=True)
+        yield Query("", ACCOUNT, {"owner": "x"})
+        yield Query("", ACCOUNT, {"owner": "y"}, joined=True)
+        yield Query("", ACCOUNT, {"owner": "z"}, joined=True)
+
+    def create(self: Design, me: Me, number: int, operation: Operation) -> Handler:
+        for name, owner in (("A", "x"), ("B", "y"), ("C", "y")):
+            yield Insert("X-1", ACCOUNT, Account(name, owner=owner))
+        yield Transaction("X-2", joining)
+
+    counted = meter(by_default(World(toy(create=create), asking()))).accesses
+    sizes = [size(Account(name, owner=owner)) for name, owner in (("A", "x"), ("B", "y"), ("C", "y"))]
+    assert [(a.kind, a.outcome, a.rows, a.read) for a in counted if a.step == "X-2"] == [
+        ("transaction", "done", 0, 0),
+        ("read", "matched", 1, sizes[0] + sizes[1]),
+        ("query", "matched", 2, sum(sizes)),  # a union: x and y were found, z was not
+    ]
+
+
+def test_a_compared_update_that_changes_nothing_is_not_sent() -> None:
+    def comparing(value: int) -> Generator[Any, Any, None]:
+        yield Read("", ACCOUNT, "A")
+        yield Update("", ACCOUNT, "A", {"value": value}, compared=True)
+
+    def create(self: Design, me: Me, number: int, operation: Operation) -> Handler:
+        yield Insert("X-1", ACCOUNT, Account("A", 7))
+        yield Transaction("X-2", comparing, (7,))
+        yield Transaction("X-3", comparing, (8,))
+        yield Update("X-4", ACCOUNT, "A", {"value": 8})
+
+    counted = meter(by_default(World(toy(create=create), asking()))).by("step", "kind")
+    assert ("X-2", "update") not in counted
+    assert counted["X-3", "update"].matched == counted["X-4", "update"].matched == 1
+
+
+def test_what_a_design_counts_apart_is_told() -> None:
+    def writing() -> Generator[Any, Any, None]:
+        yield Query("", ACCOUNT, {})
+        yield Insert("", ACCOUNT, Account("B"))
+
+    def create(self: Design, me: Me, number: int, operation: Operation) -> Handler:
+        yield Read("X-1", ACCOUNT, "A")
+        yield Insert("X-2", ACCOUNT, Account("A"))
+        yield Transaction("X-3", writing)
+
+    world = by_default(World(toy(create=create, apart=frozenset({"account"})), asking(faults={"abort": 1})))
+    assert [(a.step, a.apart) for a in meter(world).accesses] == [
+        ("X-1", ""), ("X-2", "account"), ("X-3", "account"), ("X-3", "account"), ("X-3", "account"),
+    ]  # fmt: skip
+    assert meter(world).by("apart")["account"].statements == 3
 
 
 def test_sizes() -> None:

@@ -91,11 +91,11 @@ def template_delete(template: str) -> Body:
 
 
 def update_and_save(row: str, values: dict[str, Any]) -> Body:
-    """A write by key alone; 0 if the row is gone (db/api.py:resource_update_and_save)."""
+    """A write by key alone; 0 if the row is gone (db/api.py:resource_update_and_save). SQLAlchemy compares before it sends."""
     known = yield Read("", RESOURCE, row)
     if known is None:
         return 0
-    yield Update("", RESOURCE, row, values)
+    yield Update("", RESOURCE, row, values, compared=True)
     yield Read("", RESOURCE, row)
     return 1
 
