@@ -9,7 +9,7 @@ import sys
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import engine, finding, growth, hypothesis_speed, peers, prove_memory, replays, shrinking, steps
+from benchmarks import database, engine, finding, growth, hypothesis_speed, peers, prove_memory, replays, shrinking, steps
 
 BENCHMARKS = {
     "steps": steps.measure,
@@ -18,6 +18,7 @@ BENCHMARKS = {
     "growth": growth.measure,
     "engine": engine.measure,
     "engine-databases": engine.measure_databases,
+    "contention": database.contention,
     "replays": replays.measure,
     "shrinking": shrinking.measure,
     "peers": peers.measure,

@@ -90,6 +90,8 @@ def _sizes(_context: click.Context, _parameter: click.Parameter, value: str) -> 
 @click.option("--operations", default=",".join(OPERATIONS), show_default=True, callback=_names(OPERATIONS, "operation"),
               help="What is asked; all but create of a stack that was created before.")  # fmt: skip
 @click.option("--sizes", default=",".join(map(str, SIZES)), show_default=True, callback=_sizes, help="Numbers of resources.")
+@click.option("--text", default=0, show_default=True, type=click.IntRange(0, 100_000), metavar="BYTES",
+              help="A text of so many bytes in each resource's definition: real ones are longer.")  # fmt: skip
 @click.option("--brief", is_flag=True, help="One line for each operation, without its accesses by table and kind.")
 @click.option("--columns", default=0, show_default=True, type=click.IntRange(0), metavar="N",
               help="The N columns of tables from which most bytes were read, by function of heat.db.api.")  # fmt: skip
@@ -127,7 +129,7 @@ def accesses(case: Path | None, **given: Any) -> int:
         if given["columns"]:
             say(dearest(run, given["columns"]))
     if len({run.size for run in runs}) > 2:
-        say("\n" + grown(runs))
+        say("\n" + grown(runs, given["columns"]))
     if given["output"] is not None:
         write_whole(given["output"], as_csv(runs))
     wrong = sum(not run.equal for run in runs)
@@ -153,7 +155,7 @@ def of_shapes(given: dict[str, Any], model: str, engine: str) -> Iterator[Run]:
     wanted: Sequence[str] = given["operations"]
     later = [name for name in wanted if name != CREATE] or [CREATE]
     jobs = [(shape, size, name) for shape in given["shapes"] for size in given["sizes"] for name in later]
-    scenarios = [asked(name, shape, size) for shape, size, name in jobs]
+    scenarios = [asked(name, shape, size, given["text"]) for shape, size, name in jobs]
     done = compared(scenarios, model, engine, given["processes"])
     for (shape, size, name), found in zip(jobs, done, strict=True):
         if name == later[0] and CREATE in wanted:
@@ -216,21 +218,22 @@ def _brief(run: Run | None = None) -> str:
 
 def dearest(run: Run, most: int) -> str:
     """The columns from which most bytes were read, what is apart included."""
-    counted: Counter[tuple[str, str]] = Counter()
-    for column, number in run.comparison.columns.items():
-        if column.operation == run.number:
-            counted[(column.function, f"{column.table}.{column.column}")] += number
-    total = counted.total()
-    found = sorted(counted.items(), key=lambda item: (-item[1], item[0]))[:most]
-    return "\n".join(f"  {n:12,} bytes {n / total:5.1%}  {function}: {column}" for (function, column), n in found)
+    counted = run.comparison.read_from(run.number)
+    return "\n".join(
+        f"  {counted[key]:12,} bytes {counted[key] / counted.total():5.1%}  {key[0]}: {key[1]}" for key in _first(counted, most)
+    )
 
 
-def grown(runs: Sequence[Run]) -> str:
-    """How the numbers grow with the number n of resources."""
+def _first(counted: Counter[tuple[str, str]], most: int) -> list[tuple[str, str]]:
+    return sorted(counted, key=lambda key: (-counted[key], key))[:most]
+
+
+def grown(runs: Sequence[Run], most: int) -> str:
+    """How the numbers grow with the number n of resources, and the bytes from the ``most`` columns from which most were read."""
     by_kind: dict[tuple[str, str], list[Run]] = {}
     for run in runs:
         by_kind.setdefault((run.operation, run.shape), []).append(run)
-    lines = ["Growth with n resources, what is apart not included:"]
+    lines = ["Growth with n resources, what is apart not included but in columns:"]
     for (operation, shape), group in by_kind.items():
         sizes = [run.size for run in group]
         costs = [run.comparison.cost("engine", run.number) for run in group]
@@ -239,6 +242,9 @@ def grown(runs: Sequence[Run]) -> str:
             f"  {operation}, {shape}: transactions {laws['transactions']}; statements {laws['statements']}; rows {laws['rows']};"
             f" bytes read {laws['read']}; written {laws['written']}"
         )
+        counted = [run.comparison.read_from(run.number) for run in group]
+        for key in _first(counted[-1], most):
+            lines.append(f"    {key[0]}: {key[1]}: {growth(sizes, [c[key] for c in counted])}")
     return "\n".join(lines)
 
 

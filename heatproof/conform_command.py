@@ -64,6 +64,7 @@ def _names(known: Any, what: str) -> Callable[[click.Context, click.Parameter, s
 @click.option("--faults", callback=_names(COMPARED, "fault"),
               help="Kinds of faults, separated by commas, or none; default: all that can be compared.")  # fmt: skip
 @click.option("--fault-budget", default=2, show_default=True, type=click.IntRange(0, 20), help="Most faults of each kind in a run.")
+@click.option("--accesses", is_flag=True, help="Compare what each whole run asked of the database too; takes twice as long.")
 @click.option("--seed", default=0, show_default=True, help="The same seed and number of runs compare the same.")
 @click.option("--runs", type=click.IntRange(1), help="Stop after so many runs, rounded up to whole batches.")
 @click.option("--seconds", type=click.FloatRange(0.1), help="Time budget. [default: 60 if --runs is not given]")
@@ -86,7 +87,7 @@ def conform(**given: Any) -> int:
         raise HeatproofError(f"there is no engine to compare with: {reason}")
     options = Options(
         given["resources"], given["operations"], given["engines"], given["threads"], given["kinds"], given["faults"],
-        given["fault_budget"], given["seed"],
+        given["fault_budget"], given["seed"], accesses=given["accesses"],
     )  # fmt: skip
     seconds = given["seconds"] if given["seconds"] or given["runs"] else 60.0
     comparison = Comparison(options, given["design"], given["runs"], seconds, given["processes"])

@@ -179,9 +179,9 @@ def fetch(cursor: Any, text: str, parameters: Any) -> Fetched | None:
 
 
 def bytes_of(value: Any) -> int:
-    """The bytes of a value: those of its text in UTF-8; null has none."""
-    if value is None:
-        return 0
+    """The bytes of a value: those of its text in UTF-8; null has none, true and false are one."""
+    if value is None or isinstance(value, bool):
+        return int(value is not None)
     return len(value) if isinstance(value, bytes | bytearray | memoryview) else len(str(value).encode())
 
 

@@ -27,7 +27,8 @@ from heatproof.ports.heat.accesses.comparing import Cost, compare
 from heatproof.ports.heat.accesses.growth import growth
 from heatproof.ports.heat.accesses.shapes import OPERATIONS, SHAPES, asked, template
 from heatproof.ports.heat.conformance import correspondence
-from heatproof.ports.heat.conformance.comparing import run
+from heatproof.ports.heat.conformance.comparing import Options, accesses_differ, batch, run
+from heatproof.ports.heat.databases import choice, private
 from heatproof.ports.heat.statements import Statement
 from heatproof.strategies.running import Plan
 from tests.ports import test_conformance
@@ -297,8 +298,8 @@ def test_growth_is_the_simplest_law() -> None:
     assert (near.word, near(100)) == ("quadratic", pytest.approx(10_003_000, rel=1e-3))
     assert str(near).startswith("about 1,000 n^2 + ")
     wild = growth(sizes, [2.0**n for n in sizes])
-    assert (wild.word, str(wild)) == ("faster", "no polynomial of degree 2")
-    assert growth((5, 10), [1, 2]).error > 0  # two sizes say nothing of a line
+    assert wild.word == str(wild) == "more than quadratic"
+    assert str(growth((5, 10, 20), [n * n for n in (5, 10, 20)])) == "more than linear"  # three sizes say nothing of a square
     with pytest.raises(ValueError, match="at least two sizes"):
         growth((5,), [1])
 
@@ -381,3 +382,38 @@ def test_the_grain_of_a_statement_is_refused() -> None:
 def test_a_case_is_run_without_its_faults() -> None:
     drawn = Scenario((create(Template([resource("A")])),), faults={"crash": 1})
     assert comparing.run(drawn).equal
+
+
+# ------------------------------------------------------------------------------------------------- in lockstep, and on a server
+
+
+def test_random_runs_in_lockstep_ask_the_same_of_the_database() -> None:
+    found = batch(Options(resources=3, plans=1, accesses=True), 7)
+    assert [parted.difference for parted in found.parted] == []
+    assert found.runs == 10
+    assert len(found.struck) > 2
+
+
+def test_runs_in_lockstep_that_ask_for_something_else_have_parted() -> None:
+    both, end = run(asked("create", "chain", 1), Plan("fifo", 0, 0.0))
+    assert end == "rest"
+    assert accesses_differ(both) is None
+    both.model.world.log.pop()  # as if the model had not done it
+    found = accesses_differ(both)
+    assert found is not None
+    assert (
+        str(found)
+        == "accesses, transactions of all tables for operation 1: the model has 23 with 0 rows; the engine has 24 with 0 rows"
+    )
+
+
+def test_a_server_is_asked_the_same() -> None:
+    if reason := private.why_not("postgresql"):
+        pytest.skip(f"PostgreSQL is not here: {reason}")
+    with private.server("postgresql") as url, pytest.MonkeyPatch.context() as patch:
+        patch.setenv(choice.VARIABLE, url)
+        found = comparing.run(asked("replacement", "fan-in", 3), engine="heat-engine+postgresql")
+    embedded = comparing.run(asked("replacement", "fan-in", 3))
+    assert found.equal
+    assert found.lines == embedded.lines
+    assert found.cost("engine", 2).read == pytest.approx(embedded.cost("engine", 2).read, rel=0.02)

@@ -70,6 +70,15 @@ class Comparison:
         meter = self.model if side == "model" else self.engine
         return cost(a for a in meter.accesses if a.operation == operation and group_of(a) == group)
 
+    def read_from(self, operation: int) -> Counter[tuple[str, str]]:
+        """The bytes that the engine read for an operation, by function of ``heat.db.api`` and column (``table.column``), what is apart
+        included."""
+        found: Counter[tuple[str, str]] = Counter()
+        for column, number in self.columns.items():
+            if column.operation == operation:
+                found[column.function, f"{column.table}.{column.column}"] += number
+        return found
+
     def apart(self, side: str, operation: int) -> dict[str, Cost]:
         """What is outside the model, by name; only what there is."""
         meter = self.model if side == "model" else self.engine

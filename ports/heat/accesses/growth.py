@@ -14,23 +14,25 @@ WORDS = ("constant", "linear", "quadratic")
 
 
 class Growth(NamedTuple):
-    """A law ``c0 + c1 n + c2 n**2``: its coefficients from the constant on, and its greatest relative error where it was fitted."""
+    """A law ``c0 + c1 n + c2 n**2``: its coefficients from the constant on, and its greatest relative error where it was fitted. One with an
+    error above :data:`CLOSE` is no law, but the best of the highest degree that was tried."""
 
     coefficients: tuple[float, ...]
     error: float
 
     @property
     def word(self) -> str:
-        """constant, linear or quadratic; *faster* if not even that is close."""
-        return WORDS[len(self.coefficients) - 1] if self.error <= CLOSE else "faster"
+        """constant, linear or quadratic; *more than* that if not even that is close."""
+        known = WORDS[len(self.coefficients) - 1]
+        return known if self.error <= CLOSE else f"more than {known}"
 
     def __call__(self, size: float) -> float:
         """What it says for that many resources."""
         return float(sum(c * size**power for power, c in enumerate(self.coefficients)))
 
     def __str__(self) -> str:
-        if self.word == "faster":
-            return "no polynomial of degree 2"
+        if self.error > CLOSE:
+            return self.word
         exact = self.error <= EXACT
         terms = []
         for power, c in reversed(list(enumerate(self.coefficients))):
@@ -48,7 +50,8 @@ _POWERS = ("", "n", "n^2")
 
 def growth(sizes: Sequence[int], numbers: Sequence[float]) -> Growth:
     """The polynomial of the lowest degree, at most 2, that is within :data:`EXACT` of all numbers; else the first within :data:`CLOSE`;
-    else the best. There must be more sizes than coefficients, or what is found says nothing. Raises ValueError for fewer than two."""
+    else that of the highest degree. A law has fewer coefficients than there are sizes, or it would say nothing. Raises ValueError for
+    fewer than two."""
     if len(sizes) != len(numbers) or len(sizes) < 2:
         raise ValueError("at least two sizes are needed, and a number for each")
     scale = np.maximum(np.abs(np.asarray(numbers, float)), 1.0)
@@ -62,7 +65,7 @@ def growth(sizes: Sequence[int], numbers: Sequence[float]) -> Growth:
         for law in laws:
             if law.error <= bound:
                 return law
-    return min(laws, key=lambda law: law.error)
+    return laws[-1]
 
 
 __all__ = ["CLOSE", "EXACT", "Growth", "growth"]

@@ -30,9 +30,10 @@ SHAPES: dict[str, Callable[[int, int], tuple[int, ...]]] = {"chain": _chain, "tr
 tree; fan-in: the last one refers to all others; flat: none."""
 
 
-def template(shape: str, size: int, in_place: int = 1, replace: int = 1) -> Template:
+def template(shape: str, size: int, in_place: int = 1, replace: int = 1, text: int = 0) -> Template:
     """A template of ``size`` resources. Each has a property that can be changed in place and one whose change forces a replacement, and
-    refers to others by further ones. Raises :class:`ScenarioError` for an unknown shape and for a size below 1."""
+    refers to others by further ones; with ``text`` it has a property more, of so many characters, as definitions of real resources are
+    longer. Raises :class:`ScenarioError` for an unknown shape and for a size below 1."""
     if shape not in SHAPES:
         raise ScenarioError(f"unknown shape {shape!r}; known are {', '.join(SHAPES)}")
     if size < 1:
@@ -46,7 +47,7 @@ def template(shape: str, size: int, in_place: int = 1, replace: int = 1) -> Temp
         resource(
             name(number),
             {"value": in_place, **{f"to_{name(other)}": Ref(name(other)) for other in SHAPES[shape](number, size)}},
-            {"fixed": replace},
+            {"fixed": replace, **({"text": "x" * text} if text else {})},
         )
         for number in range(size)
     )
@@ -62,16 +63,18 @@ OPERATIONS = {
 """The operations, with a sentence each. All but the first come after a create that has come to rest."""
 
 
-def asked(operation: str, shape: str, size: int) -> Scenario:
-    """The scenario in which ``operation`` comes last. Raises :class:`ScenarioError` for an unknown operation, shape or size."""
-    first = create(template(shape, size))
+def asked(operation: str, shape: str, size: int, text: int = 0) -> Scenario:
+    """The scenario in which ``operation`` comes last, on templates as :func:`template` makes them.
+
+    Raises :class:`ScenarioError` for an unknown operation, shape or size."""
+    first = create(template(shape, size, text=text))
     if operation not in OPERATIONS:
         raise ScenarioError(f"unknown operation {operation!r}; known are {', '.join(OPERATIONS)}")
     if operation == "create":
         return scenario(first)
     if operation == "delete":
         return scenario(first, Operation("delete"))
-    goal = template(shape, size, in_place=2 if operation == "in-place" else 1, replace=2 if operation == "replacement" else 1)
+    goal = template(shape, size, 2 if operation == "in-place" else 1, 2 if operation == "replacement" else 1, text)
     return scenario(first, update(goal))
 
 

@@ -13,8 +13,10 @@ from hypothesis import HealthCheck, Phase, Verbosity, settings
 from heatproof.model import catalogue
 from heatproof.model.designs.heat import Heat
 from heatproof.model.errors import HeatproofError
+from heatproof.model.meter import meter
 from heatproof.model.scenario import Scenario
 from heatproof.model.world import Action
+from heatproof.ports.heat.accesses.comparing import compare
 from heatproof.ports.heat.conformance.correspondence import COMPARED
 from heatproof.ports.heat.conformance.lockstep import Difference, Lockstep
 from heatproof.properties.base import Property
@@ -30,7 +32,7 @@ SCENARIOS = 10
 @dataclass(frozen=True, slots=True)
 class Options:
     """What is compared: the largest scope, which kinds of operations and faults occur (None: all), the most of each fault, the seed,
-    and how many plans each scenario is run under."""
+    how many plans each scenario is run under, and whether what the whole run asked of the database is compared as well."""
 
     resources: int = 5
     operations: int = 4
@@ -41,6 +43,7 @@ class Options:
     budget: int = 2
     seed: int = 0
     plans: int = 2
+    accesses: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +157,17 @@ def batch(options: Options, number: int, properties: Sequence[Property] = (), de
     return found
 
 
+def accesses_differ(both: Lockstep) -> Difference | None:
+    """The first difference in what the two runs asked of the database: transactions, and statements and rows by table and kind, of each
+    operation."""
+    for line in compare(meter(both.model.world), meter(both.engine.world)):
+        if not line.equal:
+            about = f"{line.kind}s of {line.table or 'all tables'} for operation {line.operation}"
+            mine, its = (f"{number} with {rows} rows" for number, rows in (line.model, line.engine))
+            return Difference(len(both.actions), "accesses", about, mine, its)
+    return None
+
+
 def _compare(
     options: Options, scenario: Scenario, rng: Random, properties: Sequence[Property], found: Agreement, model: Heat
 ) -> None:
@@ -165,6 +179,8 @@ def _compare(
             rng.choice((0.005, 0.02, 0.08)),
         )  # fmt: skip
         both, end = run(scenario, plan, properties, model)
+        if options.accesses and both.difference is None:
+            both.difference = accesses_differ(both)
         found.runs += 1
         found.steps += len(both.actions)
         found.cut += end == "cut"
@@ -178,4 +194,4 @@ def _compare(
             found.longest = max(found.longest, len(both.actions))
 
 
-__all__ = ["Agreement", "Options", "Parted", "batch", "run"]
+__all__ = ["Agreement", "Options", "Parted", "accesses_differ", "batch", "run"]

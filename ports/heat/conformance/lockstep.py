@@ -33,7 +33,7 @@ class CountingEngine(HeatEngine):
 
 class Difference(NamedTuple):
     """Where the two part: after how many actions, in what (``rows``, ``messages``, ``reality``, ``next``, ``actions``, ``answers``,
-    ``verdicts`` or ``error``), about whom, and what each side has there."""
+    ``verdicts``, ``error`` or ``accesses``), about whom, and what each side has there."""
 
     step: int
     kind: str
