@@ -132,14 +132,9 @@ def accesses(case: Path | None, **given: Any) -> int:
         say("\n" + grown(runs, given["columns"]))
     if given["output"] is not None:
         write_whole(given["output"], as_csv(runs))
-    wrong = sum(not run.equal for run in runs)
-    if wrong:
-        say(f"\nIn {wrong} of {len(runs)} the model does not predict what the engine does.")
-        return VIOLATED
-    say(
-        f"\nIn all {len(runs)} the model predicts exactly what the engine does: transactions, and statements and rows by table and kind."
-    )
-    return HELD
+    equal = sum(run.equal for run in runs)
+    say(f"\nEqual in {equal} of {len(runs)}: transactions, and statements and rows by table and kind, as the model predicts them.")
+    return HELD if equal == len(runs) else VIOLATED
 
 
 def of_case(case: Path, model: str, engine: str) -> Iterator[Run]:

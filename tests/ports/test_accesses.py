@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 import sqlite3
 from pathlib import Path
 
@@ -321,13 +322,22 @@ def test_the_command_tells_accesses_by_table_and_kind(tmp_path: Path) -> None:
     for words in (
         "create, flat of 2: equal", "delete, flat of 4: equal", "resource      compare-and-set", "in all: 34 transactions, 40 statements",
         "apart, events: ", "raw_template.template", "Growth with n resources", "create, flat: transactions 10 n + 14; statements 12 n + 16;",
-        "In all 6 the model predicts exactly what the engine does",
+        "Equal in 6 of 6: ",
     ):  # fmt: skip
         assert words in output
     rows = list(csv.DictReader(file.read_text().splitlines()))
     counted = [r for r in rows if r["operation"] == "create" and r["size"] == "2" and r["side"] == "engine" and not r["apart"]]
     assert sum(int(r["statements"]) for r in counted) == 40
     assert sum(int(r["transactions"]) for r in counted) == 34
+
+
+def test_the_page_shows_what_the_command_prints() -> None:
+    page = (ROOT / "docs" / "database.md").read_text()
+    found = re.findall(r"```console\n\$ \.venv/bin/heatproof accesses ([^\n]*)\n```\n```text\n(.*?)```", page, re.DOTALL)
+    ((arguments, shown),) = found
+    code, output = invoked(*arguments.split())
+    assert code == 0
+    assert output.strip() == shown.strip()
 
 
 def test_the_command_takes_the_scenario_of_a_case() -> None:
@@ -344,7 +354,7 @@ def test_the_command_ends_with_1_where_they_differ() -> None:
     )
     assert code == 1, output
     assert "<- differs" in output
-    assert "the model does not predict what the engine does" in output
+    assert "Equal in 0 of 1: " in output
 
 
 @pytest.mark.parametrize(
