@@ -6,9 +6,11 @@ import csv
 import io
 import multiprocessing
 import os
+import signal
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -160,17 +162,27 @@ def of_shapes(given: dict[str, Any], model: str, engine: str) -> Iterator[Run]:
 
 
 def compared(scenarios: Sequence[Scenario], model: str, engine: str, processes: int) -> Iterator[Comparison]:
-    """The scenarios in order, in several processes where there are several."""
+    """The scenarios in order, in several processes where there are several. Raises :class:`HeatproofError` if one of these died."""
     processes = min(processes, len(scenarios))
     if processes < 2:
         yield from (comparing.run(one, model, engine) for one in scenarios)
         return
-    with ProcessPoolExecutor(processes, multiprocessing.get_context("spawn")) as pool:
-        try:
-            yield from pool.map(comparing.run, scenarios, [model] * len(scenarios), [engine] * len(scenarios))
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+    pool = ProcessPoolExecutor(processes, multiprocessing.get_context("spawn"), initializer=_start)
+    whole = False
+    try:
+        yield from pool.map(comparing.run, scenarios, [model] * len(scenarios), [engine] * len(scenarios))
+        whole = True
+    except BrokenProcessPool as error:
+        raise HeatproofError(f"a worker process died ({error}); try fewer --processes, or look for a full memory") from error
+    finally:
+        working = list((pool._processes or {}).values())
+        pool.shutdown(wait=whole, cancel_futures=True)
+        for process in working if not whole else ():
+            process.terminate()
+
+
+def _start() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the command ends them
 
 
 # ------------------------------------------------------------------------------------------------------------ the report

@@ -159,6 +159,7 @@ class EngineWorld(World):
                 " deterministic here; please keep the case"
             )
         self._live(other.live)
+        self.live.resumed.clear()
         self.reader._seen = other.reader._seen
         for name, node in self.nodes.items():
             again = other.nodes[name]

@@ -15,6 +15,7 @@ from heatproof.model.errors import HeatproofError, ScenarioError
 from heatproof.model.meter import Access, Meter, meter
 from heatproof.model.scenario import Operation, Scenario, create, scenario, update
 from heatproof.model.templates import Attr, Ref, Template, resource
+from heatproof.model.world import World
 from heatproof.ports.heat import installation
 
 if reason := installation.why_not():
@@ -31,7 +32,8 @@ from heatproof.ports.heat.conformance import correspondence
 from heatproof.ports.heat.conformance.comparing import Options, accesses_differ, batch, run
 from heatproof.ports.heat.databases import choice, private
 from heatproof.ports.heat.statements import Statement
-from heatproof.strategies.running import Plan
+from heatproof.properties.costs import at_most
+from heatproof.strategies.running import Driver, Plan
 from tests.ports import test_conformance
 
 ROOT = Path(__file__).parents[2]
@@ -131,11 +133,15 @@ def test_a_wrong_model_is_found_out(mutation: str) -> None:
 # --------------------------------------------------------------------------------------------------- what is counted
 
 
-def test_each_bound_on_a_cost_can_be_asked_of_the_engine() -> None:
-    """The meter of a run of the engine: the run is made once more."""
-    world = catalogue.load("heat-engine").open(asked("create", "flat", 2))
+def settled(world: World) -> World:
     while (action := world.default()) is not None:
         world.perform(action)
+    return world
+
+
+def test_a_run_of_the_engine_has_a_meter() -> None:
+    """The run is made once more."""
+    world = settled(catalogue.load("heat-engine").open(asked("create", "flat", 2)))
     counted = meter(world)
     assert counted.by("kind")["transaction"].accesses == counted.total.accesses
     assert counted.by("handler").keys() >= {"create_stack", "check_resource", "converge_create_or_update"}
@@ -143,12 +149,33 @@ def test_each_bound_on_a_cost_can_be_asked_of_the_engine() -> None:
     assert counted.accesses == meter(world).accesses
 
 
+def test_a_bound_on_a_cost_can_be_asked_of_the_engine() -> None:
+    driver = Driver(catalogue.load("heat-engine"), asked("create", "flat", 1), [at_most(10)])
+    driver.settle()
+    ((name, _),) = driver.monitor.violations
+    assert name == "at most 10 accesses per operation"
+
+
+def test_runs_that_take_turns_are_counted_as_if_each_were_alone() -> None:
+    """An engine that another run has had in between is made again as far as it had come."""
+    drawn = asked("create", "flat", 1)
+    alone, one, other = (catalogue.load("heat-engine").metering(drawn) for _ in range(3))
+    while (action := alone.world.default()) is not None:
+        alone.perform(action)
+    for turn in range(12):
+        for metering in (one, other) if turn % 5 == 0 else (one,):
+            action = metering.world.default()
+            assert action is not None
+            metering.perform(action)
+    while (action := one.world.default()) is not None:
+        one.perform(action)
+    assert one.accesses == alone.accesses
+
+
 def test_counting_changes_nothing_that_is_sent() -> None:
     def sent(design: str, counted: bool) -> list[object]:
         drawn = asked("in-place", "chain", 2)
-        world = catalogue.load(design).metering(drawn).world if counted else catalogue.load(design).open(drawn)
-        while (action := world.default()) is not None:
-            world.perform(action)
+        world = settled(catalogue.load(design).metering(drawn).world if counted else catalogue.load(design).open(drawn))
         results = [e.after.result for e in world.log if e.after is not None]
         return [s[:6] for r in results for s in getattr(r, "statements", ())]
 
@@ -377,6 +404,12 @@ def test_wrong_use_is_told(arguments: list[str], words: str) -> None:
     code, output = invoked(*arguments)
     assert code == 2, output
     assert words in output
+
+
+def test_without_an_engine_there_is_nothing_to_compare(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(installation, "why_not", lambda: "openstack-heat is not installed")
+    code, output = invoked("--sizes", "1")
+    assert (code, output) == (2, "heatproof: there is no engine to compare with: openstack-heat is not installed\n")
 
 
 def test_the_grain_of_a_statement_is_refused() -> None:

@@ -16,7 +16,7 @@ from heatproof.model.scenario import Operation, Scenario
 from heatproof.ports.heat.accesses import mapping
 from heatproof.ports.heat.accesses.metering import Column, EngineMetering
 
-LONGEST = 1_000_000
+LONGEST = 200_000
 """Actions after which a run is given up."""
 
 
