@@ -130,6 +130,17 @@ def test_a_wrong_model_is_found_out(mutation: str) -> None:
     assert any(not one.equal for one in found)
 
 
+@pytest.mark.parametrize(
+    ("patch", "equal"),
+    [("cleanup-leaves-a-tombstone", True), ("one-replacement-a-traversal", False), ("replacement-and-link-together", False)],
+)
+def test_two_repairs_ask_otherwise_than_the_patches_of_their_names(patch: str, equal: bool) -> None:
+    """A limit: they do the same by other statements."""
+    found = comparing.run(asked("replacement", "fan-in", 2), f"heat+{patch}", f"heat-engine+{patch}")
+    assert found.equal == equal
+    assert {line.table for line in differing(found.lines)} <= {"resource"}
+
+
 # --------------------------------------------------------------------------------------------------- what is counted
 
 
