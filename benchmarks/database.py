@@ -23,7 +23,7 @@ from heatproof.ports.heat.accesses.shapes import OPERATIONS, SHAPES, asked
 from heatproof.strategies import running
 from heatproof.strategies.running import Plan
 
-SIZES = (5, 10, 20, 30, 40)
+SIZES = (5, 10, 20, 40)
 LARGEST = SIZES[-1]
 FOLDER = Path("docs/database")
 SCOPE = Scope(4, 4)
