@@ -20,6 +20,7 @@ from heatproof.model.meter import meter
 from heatproof.model.scenario import Scenario, Scope
 from heatproof.ports.heat.accesses.comparing import cost, group_of
 from heatproof.ports.heat.accesses.shapes import OPERATIONS, SHAPES, asked
+from heatproof.reports.files import write_whole
 from heatproof.strategies import running
 from heatproof.strategies.running import Plan
 
@@ -153,9 +154,8 @@ def main(arguments: list[str]) -> None:
     folder = Path(arguments[0]) if arguments else FOLDER
     runs = measure()
     made = plots(runs)
-    folder.mkdir(parents=True, exist_ok=True)
     for name, content in made.items():
-        (folder / name).write_text(content)
+        write_whole(folder / name, content)
         print(folder / name)
     for run in runs:
         if run.size == LARGEST:
