@@ -33,6 +33,8 @@ from heatproof.reports.files import refuse_unwritable, write_whole
 SIZES = (5, 10)
 LARGEST = 1000
 CREATE = "create"
+TELLING = 4
+"""How many sizes it takes to tell a square from what is more."""
 
 
 class Run(NamedTuple):
@@ -110,7 +112,7 @@ def accesses(case: Path | None, **given: Any) -> int:
 
     For each operation, shape and size (or for each operation of the scenario of CASE, without its faults and its schedule): the accesses by
     table and kind, transactions, statements, rows, and the bytes that were read and written, on an otherwise idle system (the policy
-    fifo). From three sizes on, also how they grow. What is outside the model, such as events, is counted apart.
+    fifo). From four sizes on, also how they grow. What is outside the model, such as events, is counted apart.
 
     Bytes are those of all values of all rows that a query returns, as text in UTF-8; in the model, those of its rows as JSON.
 
@@ -130,7 +132,7 @@ def accesses(case: Path | None, **given: Any) -> int:
         say(_brief(run) if given["brief"] else told(run))
         if given["columns"]:
             say(dearest(run, given["columns"]))
-    if len({run.size for run in runs}) > 2:
+    if len({run.size for run in runs}) >= TELLING:
         say("\n" + grown(runs, given["columns"]))
     if given["output"] is not None:
         write_whole(given["output"], as_csv(runs))

@@ -354,13 +354,13 @@ def invoked(*arguments: str) -> tuple[int, str]:
 def test_the_command_tells_accesses_by_table_and_kind(tmp_path: Path) -> None:
     file = tmp_path / "numbers.csv"
     code, output = invoked(
-        "--sizes", "2,3,4", "--shapes", "flat", "--operations", "create,delete", "--columns", "2", "--csv", str(file)
+        "--sizes", "1,2,3,4", "--shapes", "flat", "--operations", "create,delete", "--columns", "2", "--csv", str(file)
     )
     assert code == 0, output
     for words in (
         "create, flat of 2: equal", "delete, flat of 4: equal", "resource      compare-and-set", "in all: 34 transactions, 40 statements",
         "apart, events: ", "raw_template.template", "Growth with n resources", "create, flat: transactions 10 n + 14; statements 12 n + 16;",
-        "Equal in 6 of 6: ",
+        "Equal in 8 of 8: ",
     ):  # fmt: skip
         assert words in output
     rows = list(csv.DictReader(file.read_text().splitlines()))
