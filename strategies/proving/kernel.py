@@ -60,7 +60,7 @@ def child(keys: Any, values: Any, node: Any, value: Any) -> Any:
     """The child of a tree node for a value, or -1."""
     mask = np.uint64(keys.shape[0] - 1)
     key = np.int64(node) << 16 | np.int64(value)
-    at = mix(np.uint64(key)) & mask
+    at = (np.uint64(key) * GOLDEN) >> np.uint64(40) & mask
     while True:
         known = keys[at]
         if known == key:
@@ -75,7 +75,7 @@ def put_children(keys: Any, values: Any, new_keys: Any, new_values: Any) -> None
     """Enter children into the table, which has room."""
     mask = np.uint64(keys.shape[0] - 1)
     for i in range(new_keys.shape[0]):
-        at = mix(np.uint64(new_keys[i])) & mask
+        at = (np.uint64(new_keys[i]) * GOLDEN) >> np.uint64(40) & mask
         while keys[at] != -1:
             at = (at + np.uint64(1)) & mask
         keys[at] = new_keys[i]
@@ -199,25 +199,11 @@ def put_pairs(pairs: Any, old: Any) -> None:
             pairs[at] = old[i]
 
 
-@njit(cache=True)
-def add_writes(rows: Any, i: Any, outcome: Any, write_from: Any, write_to: Any, write_column: Any, write_value: Any, salts: Any,
-               into: Any, at: Any) -> None:  # fmt: skip
-    """Add what an outcome changes in state i to the sums in row ``at`` of ``into``."""
-    for w in range(write_from[outcome], write_to[outcome]):
-        column = write_column[w]
-        old, new = rows[i, column], write_value[w]
-        for p in range(into.shape[1]):
-            into[at, p] += salts[p, column, new] - salts[p, column, old]
-
-
 @njit(cache=True, inline="always")
-def after(rows: Any, sums: Any, i: Any, outcome: Any, delta: Any, settled: Any, write_from: Any, write_to: Any, write_column: Any,
-          write_value: Any, salts: Any, into: Any, at: Any) -> None:  # fmt: skip
-    """The sums of the state that an outcome makes of state i, into row ``at`` of ``into``. The delta of what is not settled is 0."""
+def after(sums: Any, i: Any, outcome: Any, delta: Any, into: Any, at: Any) -> None:
+    """The sums of the state that an outcome makes of state i, into row ``at`` of ``into``."""
     for p in range(sums.shape[1]):
         into[at, p] = sums[i, p] + delta[outcome, p]
-    if not settled[outcome]:
-        add_writes(rows, i, outcome, write_from, write_to, write_column, write_value, salts, into, at)
 
 
 @njit(cache=True)
@@ -263,7 +249,7 @@ def expand(
     guards: Any, guard_from: Any, guard_to: Any, guard_rival: Any, candidates: Any, roots: Any,
     node_column: Any, node_outcome: Any, keys: Any, values: Any,
     enabled: Any, system: Any, write_from: Any, write_to: Any, write_column: Any, write_value: Any,
-    outcome_found: Any, found_seen: Any, delta: Any, settled: Any,
+    outcome_found: Any, found_seen: Any, delta: Any,
     salts: Any, table: Any, depths: Any, room: Any,
     stepping: Any, mine: Any, private: Any, outcome_reads: Any, outcome_writes: Any,
     owners: Any, kinds: Any, items: Any, whole: Any, future_reads: Any, future_writes: Any, pairs: Any,
@@ -361,21 +347,7 @@ def expand(
                     row, own, outcome_reads[outcomes[k]], outcome_writes[outcomes[k]], mine[own], private[own],
                     owners, kinds, items, whole, future_reads, future_writes,
                 ):  # fmt: skip
-                    after(
-                        rows,
-                        sums,
-                        i,
-                        outcomes[k],
-                        delta,
-                        settled,
-                        write_from,
-                        write_to,
-                        write_column,
-                        write_value,
-                        salts,
-                        batch_sums,
-                        batch,
-                    )
+                    after(sums, i, outcomes[k], delta, batch_sums, batch)
                     at = slot_of(table, fingerprint(batch_sums, batch))
                     if table[at] == np.uint64(0) or depths[at] == depth + 1:  # else it might be put off for ever
                         begin, stop = k, k + 1
@@ -385,7 +357,7 @@ def expand(
         for k in range(begin, stop):
             outcome = outcomes[k]
             counters[TRANSITIONS] += 1
-            after(rows, sums, i, outcome, delta, settled, write_from, write_to, write_column, write_value, salts, batch_sums, batch)
+            after(sums, i, outcome, delta, batch_sums, batch)
             seen = outcome_found[outcome]
             if seen > 0 and not found_seen[seen]:
                 found_seen[seen] = True

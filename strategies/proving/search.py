@@ -334,7 +334,7 @@ class Search:
             tables.node_column.array, tables.node_outcome.array, tables.keys, tables.children,
             outcomes.enabled.array, outcomes.system.array, outcomes.write_from.array, outcomes.write_to.array,
             outcomes.write_column.array, outcomes.write_value.array, outcomes.found.array, outcomes.found_seen.array,
-            outcomes.delta, outcomes.settled.array, tables.salts, self.table, self.depths, int(LOAD * len(self.table)),
+            outcomes.delta, tables.salts, self.table, self.depths, int(LOAD * len(self.table)),
             tables.stepping, among.mine, among.private, among.reads, among.writes,
             among.owners, among.kinds, among.items, among.whole, among.future_reads, among.future_writes, self.pairs,
             self.out.rows, self.out.sums, self.out_parent, self.out_action, misses, pending, found, self.outcomes, self.taken,

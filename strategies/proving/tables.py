@@ -134,13 +134,12 @@ class Outcomes:
         self.tasks: list[str] = []  # the task that does it, or nothing
         self.items: list[int] = []
         self.delta: NDArray[np.uint64] = np.zeros((1024, renamings), np.uint64)
-        self.settled = Growing(np.bool_)  # whether the delta says all that the outcome does to the sums
         self.differences: list[tuple[int, int, int, int]] = []  # outcome, column, old and new value, not yet in its delta
         self._found_numbers: dict[Found, int] = {Found(): 0}
         self._written: dict[tuple[tuple[int, int], ...], tuple[int, int]] = {}
 
     def add(self, lesson: Lesson, before: dict[int, int], salted: Callable[[int], bool]) -> int:
-        """A new outcome; its number. ``before``: what is known of the values of columns before it."""
+        """A new outcome; its number. ``before``: the values before it of the columns that it writes, at least."""
         number = self.enabled.append(lesson.enabled)
         place = self._written.get(lesson.writes)
         if place is None:
@@ -158,12 +157,9 @@ class Outcomes:
         self.found.append(found)
         self.accesses.append(lesson.accesses)
         self.system.append(lesson.system)
-        counting = [(column, value) for column, value in lesson.writes if salted(column)]
-        settled = all(column in before for column, _ in counting)
-        if self.settled.append(settled) >= len(self.delta):
+        if number >= len(self.delta):
             self.delta = np.concatenate([self.delta, np.zeros_like(self.delta)])
-        if settled:
-            self.differences += [(number, column, before[column], value) for column, value in counting]
+        self.differences += [(number, column, before[column], value) for column, value in lesson.writes if salted(column)]
         return number
 
     def relate(self, lesson: Lesson, task: str, item: int) -> None:
@@ -247,11 +243,11 @@ class Tables:
         """Put what was learned where the walk for this state ends. What the tree asks on the way there need not be asked again."""
         columns, edges = self.node_column.array, self.edges
         node, width = int(self.roots.array[action]), len(row)
-        asked: set[int] = set()
+        asked: dict[int, int] = {}
         while columns[node] >= 0:
             column = int(columns[node])
-            asked.add(column)
-            key = node << 16 | (int(row[column]) if column < width else ABSENT)
+            asked[column] = int(row[column]) if column < width else ABSENT
+            key = node << 16 | asked[column]
             after = edges.get(key)
             if after is None:
                 node = self._child(key)
@@ -264,14 +260,16 @@ class Tables:
                 " is no function of what it is given: it must not use module or object state, clocks, random numbers or the order of"
                 " sets"
             )
-        for column, value in lesson.path:
+        # what is written without a look is asked too: then the outcome alone says by how much the sums change
+        blind = [(column, int(row[column]) if column < width else ABSENT) for column, _ in lesson.writes if self._salted(column)]
+        for column, value in (*lesson.path, *blind):
             if column not in asked:
-                asked.add(column)
+                asked[column] = value
                 columns[node] = column
                 node = self._child(node << 16 | value)
                 columns = self.node_column.array
         columns[node] = kernel.LEAF
-        outcome = self.node_outcome.array[node] = self._outcome(action, row, lesson)
+        outcome = self.node_outcome.array[node] = self._outcome(action, row, lesson, asked)
         if lesson.searched or lesson.assumed:
             end = [node, born]
             for group in lesson.searched:
@@ -280,15 +278,7 @@ class Tables:
                 self.assumed.setdefault(unit, []).append(end)
         return int(outcome)
 
-    def _outcome(self, action: int, row: Any, lesson: Lesson) -> int:
-        before, units = dict(lesson.path), self.space.units
-        # where there is no task of a name, or a message that has it (World.unused), nothing stands at a node of that name
-        fresh = [unit.key for unit in lesson.assumed if unit.group == "task"]
-        for column, value in lesson.path:
-            if (value == ABSENT and units[column].group == "task") or (value != ABSENT and units[column].group == "message"):
-                fresh.append(units[column].key)
-        for task in fresh:
-            before.setdefault(self.space.columns.get(Unit("node", task), -1), ABSENT)
+    def _outcome(self, action: int, row: Any, lesson: Lesson, before: dict[int, int]) -> int:
         outcome = self.outcomes.add(lesson, before, self._salted)
         if self.reduce:
             owner, item = self.actions.owners[action], 0
