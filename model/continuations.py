@@ -38,23 +38,66 @@ class _Opaque(Exception):
     """A value that cannot be looked into."""
 
 
+class Pool:
+    """One object for each value that continuations show: equal ones are identical, so that comparing and keeping them is cheap however
+    much they hold. Rows and templates are held by many handlers, and what a handler holds changes little from step to step."""
+
+    def __init__(self) -> None:
+        self._tuples: dict[tuple[int, ...], tuple[Any, ...]] = {}  # by the identities of the parts
+        self._values: dict[Any, Any] = {}
+        self._plain: dict[tuple[type, Any], Any] = {}
+        self._at: dict[int, Any] = {}  # what was looked at, by identity, with what stands for it; kept, so that identities last
+
+    def of(self, gen: Generator[Any, Any, Any]) -> tuple[Any, ...] | None:
+        """The continuation of a suspended generator as a hashable value, or None if it holds something that cannot be looked into.
+
+        Equal answers mean equal futures, as far as the generator is a function of what it is sent; they are one object.
+        """
+        if not readable():
+            return None
+        try:
+            return _frames(gen, _Look(self))
+        except _Opaque:
+            return None
+
+    def tuple(self, *parts: Any) -> tuple[Any, ...]:
+        """The tuple of these parts, which are of this pool, or last."""
+        return self._tuples.setdefault(tuple(map(id, parts)), parts)
+
+    def value(self, value: Any) -> Any:
+        """What stands for a value that is compared by what it holds."""
+        known = self._at.get(id(value))
+        if known is None:
+            kind = type(value)
+            key = (kind, value)
+            first = (self._plain if kind in PLAIN else self._values).setdefault(key, key)
+            known = self._at[id(value)] = (first, value)
+        return known[0]
+
+    def known(self, value: Any) -> bool:
+        """Whether something stands for this very object already."""
+        return id(value) in self._at
+
+
+class _Look:
+    """One look at a generator: the objects met so far, which are numbered, and the pool of what it shows."""
+
+    def __init__(self, pool: Pool) -> None:
+        self.pool = pool
+        self.seen: dict[int, int] = {}
+        self.tuple = pool.tuple
+
+
 def continuation(gen: Generator[Any, Any, Any]) -> tuple[Any, ...] | None:
-    """The continuation of a suspended generator as a hashable value, or None if it holds something that cannot be looked into.
-
-    Equal answers mean equal futures, as far as the generator is a function of what it is sent.
-    """
-    if not readable():
-        return None
-    try:
-        return _frames(gen, {})
-    except _Opaque:
-        return None
+    """As :meth:`Pool.of`, for one look."""
+    return Pool().of(gen)
 
 
-def _frames(gen: Any, seen: dict[int, int]) -> tuple[Any, ...]:
+def _frames(gen: Any, look: _Look) -> tuple[Any, ...]:
     code, frame = gen.gi_code, gen.gi_frame
+    one = look.tuple
     if frame is None:
-        return (code, "ended")
+        return one(code, "ended")
     referents = gc.get_referents(gen)
     held = referents[_locals_begin(referents, code) :]
     bound = frame.f_locals
@@ -64,13 +107,13 @@ def _frames(gen: Any, seen: dict[int, int]) -> tuple[Any, ...]:
     if len(held) < len(slots):
         raise _Opaque
     live = live_after(code, frame.f_lasti)
-    kept = tuple(
-        (name, _value(held[position], seen))
+    kept = [
+        one(name, _value(held[position], look))
         for position, name in enumerate(slots)
         if name in live or type(held[position]) is CellType
-    )
-    stack = tuple(_value(item, seen) for item in held[len(slots) :])
-    return (code, frame.f_lasti, kept, stack)
+    ]
+    stack = [_value(item, look) for item in held[len(slots) :]]
+    return one(code, look.pool.value(frame.f_lasti), one(*kept), one(*stack))
 
 
 def _locals_begin(referents: list[Any], code: CodeType) -> int:
@@ -83,70 +126,63 @@ def _locals_begin(referents: list[Any], code: CodeType) -> int:
     raise _Opaque
 
 
-def _value(value: Any, seen: dict[int, int]) -> Any:
-    """A hashable stand-in for a value: equal for values that nobody can tell apart from now on."""
+def _value(value: Any, look: _Look) -> Any:
+    """A hashable stand-in for a value, of the pool: equal for values that nobody can tell apart from now on."""
     kind = type(value)
-    if kind in PLAIN:
-        return (kind, value)
+    if kind in PLAIN or look.pool.known(value):
+        return look.pool.value(value)
+    one = look.tuple
     if isinstance(value, tuple):
-        return (kind, value) if _stands_for_itself(value) else (kind, tuple([_value(item, seen) for item in value]))
+        return look.pool.value(value) if _stands_for_itself(value) else one(kind, *[_value(item, look) for item in value])
     if isinstance(value, frozenset):
-        return (kind, frozenset([_value(item, seen) for item in value]))
+        return look.pool.value(value) if _stands_for_itself(value) else one(kind, _set(value, look))
     if isinstance(value, type | ModuleType | CodeType | Enum):
         return value
     if isinstance(value, BuiltinFunctionType):
         owner = value.__self__
-        return value if owner is None or isinstance(owner, ModuleType) else (value.__name__, _value(owner, seen))
-    number = seen.get(id(value))
+        return value if owner is None or isinstance(owner, ModuleType) else one(value.__name__, _value(owner, look))
+    number = look.seen.get(id(value))
     if number is not None:
-        return ("again", number)  # the same object: what is written through one name is read through the other
+        return one("again", look.pool.value(number))  # the same object: what is written through one name is read through the other
     if _by_value(value):
-        return (kind, value)
-    seen[id(value)] = len(seen)
+        return look.pool.value(value)
+    look.seen[id(value)] = len(look.seen)
     if isinstance(value, list):
-        return (kind, tuple([_value(item, seen) for item in value]))
+        return one(kind, *[_value(item, look) for item in value])
     if isinstance(value, dict):
-        return (kind, tuple([(_value(k, seen), _value(v, seen)) for k, v in value.items()]))
+        return one(kind, *[one(_value(k, look), _value(v, look)) for k, v in value.items()])
     if isinstance(value, set):
-        return (kind, frozenset([_value(item, seen) for item in value]))
+        return one(kind, _set(value, look))
     if kind is GeneratorType:
-        return (kind, _frames(value, seen))
+        return one(kind, _frames(value, look))
     if kind in ITERATORS:
-        return (kind, _reduced(value.__reduce__(), seen))
+        return one(kind, _reduced(value.__reduce__(), look))
     if kind is CellType:
-        return (kind, _value(value.cell_contents, seen) if _filled(value) else None)
+        return one(kind, _value(value.cell_contents, look) if _filled(value) else None)
     if kind is MethodType:
-        return (kind, _value(value.__func__, seen), _value(value.__self__, seen))
+        return one(kind, _value(value.__func__, look), _value(value.__self__, look))
     if kind is FunctionType:
-        inside = tuple([_value(cell, seen) for cell in value.__closure__ or ()])
-        return (kind, value.__code__, inside, _value(value.__defaults__, seen), _value(value.__kwdefaults__, seen))
+        inside = one(*[_value(cell, look) for cell in value.__closure__ or ()])
+        return one(kind, value.__code__, inside, _value(value.__defaults__, look), _value(value.__kwdefaults__, look))
     if isinstance(value, BaseException):
-        return (kind, _value(value.args, seen), _value(vars(value), seen))
+        return one(kind, _value(value.args, look), _value(vars(value), look))
     if kind.__module__ == "builtins":
         raise _Opaque
-    fields = _fields(value)
-    return (kind, tuple([(name, _value(content, seen)) for name, content in fields]))
+    return one(kind, *[one(name, _value(content, look)) for name, content in _fields(value)])
 
 
-_LIKE_THEMSELVES: set[Any] = set()
+def _set(items: Iterable[Any], look: _Look) -> Any:
+    return look.pool.value(frozenset([_value(item, look) for item in items]))
 
 
 def _stands_for_itself(value: Any) -> bool:
     """Whether a tuple or frozenset holds nothing, however deep, but what is compared by value."""
-    try:
-        if value in _LIKE_THEMSELVES:
-            return True
-    except TypeError:
-        return False
     for item in value:
         if isinstance(item, tuple | frozenset):
             if not _stands_for_itself(item):
                 return False
         elif type(item) not in PLAIN and not _by_value(item):
             return False
-    if len(_LIKE_THEMSELVES) > 1_000_000:
-        _LIKE_THEMSELVES.clear()
-    _LIKE_THEMSELVES.add(value)
     return True
 
 
@@ -156,10 +192,10 @@ def _by_value(value: Any) -> bool:
     return hashed not in (None, object.__hash__) and not isinstance(value, BaseException | FunctionType | MethodType)
 
 
-def _reduced(parts: Any, seen: dict[int, int]) -> Any:
+def _reduced(parts: Any, look: _Look) -> Any:
     if not isinstance(parts, tuple):
         raise _Opaque
-    return tuple([part if part in (iter, reversed) else _value(part, seen) for part in parts if part is not None])
+    return look.tuple(*[part if part in (iter, reversed) else _value(part, look) for part in parts if part is not None])
 
 
 def _filled(cell: CellType) -> bool:
@@ -285,9 +321,11 @@ def readable() -> bool:
             return False
         two, three = sample(3, []), sample(3, [])
         next(two), next(three)
-        first = (_frames(one, {}), _frames(two, {}))
+        pool = Pool()
+        first = (_frames(one, _Look(pool)), _frames(two, _Look(pool)))
         three.send(None)
         one.send("x"), two.send("y")  # what was sent is not looked at again
-        return first[0] == first[1] and _frames(one, {}) == _frames(three, {}) == _frames(two, {}) != first[0]
+        later = [_frames(gen, _Look(pool)) for gen in (one, two, three)]
+        return first[0] is first[1] and later[0] is later[1] is later[2] is not first[0]
     except (_Opaque, AttributeError):
         return False

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple, SupportsIndex
 
 from heatproof.model import effects as fx
 from heatproof.model import engines
-from heatproof.model.continuations import continuation
+from heatproof.model.continuations import Pool
 from heatproof.model.database import MISSING
 from heatproof.model.design import Design
 from heatproof.model.errors import HeatproofError, NotEnabled
@@ -127,6 +127,7 @@ class LearningWorld(World):
         super().__init__(design, scenario)
         self.space = space
         self.merge = merge
+        self.pool = Pool()
         self.classes: dict[Any, int] = {}  # what a suspended handler goes by -> the number of its class
         self.members: list[tuple[Node, Any]] = []  # a node of each class, and what the class is known by
         self.class_of: dict[Node, int] = {}
@@ -224,7 +225,7 @@ class LearningWorld(World):
             if self.merge and node.effect is not None:
                 if node.gen is None:
                     node.gen = self.program._again(node)
-                known = continuation(node.gen)
+                known = self.pool.of(node.gen)
             identity = (_pending(node.effect), known) if known is not None else _path(node)
             number = self.classes.get(identity)
             if number is None:

@@ -37,7 +37,8 @@ class Renderer:
     def __init__(self, order: tuple[int, ...] = (), plain: Renderer | None = None):
         self.order = order
         self.plain = plain
-        self.known: dict[Any, tuple[str, bool]] = {}
+        self.known: dict[Any, tuple[str, bool, Any]] = {}  # by value: its text, whether it mentions an engine, and itself
+        self.at: dict[int, tuple[str, bool, Any]] = {}  # the same by identity, which lasts while the value is kept
         self.mentions = False  # whether an engine was met since somebody last looked
 
     def salt(self, value: Any) -> int:
@@ -64,21 +65,32 @@ class Renderer:
         return self._other(value)
 
     def _kept(self, value: Any) -> str:
-        try:
-            known = self.known.get(value)
-        except TypeError:
-            return self._whole(value)
+        known = self.at.get(id(value))
         if known is None:
-            same = None if self.plain is None else self.plain.known.get(value)
-            if same is not None and not same[1]:
-                known = same
-            else:
-                before, self.mentions = self.mentions, False
-                text = blake2b(self._whole(value).encode(), digest_size=12).hexdigest()
-                known = self.known[value] = (text, self.mentions)
-                self.mentions = before
+            known = self._found(value)
+            self.at[id(value)] = known if known[2] is value else (known[0], known[1], value)
         self.mentions = self.mentions or known[1]
         return known[0]
+
+    def _found(self, value: Any) -> tuple[str, bool, Any]:
+        """The text of a value that was not met as this very object."""
+        plain = self.plain
+        same = None if plain is None else plain.at.get(id(value))
+        if same is not None and not same[1]:
+            return same
+        shell = type(value) is tuple  # of these there is one object each (model/continuations.py): no use looking for equal ones
+        try:
+            known = None if shell else self.known.get(value)
+        except TypeError:
+            shell, known = True, None
+        if known is None:
+            before, self.mentions = self.mentions, False
+            text = blake2b(self._whole(value).encode(), digest_size=12).hexdigest()
+            known = (text, self.mentions, value)
+            self.mentions = before
+            if not shell:
+                self.known[value] = known
+        return known
 
     def _whole(self, value: Any) -> str:
         items = [self.text(item) for item in value]
