@@ -177,7 +177,7 @@ def _set(items: Iterable[Any], look: _Look) -> Any:
 
 def _stands_for_itself(value: Any) -> bool:
     """Whether a tuple or frozenset holds nothing, however deep, but what is compared by value."""
-    for item in value:
+    for item in tuple.__iter__(value) if isinstance(value, tuple) else value:
         if isinstance(item, tuple | frozenset):
             if not _stands_for_itself(item):
                 return False

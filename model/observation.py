@@ -64,7 +64,8 @@ class ResourceView(Protocol):
 class Request(NamedTuple):
     """An operation the user has asked: its number (from 1), what it was, how it ended so far (``running``, ``accepted``,
     ``refused``, ``lost`` with its engine, ``escaped`` with an exception), the reason if it was refused, and the numbers of the
-    operations that were still running when it was issued."""
+    operations that were still running when it was issued. Creates are not among them: what a stack does before it exists is in
+    nobody's way, and whether it had ended would only tell states apart."""
 
     number: int
     operation: Operation

@@ -87,6 +87,9 @@ class Entry(NamedTuple):
 class World:
     """A design and a scenario, in one state. Raises :class:`ScenarioError` if the design has no such operations."""
 
+    me: type[Me] = Me
+    """What tells a handler of itself."""
+
     setting = ""
     """What it runs on, in one line, where that is not this model."""
 
@@ -351,7 +354,7 @@ class World:
     def begin(self, name: str, handler: str, args: tuple[Any, ...], engine: str, message: Message | None) -> tuple[Task, Node]:
         """Start a task; it stands before its first effect."""
         task = Task(name, handler, args, engine, self.stamp(self.tasks), message)
-        node = self.program.start(handler, args, Me(engine, name))
+        node = self.program.start(handler, args, self.me(engine, name))
         self.journal.append((self.tasks, name, MISSING))
         self.journal.append((self.nodes, name, MISSING))
         self.tasks[name] = task
@@ -401,7 +404,9 @@ class World:
         self.put(self.state, "issued", number + 1)
         handler = self.design.operations[operation.kind]
         task, node = self.begin(self.unused(label), handler, (number + 1, operation), action.detail, None)
-        self.put(self.requests, number + 1, ("running", "", tuple(sorted(self.asked.values()))))
+        operations = self.scenario.operations
+        beside = tuple(sorted(n for n in self.asked.values() if operations[n - 1].kind != "create"))
+        self.put(self.requests, number + 1, ("running", "", beside))
         self.put(self.asked, task.name, number + 1)
         entry = self.note(action, task, node)
         if node.effect is None:

@@ -214,11 +214,7 @@ def took_effect(observation: Observation) -> Iterator[Witness]:
         if request.outcome != "accepted":
             continue
         if ("took effect", request.number) not in observation.memory:
-            rivals = [
-                r.number
-                for r in observation.requests
-                if r.number > request.number or (r.number in request.beside and r.operation.kind != "create")
-            ]
+            rivals = [r.number for r in observation.requests if r.number > request.number or r.number in request.beside]
             if not any(("took effect", number) in observation.memory for number in rivals):
                 yield witness(
                     f"accepted {request.operation.kind} without effect", operation=f"{request.number} {request.operation}"

@@ -34,7 +34,7 @@ from heatproof.strategies.proving.search import LOAD, Search
 from heatproof.strategies.proving.storage import STEP, Block, Diary, Frontier, Steps
 from heatproof.strategies.proving.symmetry import Renderer
 
-FORMAT = 1
+FORMAT = 2
 
 RARELY = 20.0
 """How many times as long as it takes to write a checkpoint the search goes on before it writes the next."""
@@ -60,6 +60,7 @@ class Head(msgspec.Struct, forbid_unknown_fields=True):
     format: int
     scope: Scope
     names_matter: bool
+    own_names: bool
     complete: bool
     passes: int
     result: dict[str, int]
@@ -115,6 +116,7 @@ class Checkpoint:
             FORMAT,
             self._scope(search),
             search.names_matter,
+            search.own_names,
             search.block is None,
             search.passes,
             {name: getattr(search.result, name) for name in NUMBERS},
@@ -193,7 +195,7 @@ class _Reader:
             )
         head = msgspec.json.decode(self.archive.read("head"), type=Head)
         self._same(head.scope)
-        search.begin(head.names_matter)
+        search.begin(head.names_matter, head.own_names)
         search.start()
         self._learn()
         self._must(head.learned == learned(search), "what was learned is not what is learned now")

@@ -71,7 +71,7 @@ class Graph:
             used, begin = compiled.transitions(
                 block.rows, block.sums, begin, end, block.first, *enabling(tables), tables.outcomes.system.array,
                 tables.outcomes.accesses.array,
-                *writing(tables), tables.salts, outcomes, taken, scratch, source, action, system, accesses, mark,
+                *changing(tables), outcomes, taken, scratch, source, action, system, accesses, mark,
             )  # fmt: skip
             records = np.empty(used, TRANSITION)
             columns: tuple[NDArray[Any], ...] = (source, action, system, accesses, mark)
@@ -199,7 +199,7 @@ class Walker:
         for outcome, action in zip(outcomes[:count].tolist(), taken[:count].tolist(), strict=True):
             if (
                 tables.outcomes.accesses.array[outcome] == accesses
-                and compiled.after(row, sums, outcome, *writing(tables), tables.salts, out) == mark
+                and compiled.mark_after(block.rows, block.sums, 0, outcome, *changing(tables), out) == mark
             ):
                 sums[:] = out[0]
                 did = tables.outcomes
@@ -217,7 +217,7 @@ def enabling(tables: Any) -> tuple[Any, ...]:
     )  # fmt: skip
 
 
-def writing(tables: Any) -> tuple[Any, ...]:
-    """What outcomes write."""
+def changing(tables: Any) -> tuple[Any, ...]:
+    """What outcomes change of the sums."""
     did = tables.outcomes
-    return did.write_from.array, did.write_to.array, did.write_column.array, did.write_value.array
+    return did.delta, did.blind_from.array, did.blind_to.array, did.write_column.array, tables.salts

@@ -5,11 +5,15 @@ A graph of n states is given by ``begins`` (n + 1 numbers: the edges of state s 
 
 from __future__ import annotations
 
+import contextlib
+from hashlib import blake2b
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from heatproof.strategies.proving.kernel import fingerprint, mix, njit, walk  # type: ignore[attr-defined]
+from heatproof.strategies.proving import kernel
+from heatproof.strategies.proving.kernel import after, fingerprint, mix, njit, stood_for, walk  # type: ignore[attr-defined]
 
 NOWHERE = np.uint32(0xFFFFFFFF)
 """No state."""
@@ -25,20 +29,8 @@ def possible(
     count = 0
     for g in range(guards.shape[0]):
         guard = guards[g]
-        if guard >= 0:
-            value = row[guard]
-            if value == 0:
-                continue
-            rival = guard_rival[g]
-            hidden = False
-            while rival >= 0:  # as in the search: an equal message of a lower number stands for this one
-                other = row[guards[rival]]
-                if other != 0 and salts[0, guards[rival], other] == salts[0, guard, value]:
-                    hidden = True
-                    break
-                rival = guard_rival[rival]
-            if hidden:
-                continue
+        if guard >= 0 and (row[guard] == 0 or stood_for(row, g, guards, guard_rival, salts)):
+            continue
         for c in range(guard_from[g], guard_to[g]):
             action = candidates[c]
             end = walk(row, roots[action], node_column, keys, values)
@@ -52,16 +44,11 @@ def possible(
 
 
 @njit(cache=True)
-def after(
-    row: Any, sums: Any, outcome: Any, write_from: Any, write_to: Any, write_column: Any, write_value: Any, salts: Any, out: Any
-) -> Any:
-    """The fingerprint of the state that an outcome leads to; its sums into the one row of ``out``."""
-    for p in range(sums.shape[0]):
-        out[0, p] = sums[p]
-    for w in range(write_from[outcome], write_to[outcome]):
-        column = write_column[w]
-        for p in range(sums.shape[0]):
-            out[0, p] += salts[p, column, write_value[w]] - salts[p, column, row[column]]
+def mark_after(
+    rows: Any, sums: Any, i: Any, outcome: Any, delta: Any, blind_from: Any, blind_to: Any, write_column: Any, salts: Any, out: Any
+) -> Any:  # fmt: skip
+    """The fingerprint of the state that an outcome makes of state i; its sums into the one row of ``out``."""
+    after(rows, sums, i, outcome, delta, blind_from, blind_to, write_column, salts, out, 0)
     mark: Any = fingerprint(out, 0)
     return mark
 
@@ -71,7 +58,7 @@ def transitions(
     rows: Any, sums: Any, begin: Any, end: Any, first: Any,
     guards: Any, guard_from: Any, guard_to: Any, guard_rival: Any, candidates: Any, roots: Any,
     node_column: Any, node_outcome: Any, keys: Any, values: Any, enabled: Any, system: Any, accesses: Any,
-    write_from: Any, write_to: Any, write_column: Any, write_value: Any, salts: Any,
+    delta: Any, blind_from: Any, blind_to: Any, write_column: Any, salts: Any,
     outcomes: Any, taken: Any, scratch: Any, out_source: Any, out_action: Any, out_system: Any, out_accesses: Any, out_mark: Any,
 ) -> Any:  # fmt: skip
     """The transitions of the states ``begin`` to ``end`` of a block as far as the outputs have room. Answers how many there are, and
@@ -90,7 +77,7 @@ def transitions(
             out_action[used] = taken[k]
             out_system[used] = system[outcome]
             out_accesses[used] = accesses[outcome]
-            out_mark[used] = after(rows[i], sums[i], outcome, write_from, write_to, write_column, write_value, salts, scratch)
+            out_mark[used] = mark_after(rows, sums, i, outcome, delta, blind_from, blind_to, write_column, salts, scratch)
             used += 1
     return used, end
 
@@ -238,3 +225,19 @@ def farthest(begins: Any, targets: Any, weights: Any, component: Any, members: A
                 if t != c and best[c] + weights[e] > best[t]:
                     best[t] = best[c] + weights[e]
                     came[t] = e
+
+
+def renew() -> None:
+    """Forget what was compiled against another text of :mod:`kernel`: Numba's cache looks only at the file that a function stands in."""
+    folder = Path(str(possible.stats.cache_path))
+    stamp, text = folder / "graph_kernel.stamp", blake2b(Path(kernel.__file__).read_bytes(), digest_size=16).hexdigest()
+    with contextlib.suppress(OSError):  # where nothing can be written nothing is cached
+        if stamp.is_file() and stamp.read_text() == text:
+            return
+        for old in folder.glob("graph_kernel.*.nb?"):
+            old.unlink(missing_ok=True)
+        stamp.write_text(text)
+
+
+if kernel.COMPILED:
+    renew()

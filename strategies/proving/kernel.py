@@ -130,6 +130,19 @@ def walk(row: Any, node: Any, node_column: Any, keys: Any, values: Any) -> Any:
         node = after
 
 
+@njit(cache=True, inline="always")
+def stood_for(row: Any, g: Any, guards: Any, guard_rival: Any, salts: Any) -> Any:
+    """Whether the guard g is a message that an equal one of a lower number stands for in this state: delivering that is enough."""
+    value = row[guards[g]]
+    rival = guard_rival[g]
+    while rival >= 0:
+        other = row[guards[rival]]
+        if other != 0 and salts[0, guards[rival], other] == salts[0, guards[g], value]:
+            return True
+        rival = guard_rival[rival]
+    return False
+
+
 @njit(cache=True)
 def commutes(
     row: Any, own: Any, reads: Any, writes: Any, mine: Any, private: Any,
@@ -200,10 +213,16 @@ def put_pairs(pairs: Any, old: Any) -> None:
 
 
 @njit(cache=True, inline="always")
-def after(sums: Any, i: Any, outcome: Any, delta: Any, into: Any, at: Any) -> None:
-    """The sums of the state that an outcome makes of state i, into row ``at`` of ``into``."""
+def after(rows: Any, sums: Any, i: Any, outcome: Any, delta: Any, blind_from: Any, blind_to: Any, write_column: Any, salts: Any,
+          into: Any, at: Any) -> None:  # fmt: skip
+    """The sums of the state that an outcome makes of state i, into row ``at`` of ``into``. The delta of an outcome does not know what was
+    in the columns that it writes blindly."""
     for p in range(sums.shape[1]):
         into[at, p] = sums[i, p] + delta[outcome, p]
+    for w in range(blind_from[outcome], blind_to[outcome]):
+        column = write_column[w]
+        for p in range(sums.shape[1]):
+            into[at, p] -= salts[p, column, rows[i, column]]
 
 
 @njit(cache=True)
@@ -249,7 +268,7 @@ def expand(
     guards: Any, guard_from: Any, guard_to: Any, guard_rival: Any, candidates: Any, roots: Any,
     node_column: Any, node_outcome: Any, keys: Any, values: Any,
     enabled: Any, system: Any, write_from: Any, write_to: Any, write_column: Any, write_value: Any,
-    outcome_found: Any, found_seen: Any, delta: Any,
+    outcome_found: Any, found_seen: Any, delta: Any, blind_from: Any, blind_to: Any,
     salts: Any, table: Any, depths: Any, room: Any,
     stepping: Any, mine: Any, private: Any, outcome_reads: Any, outcome_writes: Any,
     owners: Any, kinds: Any, items: Any, whole: Any, future_reads: Any, future_writes: Any, pairs: Any,
@@ -277,18 +296,9 @@ def expand(
         for g in range(guards.shape[0]):
             guard = guards[g]
             if guard >= 0:
-                value = row[guard]
-                if value == 0:
+                if row[guard] == 0:
                     continue
-                rival = guard_rival[g]
-                hidden = False
-                while rival >= 0:  # an equal message of a lower number stands for this one
-                    other = row[guards[rival]]
-                    if other != 0 and salts[0, guards[rival], other] == salts[0, guard, value]:
-                        hidden = True
-                        break
-                    rival = guard_rival[rival]
-                if hidden:
+                if stood_for(row, g, guards, guard_rival, salts):
                     continue
             for c in range(guard_from[g], guard_to[g]):
                 action = candidates[c]
@@ -347,7 +357,7 @@ def expand(
                     row, own, outcome_reads[outcomes[k]], outcome_writes[outcomes[k]], mine[own], private[own],
                     owners, kinds, items, whole, future_reads, future_writes,
                 ):  # fmt: skip
-                    after(sums, i, outcomes[k], delta, batch_sums, batch)
+                    after(rows, sums, i, outcomes[k], delta, blind_from, blind_to, write_column, salts, batch_sums, batch)
                     at = slot_of(table, fingerprint(batch_sums, batch))
                     if table[at] == np.uint64(0) or depths[at] == depth + 1:  # else it might be put off for ever
                         begin, stop = k, k + 1
@@ -357,7 +367,7 @@ def expand(
         for k in range(begin, stop):
             outcome = outcomes[k]
             counters[TRANSITIONS] += 1
-            after(sums, i, outcome, delta, batch_sums, batch)
+            after(rows, sums, i, outcome, delta, blind_from, blind_to, write_column, salts, batch_sums, batch)
             seen = outcome_found[outcome]
             if seen > 0 and not found_seen[seen]:
                 found_seen[seen] = True

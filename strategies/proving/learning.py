@@ -19,6 +19,7 @@ from heatproof.model import engines
 from heatproof.model.continuations import Pool
 from heatproof.model.database import MISSING
 from heatproof.model.design import Design
+from heatproof.model.effects import Me
 from heatproof.model.errors import HeatproofError, NotEnabled
 from heatproof.model.program import Node
 from heatproof.model.scenario import Scenario
@@ -26,6 +27,7 @@ from heatproof.model.watching import Watch, met
 from heatproof.model.world import Action, Entry, Message, Task, World
 from heatproof.properties.base import Property, Witness
 from heatproof.properties.monitor import Monitor
+from heatproof.strategies.proving.symmetry import Nameless
 from heatproof.strategies.proving.views import ABSENT, MEMBERSHIP, Space, Unit, View
 from heatproof.strategies.running import SYSTEM, in_property
 
@@ -91,6 +93,10 @@ class NamesMatter(Exception):
     """A property looks at tasks: the search begins anew with their arguments as part of the state."""
 
 
+class OwnNamesMatter(Exception):
+    """A handler looks at the name of its task: the search begins anew, and takes what handlers hold of their names for part of the state."""
+
+
 class _Tasks(Mapping[str, Any]):
     """The tasks as properties see them."""
 
@@ -123,8 +129,12 @@ class LearningWorld(World):
         space: Space,
         merge: bool = True,
         names_matter: bool = False,
+        own_names: bool = False,
     ):
         super().__init__(design, scenario)
+        self.own_names = own_names or not merge
+        self.me = _watched(self)
+        self.own_name_read = False
         self.space = space
         self.merge = merge
         self.pool = Pool()
@@ -242,7 +252,8 @@ class LearningWorld(World):
         group = unit.group
         if group == "node":
             static, member, name = identity
-            return ("node", static, self.members[member][1], name)
+            held = self.members[member][1]
+            return ("node", static, held if self.own_names else Nameless(held), name)
         if group == "message":
             return ("message", identity)
         if group == MEMBERSHIP + "message" and not self.any_order:
@@ -279,7 +290,8 @@ class LearningWorld(World):
     def lesson(self, row: Any, width: int, action: Action) -> Lesson:
         """Do ``action`` in the state ``row``, a sequence of ``width`` values by column, and say what came of it.
 
-        Raises :class:`DesignError` for what a design does wrong, :class:`NamesMatter` when the search must begin anew.
+        Raises :class:`DesignError` for what a design does wrong, :class:`NamesMatter` and :class:`OwnNamesMatter` when the search must
+        begin anew.
         """
         space, monitor = self.space, self.monitor
         space.look_at(row, width)
@@ -303,6 +315,8 @@ class LearningWorld(World):
             monitor.saw((met(entry.before, entry.after),))
             accesses = int(type(entry.before.effect) in fx.DATABASE)
         writes = self._written()
+        if self.own_name_read and not self.own_names:
+            raise OwnNamesMatter
         return Lesson(tuple(space.path), True, writes, self._found(), accesses, system, tuple(space.searched), tuple(space.assumed))
 
     def _ask(self, ask: Callable[[], Any]) -> None:
@@ -325,6 +339,26 @@ class LearningWorld(World):
                     nodes[name] = nodes[name]
         before = dict(reversed(self.space.path))
         return tuple([(column, number) for column, number in self.space.written() if before.get(column) != number])
+
+
+def _watched(world: LearningWorld) -> type[Me]:
+    """The class of what handlers know of themselves in a world that takes notice when one looks at the name of its task."""
+
+    def noticed(name: str) -> Any:
+        plain = getattr(Me, name)
+
+        def method(self: Me, *args: Any) -> Any:
+            world.own_name_read = True
+            return plain(self, *args)
+
+        return method
+
+    def task(self: Me) -> str:
+        world.own_name_read = True
+        return tuple.__getitem__(self, 1)
+
+    ways = ("__getitem__", "__iter__", "__repr__", "__format__", "__str__", "_asdict", "_replace")
+    return type("Me", (Me,), {"__slots__": (), "task": property(task), **{name: noticed(name) for name in ways}})
 
 
 def _frozen(value: Any) -> Any:

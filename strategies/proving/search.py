@@ -16,7 +16,7 @@ from heatproof.model.scenario import Scenario
 from heatproof.model.world import Action
 from heatproof.properties.base import Property, Witness
 from heatproof.strategies.proving import kernel
-from heatproof.strategies.proving.learning import Key, LearningWorld, NamesMatter
+from heatproof.strategies.proving.learning import Key, LearningWorld, NamesMatter, OwnNamesMatter
 from heatproof.strategies.proving.reduction import Independence
 from heatproof.strategies.proving.storage import Block, Diary, Frontier, Steps, Storage
 from heatproof.strategies.proving.symmetry import renderers
@@ -34,6 +34,9 @@ BATCH = 512
 
 WALKS, WALK = 60, 2000
 """Random runs that a reduction begins with, and how long each may be."""
+
+MOST_ACTIONS = 65_535
+"""Actions of one scope: the steps of a search name them by 16-bit numbers."""
 
 LOAD = 0.8
 """How full the table of fingerprints may be."""
@@ -121,13 +124,14 @@ class Search:
         self.symmetric, self.merge, self.reduce, self.go_on = symmetric, merge, reduce, go_on
         self.storage, self.watchers, self.kind = storage or Storage(), list(watchers), world
         self.checkpoint = checkpoint
-        self.begin(False)
+        self.begin(False, False)
 
-    def begin(self, names_matter: bool) -> None:
-        """Begin anew, with nothing learned and nothing seen. ``names_matter``: the arguments of tasks are part of the state."""
-        self.names_matter = names_matter
+    def begin(self, names_matter: bool, own_names: bool) -> None:
+        """Begin anew, with nothing learned and nothing seen. ``names_matter``: the arguments of tasks are part of the state; ``own_names``:
+        so is what handlers hold of the names of their tasks."""
+        self.names_matter, self.own_names = names_matter, own_names
         self.space = Space()
-        self.world = self.kind(self.design, self.scenario, self.properties, self.space, self.merge, names_matter)
+        self.world = self.kind(self.design, self.scenario, self.properties, self.space, self.merge, names_matter, own_names)
         self.tables = Tables(self.world, renderers(self.scenario, self.symmetric), self.reduce)
         renamings = len(self.tables.renderers)
         self.width = 64
@@ -168,11 +172,14 @@ class Search:
 
     def run(self) -> Result:
         """Search everything, or until told to stop. Called again, it goes on where it was stopped."""
-        try:
-            self._run()
-        except NamesMatter:
-            self.begin(True)
-            self._run()
+        while True:
+            try:
+                self._run()
+                break
+            except NamesMatter:
+                self.begin(True, self.own_names)
+            except OwnNamesMatter:
+                self.begin(self.names_matter, True)
         while self.reduce and self.result.complete and not self._relied_rightly():
             self._again()
             self._run()
@@ -324,6 +331,10 @@ class Search:
         actions = len(tables.actions.names)
         if actions > len(self.outcomes):
             self.outcomes, self.taken = np.empty(2 * actions, np.int64), np.empty(2 * actions, np.int64)
+        if actions > MOST_ACTIONS:
+            raise HeatproofError(f"more than {MOST_ACTIONS} actions are possible in this scope; make it smaller")
+        if 2 * actions > len(self.misses):
+            self.misses = np.empty((4 * actions, 2), np.int64)
         misses, pending, found = self.misses, self.pending, self.found
         counters[kernel.MISSES] = counters[kernel.PENDING] = counters[kernel.FOUND] = 0
         transitions, fresh = counters[kernel.TRANSITIONS], counters[kernel.NEW]
@@ -334,7 +345,7 @@ class Search:
             tables.node_column.array, tables.node_outcome.array, tables.keys, tables.children,
             outcomes.enabled.array, outcomes.system.array, outcomes.write_from.array, outcomes.write_to.array,
             outcomes.write_column.array, outcomes.write_value.array, outcomes.found.array, outcomes.found_seen.array,
-            outcomes.delta, tables.salts, self.table, self.depths, int(LOAD * len(self.table)),
+            outcomes.delta, outcomes.blind_from.array, outcomes.blind_to.array, tables.salts, self.table, self.depths, int(LOAD * len(self.table)),
             tables.stepping, among.mine, among.private, among.reads, among.writes,
             among.owners, among.kinds, among.items, among.whole, among.future_reads, among.future_writes, self.pairs,
             self.out.rows, self.out.sums, self.out_parent, self.out_action, misses, pending, found, self.outcomes, self.taken,

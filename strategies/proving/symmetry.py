@@ -20,11 +20,21 @@ from itertools import permutations
 from types import BuiltinFunctionType, CodeType, FunctionType, ModuleType
 from typing import Any
 
+from heatproof.model.effects import Me
 from heatproof.model.errors import DesignError
 from heatproof.model.scenario import Scenario
 
 ENGINE = re.compile(r"(?<![A-Za-z0-9_])E(\d+)(?![A-Za-z0-9_])")
 """The id of an engine wherever it stands in a text; what follows a slash is its life."""
+
+
+class Nameless:
+    """What a handler holds, to be rendered without the name of its own task, which nobody looks at."""
+
+    __slots__ = ("held",)
+
+    def __init__(self, held: Any):
+        self.held = held
 
 
 class Renderer:
@@ -40,6 +50,9 @@ class Renderer:
         self.known: dict[Any, tuple[str, bool, Any]] = {}  # by value: its text, whether it mentions an engine, and itself
         self.at: dict[int, tuple[str, bool, Any]] = {}  # the same by identity, which lasts while the value is kept
         self.mentions = False  # whether an engine was met since somebody last looked
+        self.names = True  # whether the names of tasks count in what handlers know of themselves
+        self.leaked = False  # whether such a name was met outside of what a handler holds
+        self.nameless: Renderer | None = None
 
     def salt(self, value: Any) -> int:
         """The 64-bit hash of a value. Raises :class:`DesignError` for a value that shows nothing of what it holds."""
@@ -62,7 +75,19 @@ class Renderer:
             return repr(value)
         if isinstance(value, tuple | frozenset):
             return self._kept(value)
+        if kind is Nameless:
+            return self._nameless(value)
         return self._other(value)
+
+    def _nameless(self, value: Nameless) -> str:
+        """With a memory of its own, since the same values have other texts where names count."""
+        if self.nameless is None:
+            self.nameless = Renderer(self.order, None if self.plain is None else self.plain.nameless)
+            self.nameless.names = False
+        self.nameless.mentions = False
+        text = self.nameless.text(value.held)
+        self.mentions = self.mentions or self.nameless.mentions
+        return text
 
     def _kept(self, value: Any) -> str:
         known = self.at.get(id(value))
@@ -93,6 +118,9 @@ class Renderer:
         return known
 
     def _whole(self, value: Any) -> str:
+        if isinstance(value, Me):
+            self.leaked = self.leaked or self.names
+            return f"Me{self.text(value.engine)}" + (repr(tuple.__getitem__(value, 1)) if self.names else "")
         items = [self.text(item) for item in value]
         if isinstance(value, frozenset | set):
             items.sort()

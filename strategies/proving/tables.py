@@ -14,7 +14,7 @@ from heatproof.model.faults import FAULTS, HOLDS
 from heatproof.model.scenario import Scenario
 from heatproof.model.world import Action
 from heatproof.strategies.proving import kernel
-from heatproof.strategies.proving.learning import REST, Found, LearningWorld, Lesson
+from heatproof.strategies.proving.learning import REST, Found, LearningWorld, Lesson, OwnNamesMatter
 from heatproof.strategies.proving.reduction import BY_NAME, Futures
 from heatproof.strategies.proving.symmetry import Renderer
 from heatproof.strategies.proving.views import ABSENT, Space, Unit
@@ -124,6 +124,7 @@ class Outcomes:
     def __init__(self, renamings: int):
         self.enabled, self.system = Growing(np.bool_), Growing(np.bool_)
         self.write_from, self.write_to = Growing(np.int32), Growing(np.int32)
+        self.blind_from, self.blind_to = Growing(np.int32), Growing(np.int32)  # of the writes, those without a look
         self.write_column, self.write_value = Growing(np.int32), Growing(np.uint16)
         self.found, self.accesses = Growing(np.int32), Growing(np.int32)
         self.founds: list[Found] = [Found()]
@@ -134,21 +135,22 @@ class Outcomes:
         self.tasks: list[str] = []  # the task that does it, or nothing
         self.items: list[int] = []
         self.delta: NDArray[np.uint64] = np.zeros((1024, renamings), np.uint64)
-        self.differences: list[tuple[int, int, int, int]] = []  # outcome, column, old and new value, not yet in its delta
+        self.differences: list[
+            tuple[int, int, int, int]
+        ] = []  # outcome, column, old value (-1: unknown) and new, not yet in its delta
         self._found_numbers: dict[Found, int] = {Found(): 0}
-        self._written: dict[tuple[tuple[int, int], ...], tuple[int, int]] = {}
+        self._written: dict[tuple[tuple[int, int], ...], int] = {}
 
     def add(self, lesson: Lesson, before: dict[int, int], salted: Callable[[int], bool]) -> int:
-        """A new outcome; its number. ``before``: the values before it of the columns that it writes, at least."""
+        """A new outcome; its number. ``before``: what is known of the values of columns before it."""
         number = self.enabled.append(lesson.enabled)
-        place = self._written.get(lesson.writes)
-        if place is None:
-            place = self._written[lesson.writes] = (self.write_column.used, self.write_column.used + len(lesson.writes))
-            for column, value in lesson.writes:
-                self.write_column.append(column)
-                self.write_value.append(value)
-        self.write_from.append(place[0])
-        self.write_to.append(place[1])
+        blind = tuple([write for write in lesson.writes if write[0] not in before])
+        seen = tuple([write for write in lesson.writes if write[0] in before])
+        begin = self._write((*seen, *blind))
+        self.write_from.append(begin)
+        self.write_to.append(begin + len(lesson.writes))
+        self.blind_from.append(begin + len(seen))
+        self.blind_to.append(begin + len(lesson.writes))
         found = self._found_numbers.get(lesson.found)
         if found is None:
             found = self._found_numbers[lesson.found] = len(self.founds)
@@ -159,8 +161,18 @@ class Outcomes:
         self.system.append(lesson.system)
         if number >= len(self.delta):
             self.delta = np.concatenate([self.delta, np.zeros_like(self.delta)])
-        self.differences += [(number, column, before[column], value) for column, value in lesson.writes if salted(column)]
+        self.differences += [(number, column, before.get(column, -1), value) for column, value in lesson.writes if salted(column)]
         return number
+
+    def _write(self, writes: tuple[tuple[int, int], ...]) -> int:
+        """Where these writes stand."""
+        place = self._written.get(writes)
+        if place is None:
+            place = self._written[writes] = self.write_column.used
+            for column, value in writes:
+                self.write_column.append(column)
+                self.write_value.append(value)
+        return place
 
     def relate(self, lesson: Lesson, task: str, item: int) -> None:
         """Note what the newest outcome reads and writes, which task does it, and of which item it is: for a reduction."""
@@ -173,7 +185,8 @@ class Outcomes:
         """Work out the deltas that are still to be worked out."""
         if self.differences:
             number, column, old, new = np.array(self.differences, np.int64).T
-            np.add.at(self.delta, number, (salts[:, column, new] - salts[:, column, old]).T)
+            was = np.where(old < 0, np.uint64(0), salts[:, column, old])
+            np.add.at(self.delta, number, (salts[:, column, new] - was).T)
             self.differences.clear()
 
 
@@ -261,7 +274,11 @@ class Tables:
                 " sets"
             )
         # what is written without a look is asked too: then the outcome alone says by how much the sums change
-        blind = [(column, int(row[column]) if column < width else ABSENT) for column, _ in lesson.writes if self._salted(column)]
+        # (but of nodes, which can be many: a crash takes them away whatever they are)
+        units = self.space.units
+        blind = [
+            (column, int(row[column]) if column < width else ABSENT) for column, _ in lesson.writes if units[column].group != "node"
+        ]
         for column, value in (*lesson.path, *blind):
             if column not in asked:
                 asked[column] = value
@@ -359,6 +376,8 @@ class Tables:
                 for p, renderer in enumerate(self.renderers):
                     salts[p, column, value] = renderer.salt(content)
         space.fresh.clear()
+        if self.renderers[0].leaked and not self.world.own_names:
+            raise OwnNamesMatter
 
     def _arrange(self) -> None:
         """The guards with their actions, in the order in which they were met."""

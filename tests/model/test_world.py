@@ -448,10 +448,11 @@ def test_the_user_is_told() -> None:
 
     world = by_default(World(toy(create=accounts(), update=refuses, delete=refuses), asking("update", "delete")))
     assert world.requests == {1: ("accepted", "", ()), 2: ("refused", "not now", ()), 3: ("refused", "not now", ())}
-    beside = World(toy(create=accounts(), update=refuses), asking("update"))
-    beside.perform(Action("operate", "create#1", "E1"))
-    beside.perform(Action("operate", "update#2", "E1"))
-    assert beside.requests[2] == ("running", "", (1,))
+    beside = World(toy(create=accounts(), update=refuses), asking("update", "update"))
+    for label in ("create#1", "update#2", "update#3"):
+        beside.perform(Action("operate", label, "E1"))
+    assert beside.requests[2] == ("running", "", ()), "creates are in nobody's way"
+    assert beside.requests[3] == ("running", "", (2,))
 
 
 def test_the_default_policy_is_fair_to_what_it_passes_over() -> None:
