@@ -1,0 +1,110 @@
+"""What only tells equals apart is no part of the state, and what looks like it is, where somebody looks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from heatproof.model.effects import Handler, Insert, Me, Read, Send, Update
+from heatproof.model.scenario import Operation, create, scenario, update
+from heatproof.model.templates import resource
+from heatproof.strategies.proving import graph_kernel, kernel
+from heatproof.strategies.proving.search import Search
+from tests.model.toys import ACCOUNT, Account, Design, asking
+from tests.toys import HEAT, seen_toy
+
+
+def twice(self: Design, me: Me, number: int, operation: Operation) -> Handler:
+    yield Insert("N-1", ACCOUNT, Account("A", 0))
+    yield Send("N-2", "own", ("A",))
+    yield Send("N-2", "own", ("A",))
+
+
+def engine_only(self: Design, me: Me, name: str) -> Handler:
+    row = yield Read("N-3", ACCOUNT, name)
+    yield Update("N-4", ACCOUNT, name, {"value": row.value + 1, "owner": me.engine})
+
+
+def its_name(self: Design, me: Me, name: str) -> Handler:
+    yield Read("N-3", ACCOUNT, name)
+    yield Update("N-4", ACCOUNT, name, {"owner": me.task})
+
+
+def unpacked(self: Design, me: Me, name: str) -> Handler:
+    yield Read("N-3", ACCOUNT, name)
+    _, task = me
+    yield Update("N-4", ACCOUNT, name, {"owner": task})
+
+
+def printed(self: Design, me: Me, name: str) -> Handler:
+    yield Read("N-3", ACCOUNT, name)
+    yield Update("N-4", ACCOUNT, name, {"owner": f"{me}"})
+
+
+def whole(self: Design, me: Me, name: str) -> Handler:
+    yield Read("N-3", ACCOUNT, name)
+    yield Update("N-4", ACCOUNT, name, {"owner": me})
+
+
+def searched(own: Any) -> Search:
+    search = Search(seen_toy(create=twice, own=own), asking(engines=1, threads=2), [])
+    assert search.run().complete
+    return search
+
+
+def test_the_name_of_a_task_does_not_count_where_no_handler_looks_at_it() -> None:
+    search = searched(engine_only)
+    assert not search.own_names
+    named = Search(search.design, search.scenario, [])
+    named.begin(False, True)
+    assert named.run().states > search.result.states
+
+
+@pytest.mark.parametrize("own", [its_name, unpacked, printed, whole])
+def test_it_counts_where_one_looks(own: Any) -> None:
+    assert searched(own).own_names
+
+
+def test_heat_looks_at_names_where_it_rolls_back() -> None:
+    for rollback in (False, True):
+        given = scenario(create([resource("A", {"p": 1})], rollback=rollback), engines=1, threads=1, faults={"fail": 1})
+        search = Search(HEAT, given, [])
+        search.run()
+        assert search.own_names is rollback
+
+
+def test_a_create_is_beside_nobody() -> None:
+    template = [resource("A", {"p": 1})]
+    search = Search(HEAT, scenario(create(template), update(template), engines=1, threads=1), [])
+    search.run()
+    values = [search.space.identities[c] for c in search.space.groups["request"]]
+    assert {identity[2] for identities in values for identity in identities[1:]} == {()}  # type: ignore[index]
+
+
+def test_there_is_always_room_for_what_a_state_lacks() -> None:
+    whole = searched(engine_only).result
+    search = Search(seen_toy(create=twice, own=engine_only), asking(engines=1, threads=2), [])
+    search.misses = np.empty((1, 2), np.int64)
+    assert search.run().states == whole.states
+
+
+def test_what_was_compiled_against_another_kernel_is_forgotten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(graph_kernel, "possible", SimpleNamespace(stats=SimpleNamespace(cache_path=str(tmp_path))))
+    old, other = tmp_path / "graph_kernel.possible-18.nbi", tmp_path / "kernel.walk-1.nbi"
+    for file in (old, other):
+        file.write_text("")
+    graph_kernel.renew()
+    assert not old.exists()
+    assert other.exists()
+    old.write_text("")
+    graph_kernel.renew()
+    assert old.exists(), "it is of this kernel"
+    changed = tmp_path / "kernel.py"
+    changed.write_text("# another text")
+    monkeypatch.setattr(kernel, "__file__", str(changed))
+    graph_kernel.renew()
+    assert not old.exists()
