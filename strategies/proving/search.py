@@ -35,8 +35,8 @@ BATCH = 512
 WALKS, WALK = 60, 2000
 """Random runs that a reduction begins with, and how long each may be."""
 
-MOST_ACTIONS = 65_535
-"""Actions of one scope: the steps of a search name them by 16-bit numbers."""
+MOST_ACTIONS = 30_000
+"""Actions of one scope: what one state does must fit into one block."""
 
 LOAD = 0.8
 """How full the table of fingerprints may be."""
@@ -333,8 +333,8 @@ class Search:
             self.outcomes, self.taken = np.empty(2 * actions, np.int64), np.empty(2 * actions, np.int64)
         if actions > MOST_ACTIONS:
             raise HeatproofError(f"more than {MOST_ACTIONS} actions are possible in this scope; make it smaller")
-        if 2 * actions > len(self.misses):
-            self.misses = np.empty((4 * actions, 2), np.int64)
+        if (most := len(tables.roots.array)) >= min(len(self.misses), len(self.found)):
+            self.misses, self.found = np.empty((8 * most, 2), np.int64), np.empty((2 * most, 3), np.int64)
         misses, pending, found = self.misses, self.pending, self.found
         counters[kernel.MISSES] = counters[kernel.PENDING] = counters[kernel.FOUND] = 0
         transitions, fresh = counters[kernel.TRANSITIONS], counters[kernel.NEW]
