@@ -9,7 +9,19 @@ import sys
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import database, engine, finding, growth, hypothesis_speed, peers, prove_memory, replays, shrinking, steps
+from benchmarks import (
+    database,
+    engine,
+    finding,
+    growth,
+    hypothesis_speed,
+    peers,
+    prove_memory,
+    prove_scopes,
+    replays,
+    shrinking,
+    steps,
+)
 
 BENCHMARKS = {
     "steps": steps.measure,
@@ -24,6 +36,7 @@ BENCHMARKS = {
     "peers": peers.measure,
     "reductions": peers.reductions,
     "prove-memory": prove_memory.measure,
+    "prove-scopes": prove_scopes.measure,
 }
 
 
