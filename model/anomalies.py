@@ -56,6 +56,8 @@ def splits(database: Database, effect: fx.Transaction) -> dict[str, int]:
         reads.append(inner)
     found: dict[str, int] = {}
     for count in range(1, len(reads) + 1):
+        if count < len(effects) and getattr(effects[count], "joined", False):
+            continue  # one statement reads both, at one moment
         before, after = reads[:count], effects[count:]
         keys = {(e.table, e.key) for e in before if isinstance(e, fx.Read)}
         tables = {e.table for e in before if isinstance(e, fx.Query)}

@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from heatproof.model.anomalies import splits
+from heatproof.model.database import Database
 from heatproof.model.design import Design
 from heatproof.model.effects import (
     Aborted,
@@ -129,3 +131,14 @@ def test_a_split_transaction_that_is_aborted_begins_anew() -> None:
     for kind in ("step", "P4", "abort"):
         world.perform(Action(kind, "create#1"))
     assert by_default(world).database.rows[ACCOUNT]["A"].value == 11, "not what the aborted one had read"
+
+
+def _two(joined: bool) -> Body:
+    yield Read("", ACCOUNT, "A")
+    yield Read("", ACCOUNT, "B", joined=joined)
+
+
+def test_what_one_statement_reads_is_of_one_moment() -> None:
+    database = Database((ACCOUNT,), [])
+    assert splits(database, Transaction("X-1", _two, (False,))) == {"G-single": 1}
+    assert splits(database, Transaction("X-1", _two, (True,))) == {}
