@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import greenlet
 
 from heatproof.model.effects import Effect, Thrown, Transaction
+from heatproof.model.errors import HeatproofError
 
 if TYPE_CHECKING:
     from heatproof.ports.heat.databases.waiting import Waiter
@@ -68,6 +69,7 @@ class Activity:
         self.sent: list[Sent] = []  # what it has sent to the database
         self.committed: list[Sent] = []  # what the last one had sent when it was committed
         self.waiter: Waiter | None = None  # the statement that waits for a lock
+        self.connections: set[int] = set()  # the server processes that its open transaction may hold locks with
         self.late = False  # its time limit has run out, and it has been told so
         self.tick: int | None = None  # what a clock that counts operations shows it; None: what it shows the traversal
         self.superseded: str | None = None  # the traversal of the stack, as it has it in memory, that it is about to supersede
@@ -96,6 +98,12 @@ class Activity:
             return there
         finally:
             _current = before
+
+    def broke(self, error: HeatproofError) -> None:
+        """The run cannot go on, and ends with ``error`` where the scheduler is next; until then nothing that this does has any effect,
+        whatever Heat makes of it."""
+        self.live.broken = self.live.broken or error
+        self.given_up = True
 
     def give_up(self) -> None:
         """Unwind it. Nothing that it does on the way has any effect."""

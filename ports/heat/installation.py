@@ -117,8 +117,9 @@ class Installation:
     def reset(self, owner: object, choice: Choice) -> Database:
         """An empty database of that kind for ``owner``."""
         self.use(choice)
-        self.owner = owner
+        self.owner = None
         self.database.reset()
+        self.owner = owner
         return self.database
 
 

@@ -13,6 +13,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from heatproof.model import effects as fx
+from heatproof.model.errors import HeatproofError
 from heatproof.ports.heat import hub
 from heatproof.ports.heat.hub import Activity
 from heatproof.ports.heat.installation import Installation
@@ -80,6 +81,7 @@ class Live:
         self.activities: dict[int, Activity] = {}
         self.by_statement = world.design.database.statements
         self.last: Activity | None = None
+        self.broken: HeatproofError | None = None  # why the run cannot go on
         self._lives: dict[str, int] = {}
         self.metered = world.design.metered
         self.resumed: list[Activity] = []  # where accesses are counted: who has been resumed since that was last looked at

@@ -87,6 +87,11 @@ def access(frame: FrameType | None) -> Transaction | None:
     return Transaction(f"{caller(frame)}/{name}", call, (), reads_only(name))
 
 
+def quiet(name: str, frame: FrameType | None) -> Transaction:
+    """A transaction of :data:`QUIET`, for where it is an action nevertheless."""
+    return Transaction(f"{caller(frame)}/{name}", _calls.setdefault(name, Call(name)), (), False)
+
+
 def caller(frame: FrameType | None) -> str:
     """The function of Heat's engine that is at work."""
     while frame is not None:

@@ -13,6 +13,7 @@ from typing import Any
 
 from heatproof.model import effects as fx
 from heatproof.ports.heat import hub, places
+from heatproof.ports.heat.databases import base
 
 # ------------------------------------------------------------------------------------------------------- the database
 
@@ -42,13 +43,22 @@ def transactions(original: Any) -> Any:
                     yield resource
             finally:
                 activity.access = None
+                activity.connections.clear()
             return
         if access is not None:
             result = hub.point(access)
         if isinstance(result, fx.Thrown) and isinstance(result.exception, fx.Aborted):
             raise exception.DBDeadlock
-        with original(self, context) as resource:
-            yield resource
+        try:
+            with original(self, context) as resource:
+                yield resource
+        except Exception as error:
+            if base.waited(error):
+                name = activity.apart if access is None else access.step
+                activity.broke(
+                    base.held_elsewhere(activity.live.world.design.database.kind, f"task {activity.task!r} before {name}")
+                )
+            raise
         if isinstance(result, fx.Thrown):
             raise exception.DBConnectionError
 

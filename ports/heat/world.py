@@ -116,6 +116,9 @@ class EngineWorld(World):
         except Exception:
             self.stale = self.stale or self.live.last is not None
             raise
+        if self.live.broken is not None:
+            self.stale = True
+            raise self.live.broken
         assert len(self.log) == before + 1
         if action.kind == "crash":
             self.live.give_up(action.subject)

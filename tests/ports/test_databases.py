@@ -14,16 +14,18 @@ from urllib.parse import urlsplit
 
 import pytest
 from click.testing import CliRunner
+from sqlalchemy import create_engine, text
 
 from heatproof import checking
 from heatproof.cli import cli
 from heatproof.model import catalogue
+from heatproof.model.designs.heat.values import STACK
 from heatproof.model.errors import HeatproofError
 from heatproof.model.scenario import create, scenario
 from heatproof.model.templates import resource
 from heatproof.model.world import World
 from heatproof.ports.heat import installation
-from heatproof.ports.heat.databases import choice, private
+from heatproof.ports.heat.databases import base, choice, private
 from heatproof.properties.catalogue import ALL
 from heatproof.strategies.exploring import Findings
 from heatproof.strategies.running import Driver
@@ -55,6 +57,11 @@ def opened(design: str) -> EngineWorld:
     world = catalogue.load(design).open(scenario(create([resource("A", {"p": 1})])))
     assert isinstance(world, EngineWorld)
     return world
+
+
+def settled(world: World) -> None:
+    while (action := world.default()) is not None:
+        world.perform(action)
 
 
 def test_the_same_actions_lead_to_the_same_rows_as_on_sqlite(kind: str) -> None:
@@ -107,6 +114,20 @@ def test_a_database_is_of_one_process_and_goes_with_it(kind: str) -> None:
     names = {row[0] for row in world.installation.database.rows(query)}
     assert done.stdout.strip() not in names
     assert world.installation.database.name in names  # type: ignore[attr-defined]
+
+
+def test_a_lock_that_somebody_else_holds_ends_the_run_with_one_error(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(base, "PATIENCE", 1.0)
+    monkeypatch.setenv(choice.VARIABLE, os.environ[choice.VARIABLE] + "?application_name=impatient")
+    world = opened(f"heat-engine+{kind}")
+    while not world.database.rows[STACK] and (action := world.default()) is not None:
+        world.perform(action)
+    at = world.installation.database.engine.url.render_as_string(hide_password=False)
+    with create_engine(at, isolation_level="READ COMMITTED").connect() as other:
+        other.execute(text("SELECT id FROM stack FOR UPDATE"))
+        told = rf"task 'create#1' before .* has waited 1 seconds for a lock in {choice.SERVERS[kind]}"
+        with pytest.raises(HeatproofError, match=told):
+            settled(world)
 
 
 def test_report_case_and_story_tell_what_ran_and_the_case_is_replayed(kind: str, tmp_path: Path) -> None:

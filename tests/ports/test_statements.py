@@ -14,16 +14,17 @@ import pytest
 
 from heatproof.model import catalogue
 from heatproof.model.designs.heat.values import STACK
-from heatproof.model.errors import NotEnabled
+from heatproof.model.errors import HeatproofError, NotEnabled
 from heatproof.model.scenario import Operation, create, scenario, update
 from heatproof.model.templates import resource
 from heatproof.model.world import Entry
 from heatproof.ports.heat import installation
-from heatproof.ports.heat.databases import choice, private
+from heatproof.ports.heat.databases import base, choice, postgresql, private
 
 if reason := installation.why_not() or private.why_not("postgresql"):
     pytest.skip(f"the real engine on PostgreSQL is not here: {reason}", allow_module_level=True)
 
+from heatproof.ports.heat.cures import CURES
 from heatproof.ports.heat.databases import waiting
 from heatproof.ports.heat.hub import Activity, End
 from heatproof.ports.heat.world import EngineWorld, trace
@@ -39,8 +40,11 @@ A, B = resource("A", {"p": 1}), resource("B", depends_on=["A"])
 
 @pytest.fixture(scope="module", autouse=True)
 def _server() -> Iterator[None]:
+    """A server that gives up a statement which the port lets wait for ever."""
     with private.server("postgresql") as url, pytest.MonkeyPatch.context() as patch:
         patch.setenv(choice.VARIABLE, url)
+        with postgresql.connect(url) as connection:
+            connection.cursor().execute("ALTER ROLE heatproof SET statement_timeout = '60s'")
         yield
 
 
@@ -184,6 +188,93 @@ def test_who_closes_a_circle_of_waiting_tasks_is_told_of_a_deadlock() -> None:
         pass
     ends.append(end)
     assert [e.value for e in ends] == ["deadlock", "committed"]
+
+
+def locking(world: EngineWorld) -> Callable[[], str]:
+    """What locks the row of the stack, and holds it until it is resumed once more."""
+    from heat.db import api, models
+
+    def run() -> str:
+        with api.context_manager.writer.using(world.live.context()) as session:
+            session.query(models.Stack).with_for_update().all()
+            session.query(models.Stack).update({"status_reason": "held"})
+        return "held"
+
+    return run
+
+
+def test_transactions_that_are_no_actions_wait_for_locks_too() -> None:
+    world = settled(opened(create([A])))
+    (stack,) = world.live.names.stacks
+    from heat.db import api
+
+    def tell() -> str:
+        api.event_create(world.live.context(), {"stack_id": stack, "resource_name": "A"})  # which refers to the row of the stack
+        return "told"
+
+    holder = world.live.begin("holder", "E1", None, locking(world))
+    teller = world.live.begin("teller", "E1", None, tell)
+    holder.resume(None)
+    holder.resume(None)  # past the lock, to the update
+    there = teller.resume(None)
+    assert not isinstance(there, End)
+    assert there.step == "?/event_create/wait for a lock"
+    assert waiting.settle([holder, teller], teller) == {"teller"}
+    while not isinstance(holder.resume(None), End):
+        pass
+    assert waiting.settle([teller], holder) == frozenset()
+    assert teller.resume(None) == End("told")
+
+
+def test_who_is_given_up_does_not_wait_for_locks() -> None:
+    world = settled(opened(create([A])))
+    (stack,) = world.live.names.stacks
+    from heat.db import api
+
+    def tell_nevertheless() -> None:
+        with api.context_manager.writer.using(world.live.context()) as session:
+            try:
+                session.query(api.models.Stack).count()
+            finally:  # as Heat's own handlers do, in the transaction that is open
+                session.connection().exec_driver_sql(f"INSERT INTO event (stack_id, uuid) VALUES ('{stack}', '1')")
+
+    holder = world.live.begin("holder", "E1", None, locking(world))
+    teller = world.live.begin("teller", "E1", None, tell_nevertheless)
+    holder.resume(None)
+    holder.resume(None)
+    teller.resume(None)
+    teller.give_up()
+    while not isinstance(end := holder.resume(None), End):
+        pass
+    assert end.value == "held"
+
+
+def test_with_all_patches_events_wait_for_who_has_locked_the_stack() -> None:
+    """Such a run once stood for 65 minutes: FOR UPDATE keeps others from inserting what refers to the row."""
+    design = "+".join((DESIGN, *(cure.name for cure in CURES)))
+    one = scenario(create([A]), update([resource("A", {"p": 2})]), update([resource("A", {"p": 3})]), engines=2)
+    run = running.run(catalogue.load(design), one, (), running.Plan("random", 2, 0.05, 0.0, 400))
+    assert run.end == "rest"
+    steps = [e.after.effect.step for e in run.world.log if e.after is not None and e.after.effect is not None]
+    assert any(step == "store/event_create/wait for a lock" for step in steps)
+
+
+def test_a_lock_that_no_task_holds_ends_the_run_with_one_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(base, "PATIENCE", 0.5)
+    world = opened(create([A]))
+    until(world, lambda: bool(world.database.rows[STACK]))
+    at = world.installation.database.engine.url.set(drivername="postgresql", query={}).render_as_string(hide_password=False)
+    with postgresql.connect(at, "a user") as other:
+        other.autocommit = False
+        other.cursor().execute("SELECT id FROM stack FOR UPDATE")
+        with pytest.raises(
+            HeatproofError, match=r"waited 0\.5 seconds for a lock that no task .* of a user, idle in transaction: SEL"
+        ):
+            settled(world)
+        with pytest.raises(HeatproofError, match=r"emptying the tables has waited 0\.5 seconds for a lock in PostgreSQL"):
+            opened(create([A]))
+        other.rollback()
+    settled(opened(create([A])))
 
 
 @pytest.mark.parametrize("level", ["read-committed", "repeatable-read"])

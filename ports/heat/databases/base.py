@@ -5,8 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from heatproof.model.errors import HeatproofError
 from heatproof.ports.heat import statements
-from heatproof.ports.heat.databases.choice import Choice
+from heatproof.ports.heat.databases.choice import SERVERS, Choice
+
+PATIENCE = 60.0
+"""Seconds after which a server is given up that neither answers nor is kept from it by a task of the run."""
+
+WAITED = ("LockNotAvailable", 1205)
+"""What the drivers of PostgreSQL and MariaDB say when a lock was not to be had in time: a class, and a number."""
 
 
 class Database:
@@ -61,3 +68,20 @@ class Database:
     def note_commit(self) -> None:
         """Something was committed."""
         self._written = True
+
+
+def waited(error: BaseException | None) -> bool:
+    """Whether an error of SQLAlchemy or oslo.db says that a lock was not to be had in time."""
+    while error is not None:
+        if type(error).__name__ in WAITED or (error.args and error.args[0] in WAITED):
+            return True
+        error = getattr(error, "orig", None) or getattr(error, "inner_exception", None)
+    return False
+
+
+def held_elsewhere(kind: str, what: str) -> HeatproofError:
+    """Says that ``what`` has waited too long."""
+    return HeatproofError(
+        f"{what} has waited {PATIENCE:g} seconds for a lock in {SERVERS[kind]}, though nothing else in the run can hold one. Does"
+        " anybody else use this database? If not, it is a mistake of the port; please keep the case"
+    )

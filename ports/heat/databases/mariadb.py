@@ -6,9 +6,10 @@ import os
 from collections.abc import Sequence
 from multiprocessing.util import Finalize
 from typing import Any
-from urllib.parse import unquote, urlsplit, urlunsplit
+from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
 from heatproof.model.errors import HeatproofError
+from heatproof.ports.heat.databases import base
 from heatproof.ports.heat.databases.base import Database
 from heatproof.ports.heat.databases.choice import Choice
 
@@ -30,7 +31,7 @@ def connect(url: str) -> Any:
     try:
         connection = pymysql.connect(
             host=host, port=at.port or 3306, user=unquote(at.username or ""), password=unquote(at.password or ""),
-            autocommit=True, charset="utf8mb4",
+            autocommit=True, charset="utf8mb4", init_command=f"SET SESSION lock_wait_timeout = {max(1, round(base.PATIENCE))}",
         )  # fmt: skip
     except (pymysql.Error, RuntimeError) as error:
         raise HeatproofError(f"MariaDB at {host} cannot be used: {error.args[-1]}") from error
@@ -54,7 +55,8 @@ class MariaDB(Database):
         except self._reader.Error as error:
             raise HeatproofError(f"MariaDB at {urlsplit(url).hostname} cannot be used: {error.args[-1]}") from error
         level = choice.isolation.replace("-", " ")
-        query = f"init_command=SET+SESSION+TRANSACTION+ISOLATION+LEVEL+{level.replace(' ', '+').upper()}&charset=utf8mb4"
+        settings = f"tx_isolation = '{level.replace(' ', '-').upper()}', innodb_lock_wait_timeout = {max(1, round(base.PATIENCE))}"
+        query = f"init_command={quote(f'SET SESSION {settings}')}&charset=utf8mb4"
         super().__init__(urlunsplit(urlsplit(url)._replace(scheme="mysql+pymysql", path=f"/{self.name}", query=query)))
         self.note_commits()
         version = self._reader.get_server_info().removeprefix("5.5.5-").partition("-")[0]
@@ -81,11 +83,16 @@ class MariaDB(Database):
 
     def reset(self) -> None:
         """Empty the tables that are not, and have their numbers begin with 1 again."""
-        for name in self.tables:
-            self._do(f"DELETE FROM `{name}`")
         counted = "SELECT table_name FROM information_schema.tables WHERE table_schema = %s AND auto_increment > 1"
-        for (name,) in self._do(counted, self.name):
-            self._do(f"ALTER TABLE `{name}` AUTO_INCREMENT = 1")
+        try:
+            for name in self.tables:
+                self._do(f"DELETE FROM `{name}`")
+            for (name,) in self._do(counted, self.name):
+                self._do(f"ALTER TABLE `{name}` AUTO_INCREMENT = 1")
+        except self._reader.Error as error:
+            if base.waited(error):
+                raise base.held_elsewhere(self.choice.kind, "emptying the tables") from error
+            raise HeatproofError(f"MariaDB cannot be used any more: {error.args[-1]}") from error
         self._written = False
 
     def changed(self) -> bool:

@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import quote, urlsplit, urlunsplit
 
 from heatproof.model.errors import HeatproofError
+from heatproof.ports.heat.databases import base
 from heatproof.ports.heat.databases.base import Database
 from heatproof.ports.heat.databases.choice import Choice
 
@@ -31,6 +32,7 @@ def connect(url: str, name: str = "heatproof") -> Any:
     except psycopg2.Error as error:
         raise _unusable(url, error) from error
     connection.autocommit = True
+    connection.cursor().execute("SELECT set_config('lock_timeout', %s, false)", [f"{base.PATIENCE * 1000:.0f}"])
     return connection
 
 
@@ -60,6 +62,8 @@ class PostgreSQL(Database):
         except self._admin.Error as error:
             raise _unusable(url, error) from error
         options = f"-c default_transaction_isolation={choice.isolation.replace('-', chr(92) + ' ')}"
+        if not choice.statements:
+            options += f" -c lock_timeout={base.PATIENCE * 1000:.0f}"
         query = f"{own.query}&" if own.query else ""
         made = own._replace(query=f"{query}options={quote(options)}")
         super().__init__(urlunsplit(made), max_pool_size=60, max_overflow=40)
@@ -93,7 +97,12 @@ class PostgreSQL(Database):
 
     def reset(self) -> None:
         """Truncate."""
-        self._reader.cursor().execute(self._empty)
+        try:
+            self._reader.cursor().execute(f"SET lock_timeout = {base.PATIENCE * 1000:.0f}; {self._empty}")
+        except self._reader.Error as error:
+            if base.waited(error):
+                raise base.held_elsewhere(self.choice.kind, "emptying the tables") from error
+            raise HeatproofError(f"PostgreSQL cannot be used any more: {' '.join(str(error).split())}") from error
         self._written = False
 
     def changed(self) -> bool:
@@ -124,6 +133,12 @@ class PostgreSQL(Database):
         self.rows(f"SELECT pg_terminate_backend({pid:d})")
         while self.rows(f"SELECT 1 FROM pg_stat_activity WHERE pid = {pid:d}"):
             _pause(0.001)
+
+    def doing(self, pid: int) -> str:
+        """What a server process does, in words."""
+        for state, client, query in self.rows(f"SELECT state, application_name, query FROM pg_stat_activity WHERE pid = {pid:d}"):
+            return f"server process {pid} of {client or 'somebody'}, {state}: {' '.join(query.split())[:200]}"
+        return f"server process {pid}, which is gone"
 
     def close(self) -> None:
         """Take the database away."""

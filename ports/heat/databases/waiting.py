@@ -11,17 +11,22 @@ Rules of this file:
    queue for as long; what is seen then is chance. So all are asked until nothing changes any more.
 2. Who closes a circle of waiting tasks is the one that is sent away (``deadlock detected``): not whose timer runs out first.
 3. A task that is given up while it waits has its connection ended on the server too, as when a process dies and its kernel closes it.
+4. Transactions that are no actions of their own wait like the others: what they write refers to rows that another may have locked.
+5. Whom something blocks that is no task of the run, so that nothing in the run can end it, is not waited for longer than
+   :data:`base.PATIENCE`: the run ends with an error that says who waits for what.
 """
 
 from __future__ import annotations
 
 import select
+import sys
 import time
 from typing import TYPE_CHECKING, Any
 
 from heatproof.model import effects as fx
 from heatproof.model.errors import HeatproofError
-from heatproof.ports.heat import hub, statements
+from heatproof.ports.heat import hub, places, statements
+from heatproof.ports.heat.databases import base
 from heatproof.ports.heat.hub import Activity
 
 if TYPE_CHECKING:
@@ -29,9 +34,6 @@ if TYPE_CHECKING:
 
 GLANCE = 0.002
 """Seconds that an answer may take before the server is asked whether the statement is blocked."""
-
-PATIENCE = 60.0
-"""Seconds after which a server that neither answers nor blocks is given up."""
 
 
 class Waiter:
@@ -47,12 +49,12 @@ class Waiter:
 
     def blockers(self) -> frozenset[int]:
         """The server processes that it waits for, once it has settled; empty: its answer is there."""
-        last = time.monotonic() + PATIENCE
+        last = time.monotonic() + base.PATIENCE
         while not _readable(self.connection, 0.0):
             if found := self.database.blockers(self.pid):
                 return found
             if time.monotonic() > last:
-                raise HeatproofError(f"PostgreSQL did not answer for {PATIENCE:.0f} seconds, and nothing blocks the statement")
+                raise HeatproofError(f"PostgreSQL did not answer for {base.PATIENCE:g} seconds, and nothing blocks the statement")
             _readable(self.connection, GLANCE)
         return frozenset()
 
@@ -72,9 +74,12 @@ def listen(database: PostgreSQL) -> None:
         assert access is not None
         return hub.point(fx.Transaction(f"{access.step}/{what}", access.body, (), reads_only))
 
-    def before(_connection: Any, _cursor: Any, text: str, _parameters: Any, _context: Any, _many: bool) -> None:
+    def before(_connection: Any, cursor: Any, text: str, _parameters: Any, _context: Any, _many: bool) -> None:
         activity = hub.current()
-        if activity is None or activity.access is None:
+        if activity is None:
+            return
+        activity.connections.add(cursor.connection.info.backend_pid)
+        if activity.access is None:
             return
         kind, table = statements.head(text)
         reads = kind in ("select", "other")
@@ -124,45 +129,80 @@ def _wait(database: PostgreSQL | None, connection: Any) -> None:
     """Called by the driver where it would wait for the server."""
     from psycopg2 import errors, extensions
 
+    last = time.monotonic() + 2 * base.PATIENCE  # the server itself gives up sooner, but where tasks wait
     while (state := connection.poll()) != extensions.POLL_OK:
         if state == extensions.POLL_WRITE:
-            select.select([], [connection.fileno()], [])
-        elif database is None:
-            _readable(connection, PATIENCE)
-        elif not _readable(connection, GLANCE):
+            select.select([], [connection.fileno()], [], base.PATIENCE)
+        elif not _readable(connection, GLANCE) and database is not None:
             activity = hub.current()
-            if activity is None or activity.given_up or activity.access is None:
-                continue
+            assert activity is not None
             waiter = Waiter(database, connection)
-            if not waiter.blockers():
-                continue
-            activity.waiter = waiter
             try:
-                access = activity.access
-                hub.point(fx.Transaction(f"{access.step}/wait for a lock", access.body, (), True))
-            except hub.Killed:
+                blocked = bool(waiter.blockers())
+            except HeatproofError as error:
+                activity.broke(error)
+                blocked = True
+            if blocked and activity.given_up:  # what it still sends comes to nothing, and is not waited for
                 database.end(waiter.pid)
-                raise
-            finally:
-                activity.waiter = None
-            if waiter.sent_away:
-                database.end(waiter.pid)
-                raise errors.DeadlockDetected("deadlock detected")
+                raise hub.Killed
+            if blocked:
+                _stand(activity, waiter)
+                if waiter.sent_away:
+                    database.end(waiter.pid)
+                    raise errors.DeadlockDetected("deadlock detected")
+                last = time.monotonic() + 2 * base.PATIENCE
+        if time.monotonic() > last:
+            raise errors.LockNotAvailable("the server does not answer")
+
+
+def _stand(activity: Activity, waiter: Waiter) -> None:
+    """Have the task stand still while its statement is blocked."""
+    access = activity.access
+    if access is None:  # no action of its own, but for this
+        access = places.quiet(activity.apart, sys._getframe())
+    activity.waiter = waiter
+    try:
+        hub.point(fx.Transaction(f"{access.step}/wait for a lock", access.body, (), True))
+    except hub.Killed:
+        waiter.database.end(waiter.pid)
+        raise
+    finally:
+        activity.waiter = None
 
 
 def settle(activities: list[Activity], newest: Activity | None) -> frozenset[str]:
-    """The tasks that are blocked, once all that wait have settled. Where ``newest`` has closed a circle, it is sent away."""
+    """The tasks that are blocked, once all that wait have settled. Where ``newest`` has closed a circle, it is sent away. Raises
+    :class:`HeatproofError` where one waits for what none of them holds."""
     waiting = {a.waiter.pid: a for a in activities if a.waiter is not None and not a.waiter.sent_away}
     waiters = [a.waiter for a in waiting.values() if a.waiter is not None]
+    held = {pid for activity in activities for pid in activity.connections}
+    last = time.monotonic() + base.PATIENCE
     before, blocked_by = None, {waiter.pid: waiter.blockers() for waiter in waiters}
-    while blocked_by != before:  # one may have been blocked by another that was itself just being answered
-        before, blocked_by = blocked_by, {waiter.pid: waiter.blockers() for waiter in waiters}
+    while blocked_by != before or any(not found <= held for found in blocked_by.values()):
+        if time.monotonic() > last:
+            raise _blocked_by_others(waiting, blocked_by, held)
+        before = blocked_by  # one may have been blocked by another that was itself just being answered
+        blocked_by = {waiter.pid: waiter.blockers() for waiter in waiters}
     if newest is not None and newest.waiter is not None and newest.waiter.pid in blocked_by:
         pid = newest.waiter.pid
         if pid in _reached(blocked_by, pid):
             newest.waiter.sent_away = True
             del blocked_by[pid]
     return frozenset(waiting[pid].task for pid, blockers in blocked_by.items() if blockers)
+
+
+def _blocked_by_others(waiting: dict[int, Activity], blocked_by: dict[int, frozenset[int]], held: set[int]) -> HeatproofError:
+    """Says which task waits for which server process that is none of the run's."""
+    for pid, found in sorted(blocked_by.items()):
+        waiter = waiting[pid].waiter
+        if waiter is not None and not found <= held:
+            others = ", ".join(waiter.database.doing(other) for other in sorted(found - held))
+            return HeatproofError(
+                f"task {waiting[pid].task!r} has waited {base.PATIENCE:g} seconds for a lock that no task of this run holds, so nothing"
+                f" here can end it ({others}). Does anybody else use the database {waiter.database.name}? If not, it is a mistake of"
+                " the port; please keep the case"
+            )
+    return HeatproofError(f"PostgreSQL has said one thing and another for {base.PATIENCE:g} seconds of who waits for whom")
 
 
 def _reached(blocked_by: dict[int, frozenset[int]], start: int) -> set[int]:
