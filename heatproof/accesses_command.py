@@ -16,12 +16,11 @@ from typing import Any, NamedTuple
 
 import click
 
-from heatproof.database_option import database_option, on
 from heatproof.exit_codes import HELD, VIOLATED, errors, say
 from heatproof.model.designs.heat import Heat
 from heatproof.model.errors import HeatproofError
 from heatproof.model.scenario import Scenario
-from heatproof.patch_option import patch_option, patched
+from heatproof.options import database_option, on, patch_option, patched
 from heatproof.ports.heat import installation
 from heatproof.ports.heat.accesses import comparing
 from heatproof.ports.heat.accesses.comparing import Comparison, Cost, Line

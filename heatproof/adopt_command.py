@@ -8,11 +8,11 @@ from pathlib import Path
 import click
 
 import heatproof
-from heatproof.database_option import database_option, placed
 from heatproof.exit_codes import HELD, INCOMPLETE, errors, say
 from heatproof.model import catalogue
 from heatproof.model.design import Design
 from heatproof.model.errors import HeatproofError
+from heatproof.options import database_option, placed
 from heatproof.reports import cases
 from heatproof.reports.cases import Case
 from heatproof.reports.files import write_whole

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-import time
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,20 +17,19 @@ from heatproof.accesses_command import accesses
 from heatproof.adopt_command import adopt
 from heatproof.confirm_command import confirm_command
 from heatproof.conform_command import conform
-from heatproof.database_option import database_option, on
 from heatproof.diff_command import diff
 from heatproof.exit_codes import HELD, INCOMPLETE, VIOLATED, errors
 from heatproof.model import catalogue
 from heatproof.model.errors import HeatproofError
 from heatproof.model.faults import FAULTS
 from heatproof.model.scenario import KINDS
-from heatproof.patch_option import patch_option, patched, patches_command
+from heatproof.options import database_option, names_of, on, patch_option, patched, patches_command
 from heatproof.port_command import port
 from heatproof.ports.heat.databases.choice import WORDS
 from heatproof.prove_command import prove
 from heatproof.replay_command import replay
 from heatproof.report_command import report
-from heatproof.reports import files, progress, tables
+from heatproof.reports import files, tables
 from heatproof.reports.judging import replay_command
 from heatproof.scenarios_command import scenario
 from heatproof.schema_command import schema
@@ -40,6 +37,7 @@ from heatproof.shrink_command import shrink
 from heatproof.strategies.asked import properties_for
 from heatproof.strategies.exploring import Options
 from heatproof.strategies.policies import POLICIES, PORTFOLIO
+from heatproof.telling import kept, reporter, tell_table
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -65,21 +63,6 @@ def main() -> None:
         sys.exit(INCOMPLETE)
 
 
-def _names(known: Any, what: str) -> Callable[[click.Context, click.Parameter, str | None], tuple[str, ...] | None]:
-    def parse(_context: click.Context, _parameter: click.Parameter, value: str | None) -> tuple[str, ...] | None:
-        if value is None:
-            return None
-        names = tuple(name.strip() for name in value.split(",") if name.strip())
-        if names == ("none",):
-            return ()
-        for name in names:
-            if name not in known:
-                raise click.BadParameter(f"unknown {what} {name!r}; known are {', '.join(known)}")
-        return names
-
-    return parse
-
-
 @cli.command()
 @click.argument("design", default="heat")
 @click.option("--resources", default=5, show_default=True, type=click.IntRange(1, 30), help="Most resources in a template.")
@@ -87,12 +70,12 @@ def _names(known: Any, what: str) -> Callable[[click.Context, click.Parameter, s
 @click.option("--engines", default=2, show_default=True, type=click.IntRange(1, 10), help="Most engines.")
 @click.option("--threads", default=2, show_default=True, type=click.IntRange(1, 20), help="Most worker threads of an engine.")
 @click.option(
-    "--kinds", callback=_names(KINDS, "kind of operation"), help="Kinds of operations, separated by commas; default: all."
+    "--kinds", callback=names_of(KINDS, "kind of operation"), help="Kinds of operations, separated by commas; default: all."
 )
-@click.option("--faults", callback=_names(FAULTS, "fault"), help="Kinds of faults, separated by commas, or none; default: all.")
+@click.option("--faults", callback=names_of(FAULTS, "fault"), help="Kinds of faults, separated by commas, or none; default: all.")
 @click.option("--fault-budget", default=2, show_default=True, type=click.IntRange(0, 20), help="Most faults of each kind in a run.")
 @click.option(
-    "--policies", callback=_names(POLICIES, "policy"), help=f"Policies, separated by commas; default: {','.join(PORTFOLIO)}."
+    "--policies", callback=names_of(POLICIES, "policy"), help=f"Policies, separated by commas; default: {','.join(PORTFOLIO)}."
 )
 @click.option("--property", "wanted", multiple=True, help="Ask only this property (may be given several times).")
 @click.option("--seed", default=0, show_default=True, help="The same seed and number of examples find the same.")
@@ -132,22 +115,13 @@ def check(design: str, **given: Any) -> int:
     if given["scenarios"]:
         options = replace(options, fixed=checking.heats_scenarios(known, options))
     console = Console(highlight=False)
-    reporter: progress.Reporter = (
-        progress.Terminal(console) if console.is_terminal else progress.Lines(lambda line: click.echo(line), time.monotonic)
-    )
     limits = checking.Limits(seconds, given["examples"], given["processes"], given["shrink"])
-    run = checking.Check(design, given["wanted"], options, limits, reporter)
+    run = checking.Check(design, given["wanted"], options, limits, reporter(console))
     outcome = run.run()
     table = tables.lines(run.properties, outcome.findings, known.survives)
-    try:
+    with kept(table):
         names = checking.report(given["report"], design, outcome, run.properties)
-    except HeatproofError:
-        click.echo(tables.plain_table(table))  # what was found is not lost with the report
-        raise
-    if console.is_terminal:
-        console.print(tables.terminal_table(table))
-    else:
-        click.echo(tables.plain_table(table))
+    tell_table(console, table)
     click.echo(f"\n{tables.summary(outcome.findings, outcome.stopped)}")
     missed = [line.name for line in table if line.verdict == "not reached"]
     if missed:

@@ -10,7 +10,7 @@ import click
 import heatproof
 from heatproof.exit_codes import HELD, INCOMPLETE, VIOLATED, errors, say
 from heatproof.model.errors import HeatproofError
-from heatproof.patch_option import patch_option, patched
+from heatproof.options import patch_option, patched
 from heatproof.reports import cases
 from heatproof.reports.cases import Case
 from heatproof.reports.confirming import (

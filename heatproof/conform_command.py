@@ -6,7 +6,7 @@ import multiprocessing
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from itertools import count, groupby
@@ -21,6 +21,7 @@ from heatproof.model.designs.heat import Heat
 from heatproof.model.errors import HeatproofError
 from heatproof.model.scenario import KINDS
 from heatproof.model.world import Action
+from heatproof.options import names_of
 from heatproof.ports.heat import installation
 from heatproof.ports.heat.conformance.comparing import SCENARIOS, Agreement, Options, Parted, batch
 from heatproof.ports.heat.conformance.correspondence import COMPARED, ENGINE_ALONE, STEPS, UNCOMPARED, function_name
@@ -36,32 +37,15 @@ def asked() -> list[Property]:
     return [p for p in properties_for("heat-engine", ()) if p.expectation != "sometimes"]
 
 
-def _names(known: Any, what: str) -> Callable[[click.Context, click.Parameter, str | None], tuple[str, ...] | None]:
-    def parse(_context: click.Context, _parameter: click.Parameter, value: str | None) -> tuple[str, ...] | None:
-        if value is None:
-            return None
-        names = tuple(name.strip() for name in value.split(",") if name.strip())
-        if names == ("none",):
-            return ()
-        for name in names:
-            if name in UNCOMPARED:
-                raise click.BadParameter(f"{what} {name!r} is not compared: {UNCOMPARED[name]}")
-            if name not in known:
-                raise click.BadParameter(f"unknown {what} {name!r}; known are {', '.join(known)}")
-        return names
-
-    return parse
-
-
 @click.command()
 @click.option("--resources", default=5, show_default=True, type=click.IntRange(1, 30), help="Most resources in a template.")
 @click.option("--operations", default=4, show_default=True, type=click.IntRange(1, 20), help="Most operations in a scenario.")
 @click.option("--engines", default=2, show_default=True, type=click.IntRange(1, 10), help="Most engines.")
 @click.option("--threads", default=2, show_default=True, type=click.IntRange(1, 20), help="Most worker threads of an engine.")
 @click.option(
-    "--kinds", callback=_names(KINDS, "kind of operation"), help="Kinds of operations, separated by commas; default: all."
+    "--kinds", callback=names_of(KINDS, "kind of operation"), help="Kinds of operations, separated by commas; default: all."
 )
-@click.option("--faults", callback=_names(COMPARED, "fault"),
+@click.option("--faults", callback=names_of(COMPARED, "fault", {name: f"is not compared: {why}" for name, why in UNCOMPARED.items()}),
               help="Kinds of faults, separated by commas, or none; default: all that can be compared.")  # fmt: skip
 @click.option("--fault-budget", default=2, show_default=True, type=click.IntRange(0, 20), help="Most faults of each kind in a run.")
 @click.option("--accesses", is_flag=True, help="Compare what each whole run asked of the database too; takes twice as long.")

@@ -9,10 +9,10 @@ from typing import NamedTuple
 
 import click
 
-from heatproof.database_option import database_option, on
 from heatproof.exit_codes import HELD, VIOLATED, errors, say
 from heatproof.model import catalogue
 from heatproof.model.errors import HeatproofError
+from heatproof.options import database_option, on
 from heatproof.reports import cases
 from heatproof.reports.cases import Case
 from heatproof.reports.judging import Judgement, design_of, judge

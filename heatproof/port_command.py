@@ -15,7 +15,7 @@ from heatproof.heats_framework import Outcome
 from heatproof.model import catalogue
 from heatproof.model.designs.heat import Heat
 from heatproof.model.errors import HeatproofError
-from heatproof.patch_option import listed
+from heatproof.options import listed
 from heatproof.properties.catalogue import ALL
 from heatproof.reports import cases
 from heatproof.reports.cases import Case

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import time
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -19,11 +18,12 @@ from heatproof.model.design import Design
 from heatproof.model.errors import HeatproofError, ScenarioError
 from heatproof.model.faults import HOLDS
 from heatproof.model.scenario import KINDS, Operation, Scope
-from heatproof.reports import cases, files, progress, tables, verdicts
+from heatproof.reports import cases, files, tables, verdicts
 from heatproof.reports.judging import replay_command
 from heatproof.strategies import scenario_files
 from heatproof.strategies.proving import scopes, shapes
 from heatproof.strategies.proving.scopes import Limits, Member
+from heatproof.telling import kept, reporter, tell_table
 
 if TYPE_CHECKING:  # the search needs Numba, for which no other command should wait
     from heatproof.proving import Outcome, Prover
@@ -106,16 +106,13 @@ def prove(design: str | None, **given: Any) -> int:
     stored = _checkpoint(given["checkpoint"], given["resume"], len(members))
     switches = (("symmetric", not given["no_symmetry"]), ("merge", not given["no_merge"]), ("reduce", given["reduce"]))
     console = Console(highlight=False)
-    reporter: progress.Reporter = (
-        progress.Terminal(console) if console.is_terminal else progress.Lines(lambda line: click.echo(line), time.monotonic, 1.0)
-    )
     from heatproof.proving import Budget, Prover, Stored, memory_free
 
     free = memory_free()
     memory = given["memory"] or (None if free is None else int(free * SHARE))
     budget = Budget(given["seconds"], memory, given["processes"], given["shrink"])
     keep = None if stored is None else Stored(*stored)
-    prover = Prover(spec, given["wanted"], members, switches, budget, reporter, keep)
+    prover = Prover(spec, given["wanted"], members, switches, budget, reporter(console, 1.0), keep)
     return _tell(prover, prover.run(), given["report"], console)
 
 
@@ -142,15 +139,9 @@ def _tell(prover: Prover, outcome: Outcome, folder: Path, console: Console) -> i
     table = proofs.lines(prover.properties, outcome.proofs, faults, design.survives, outcome.fewest)
     head = proofs.summary(outcome.proofs, outcome.stopped)
     names = verdicts.slugs(outcome.shortest)
-    try:
+    with kept(table):
         written = proofs.write(folder, spec, head, table, prover.properties, outcome.shortest, outcome.fewest, names)
-    except HeatproofError:
-        click.echo(tables.plain_table(table))  # what was found is not lost with the report
-        raise
-    if console.is_terminal:
-        console.print(tables.terminal_table(table))
-    else:
-        say(tables.plain_table(table))
+    tell_table(console, table)
     say("")
     for line in head:
         say(line)

@@ -9,11 +9,10 @@ from pathlib import Path
 import click
 
 import heatproof
-from heatproof.database_option import database_option, placed
 from heatproof.exit_codes import HELD, INCOMPLETE, VIOLATED, errors, say
 from heatproof.model.errors import HeatproofError
 from heatproof.model.world import Action, Entry, World
-from heatproof.patch_option import patch_option, patched
+from heatproof.options import database_option, patch_option, patched, placed
 from heatproof.reports import cases, states
 from heatproof.reports.cases import Case
 from heatproof.reports.files import write_whole

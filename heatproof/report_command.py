@@ -8,10 +8,10 @@ from urllib.parse import quote
 import click
 
 import heatproof
-from heatproof.database_option import database_option, on
 from heatproof.exit_codes import HELD, WRONG, errors
 from heatproof.model import catalogue
 from heatproof.model.errors import HeatproofError
+from heatproof.options import database_option, on
 from heatproof.reports import cases, verdicts
 from heatproof.reports.files import refuse_unwritable, write_whole
 from heatproof.reports.index import Card, card, index

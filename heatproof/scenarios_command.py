@@ -7,12 +7,11 @@ from pathlib import Path
 
 import click
 
-from heatproof.database_option import database_option, on
 from heatproof.exit_codes import HELD, VIOLATED, WRONG, errors
 from heatproof.model import catalogue
 from heatproof.model.design import Design
 from heatproof.model.errors import HeatproofError
-from heatproof.patch_option import patch_option, patched
+from heatproof.options import database_option, on, patch_option, patched
 from heatproof.properties.base import witness
 from heatproof.properties.monitor import Violation
 from heatproof.reports.story import story

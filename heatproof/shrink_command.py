@@ -10,11 +10,10 @@ from rich.live import Live
 from rich.text import Text
 
 import heatproof
-from heatproof.database_option import database_option, placed
 from heatproof.exit_codes import HELD, INCOMPLETE, errors, say
 from heatproof.model.errors import HeatproofError
 from heatproof.model.scenario import Scenario
-from heatproof.patch_option import patch_option, patched
+from heatproof.options import database_option, patch_option, patched, placed
 from heatproof.reports import cases
 from heatproof.reports.files import write_whole
 from heatproof.reports.judging import GONE, UNDECIDED, design_of, judge, noted, replay_command

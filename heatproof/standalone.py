@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from heatproof.model import catalogue
-from heatproof.patch_option import patched
+from heatproof.options import patched
 from heatproof.reports import cases
 from heatproof.reports.judging import judge
 from heatproof.strategies.asked import properties_for

@@ -1,0 +1,39 @@
+"""What a search says on the terminal: how far it is, and its table."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from rich.console import Console
+
+from heatproof.exit_codes import say
+from heatproof.model.errors import HeatproofError
+from heatproof.reports import progress, tables
+
+
+def reporter(console: Console, every: float = 10.0) -> progress.Reporter:
+    """Tells how far it is: in place on a terminal, else a line every so many seconds."""
+    return progress.Terminal(console) if console.is_terminal else progress.Lines(say, time.monotonic, every)
+
+
+def tell_table(console: Console, table: Sequence[tables.Line]) -> None:
+    """Print the table."""
+    if console.is_terminal:
+        console.print(tables.terminal_table(table))
+    else:
+        say(tables.plain_table(table))
+
+
+@contextmanager
+def kept(table: Sequence[tables.Line]) -> Iterator[None]:
+    """Print the table if what is done within cannot be written: what was found is not lost with the report."""
+    try:
+        yield
+    except HeatproofError:
+        say(tables.plain_table(table))
+        raise
+
+
+__all__ = ["kept", "reporter", "tell_table"]
