@@ -33,6 +33,9 @@ from heatproof.strategies.running import Driver
 from heatproof.strategies.schedules import record
 from heatproof.strategies.shrinking import Failure, Key, Shrinker
 
+now = time.monotonic
+"""The clock that processes share: a worker stops shrinking by it."""
+
 SHRINKING = 0.35
 """The share of a time budget that is kept for making failures small."""
 
@@ -77,8 +80,10 @@ def _batch(options: Options, number: int) -> Findings:
     return batch(_worker["design"], _worker["properties"], options, number)
 
 
-def _shrink(failure: Failure, budget: int) -> Failure:
-    return Shrinker(_worker["design"], _worker["properties"], failure, budget).shrink()
+def _shrink(failure: Failure, budget: int, until: float | None) -> Failure:
+    return Shrinker(
+        _worker["design"], _worker["properties"], failure, budget, lambda: until is not None and now() >= until
+    ).shrink()
 
 
 # ------------------------------------------------------------------------------------------------------ in the parent
@@ -138,7 +143,7 @@ class Check:
 
     def _explore(self, pool: ProcessPoolExecutor) -> None:
         seconds, examples = self.limits.seconds, self.limits.examples
-        until = None if seconds is None else self.started + seconds * (1 - SHRINKING)
+        until = None if seconds is None else self.started + seconds * (1 - SHRINKING if self.limits.shrink else 1)
         numbers = self._numbers(until, examples)
         pending: set[Future[Findings]] = set()
         done: dict[int, Findings] = {}
@@ -179,7 +184,8 @@ class Check:
         while waiting or pending:
             while waiting and len(pending) <= self.limits.processes and (until is None or self.clock() < until):
                 key, failure = waiting.pop(0)
-                pending[pool.submit(_shrink, failure, self.limits.shrink)] = key
+                last = None if until is None else now() + until - self.clock()
+                pending[pool.submit(_shrink, failure, self.limits.shrink, last)] = key
             if not pending:
                 break
             finished, _ = wait(pending, timeout=0.5, return_when=FIRST_COMPLETED)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
+from typing import Any
 
 import click
 from rich.console import Console
@@ -27,6 +29,7 @@ from heatproof.strategies.shrinking import Failure, Shrinker
 @click.option(
     "--budget", default=3_000, show_default=True, metavar="RUNS", type=click.IntRange(1), help="How many runs may be made."
 )
+@click.option("--seconds", type=click.FloatRange(0.1), help="Stop after so many seconds. [default: no limit]")
 @click.option(
     "--output",
     type=click.Path(path_type=Path, dir_okay=False),
@@ -35,16 +38,17 @@ from heatproof.strategies.shrinking import Failure, Shrinker
 @database_option
 @patch_option
 @errors
-def shrink(case: Path, design: str | None, budget: int, output: Path | None, database: str | None, patch: tuple[str, ...]) -> int:
+def shrink(case: Path, budget: int, seconds: float | None, output: Path | None, **given: Any) -> int:
     """Make the failure of CASE smaller: fewer faults, operations, resources, engines, then fewer deviations from the default order.
 
-    It stays the same failure: the same property, violated by the same kind of witness. What was found when the budget is used, or when
-    you interrupt with Ctrl-C, is written. A case that only fails near by is shrunk from there. Exit codes: 0 written, 2 there is no
+    It stays the same failure: the same property, violated by the same kind of witness. What was found when the budget or the time is used, or
+    when you interrupt with Ctrl-C, is written. A case that only fails near by is shrunk from there. Exit codes: 0 written, 2 there is no
     failure to shrink or the file is broken, 3 it cannot be decided whether there is.
     """
+    last = None if seconds is None else time.monotonic() + seconds
     stored = cases.read(case)
-    design = placed(design, stored.design, database)
-    design = patched(design or stored.design, patch) if patch else design
+    design = placed(given["design"], stored.design, given["database"])
+    design = patched(design or stored.design, given["patch"]) if given["patch"] else design
     known, properties = design_of(stored, str(case), design)
     judged = judge(stored, known, properties, BUDGET)
     if judged.answer == UNDECIDED:
@@ -54,7 +58,7 @@ def shrink(case: Path, design: str | None, budget: int, output: Path | None, dat
         raise HeatproofError(f"{case}: there is no failure to shrink on {design or stored.design}. {' '.join(judged.told)}")
     first = judged.case
     failure = Failure(first.scenario, list(first.schedule), judged.violation, list(judged.deviations))
-    shrinker = Shrinker(known, properties, failure, budget)
+    shrinker = Shrinker(known, properties, failure, budget, lambda: last is not None and time.monotonic() >= last)
     interrupted = False
     with Live(
         get_renderable=lambda: _progress(shrinker, budget), console=Console(stderr=True), refresh_per_second=4, transient=True
@@ -69,6 +73,8 @@ def shrink(case: Path, design: str | None, budget: int, output: Path | None, dat
     for name, before, after in zip(PARTS, _sizes(first), _sizes(made), strict=True):
         if before or after:
             say(f"{name:>10}  {before:5} -> {after}")
+    if shrinker.cut:
+        say(f"The {seconds:g} seconds were used before the {budget} runs were: this is the best so far.")
     if interrupted:
         say(f"Interrupted with {shrinker.left} of {budget} runs left: this is the best so far.")
     say(f"Written: {target}\nSee it: {replay_command(target, made.design)}")

@@ -60,7 +60,7 @@ class Failure:
     actions: list[Action]
     violation: Violation
     deviations: list[Deviation] = field(default_factory=list)
-    small: bool = False  # whether a shrinker has done with it
+    small: bool = False  # whether a shrinker has done with it, and was not cut
 
     @property
     def score(self) -> tuple[int, ...]:
@@ -84,13 +84,22 @@ class Failure:
 
 class Shrinker:
     """Shrinks one failure within a budget of runs. ``best`` is always a failure of the same kind, and ``left`` what is left of the budget,
-    also while it is at work: who interrupts it can take that."""
+    also while it is at work: who interrupts it can take that. ``over`` says before each run whether time is up; what is left of the budget
+    is then given up. But for that, the same failure and budget make the same."""
 
-    def __init__(self, design: Design, properties: Sequence[Property], failure: Failure, budget: int = 1500):
+    def __init__(
+        self,
+        design: Design,
+        properties: Sequence[Property],
+        failure: Failure,
+        budget: int = 1500,
+        over: Callable[[], bool] = lambda: False,
+    ):
         self.design = design
         self.properties = [p for p in properties if p.name == failure.violation.name or _remembers(p)]
         self.key: Key = failure.violation.key
         self.left = budget
+        self.over, self.cut = over, False
         self.best = failure
         self.programs: dict[Scenario, Program] = {}
         self.searched: set[tuple[Scenario, Effort]] = set()
@@ -115,7 +124,7 @@ class Shrinker:
         while len(self.best.deviations) > FEW and self.left > 0:  # there may be more to gain, and there is a budget for it
             effort = Effort(2 * effort.plans, 4 * effort.fewest)
             self._passes(effort, 0)
-        self.best.small = True
+        self.best.small = not self.cut
         return self.best
 
     def _passes(self, effort: Effort, reserve: int) -> None:
@@ -154,6 +163,11 @@ class Shrinker:
 
     # ------------------------------------------------------------------------------------------------------ trying
 
+    def _is_over(self) -> bool:
+        if self.left > 0 and self.over():
+            self.left, self.cut = 0, True
+        return self.cut
+
     def _driver(self, scenario: Scenario) -> Driver:
         program = self.programs.get(scenario)
         if len(self.programs) > 50:
@@ -184,7 +198,7 @@ class Shrinker:
 
     def _does(self, scenario: Scenario, run: Callable[[Driver], object]) -> bool:
         """Make one run; keep it if it is the same failure and smaller."""
-        if self.left <= 0:
+        if self.left <= 0 or self._is_over():
             return False
         self.left -= 1
         driver = self._driver(scenario)
@@ -269,7 +283,7 @@ class Shrinker:
 
     def _fewest(self, scenario: Scenario, deviations: int, runs: int, start: Sequence[Action] = (), shortest: bool = False) -> bool:
         """Look for a schedule of ``scenario`` of at most so many deviations after ``start``, for as long as ``runs`` runs take."""
-        if not self.searches or runs <= 0:
+        if not self.searches or runs <= 0 or self._is_over():
             return False
         length = max(1, len(self.best.actions) // DEAR)
         program = self._driver(scenario).world.program

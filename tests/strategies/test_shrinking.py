@@ -101,6 +101,39 @@ def test_a_failure_is_made_small(known: Known) -> None:
         assert shows(HEAT, small) is None
 
 
+@pytest.mark.parametrize("asked", [0, 1, 7, 40])
+def test_when_time_is_up_no_more_runs_are_made_and_the_best_is_kept(asked: int) -> None:
+    """Time is told by how often it was asked for: once before each run or search."""
+    design, failure = found(KNOWN[2])
+    looks = 0
+
+    def over() -> bool:
+        nonlocal looks
+        looks += 1
+        return looks > asked
+
+    shrinker = Shrinker(design, PROPERTIES, failure, 1_000, over)
+    at_first = shrinker.best.score
+    small = shrinker.shrink()
+    assert looks == asked + 1, "once it is up nobody asks again"
+    assert (shrinker.left, shrinker.cut, small.small) == (0, True, False)
+    assert shows(design, small) == len(small.actions)
+    assert small.score <= at_first
+    if asked == 40:
+        assert small.score < at_first
+    elif not asked:
+        assert small is shrinker.best
+        assert small.score == at_first
+
+
+def test_who_is_not_out_of_time_makes_the_same_as_without_a_limit() -> None:
+    design, failure = found(KNOWN[2])
+    free, timed = (Shrinker(design, PROPERTIES, failure, 100, *over) for over in ((), (lambda: False,)))
+    assert free.shrink() == timed.shrink()
+    assert timed.best.small
+    assert not timed.cut
+
+
 @pytest.mark.parametrize("budget", [0, 1, 10, 60])
 def test_the_budget_is_kept(budget: int) -> None:
     design, failure = found(KNOWN[2])
