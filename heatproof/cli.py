@@ -147,8 +147,8 @@ def designs(mutations: bool) -> int:
     """List the designs, their mutations and repairs, with a sentence each."""
     for name, design in catalogue.DESIGNS.items():
         click.echo(f"{name}: {design.sentence}")
-        for mutation, cls in catalogue.changes_of(name).items() if mutations else ():
-            click.echo(f"  {name}+{mutation}: {(cls.__doc__ or '').strip()}")
+        for change, meaning in catalogue.changes_of(name).items() if mutations else ():
+            click.echo(f"  {name}+{change}: {meaning}")
     for name, (_, sentence) in catalogue.TARGETS.items():
         click.echo(f"{name}: {sentence} (docs/real-engine.md)")
         for change, meaning in WORDS.items() if mutations else ():

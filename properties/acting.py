@@ -126,6 +126,16 @@ def references_good(observation: Observation, change: Change) -> Witness | None:
     return None
 
 
+def _does_without(observation: Observation, thing: Physical, name: str) -> bool:
+    """Whether the row of a thing has been brought to a template in which it does not come after ``name``: where its properties are the same
+    as before, nothing was done with the thing itself for that."""
+    for row in observation.resources.values():
+        if row.physical == thing.id and row.template is not None and row.template in observation.templates:
+            definition = observation.templates[row.template].content.get(thing.name)
+            return definition is not None and name not in definition.requires()
+    return False
+
+
 @always(
     "dependents first on delete",
     "A physical delete begins only when no other physical resource refers to it, and when none comes after"
@@ -142,7 +152,8 @@ def dependents_first(observation: Observation, change: Change) -> Witness | None
         if other.id != thing.id and thing.id in other.spec.requires:
             return witness("still referred to", physical=thing.id, dependent=other.id, state=other.state)
     for other in observation.reality.values():
-        if thing.name in other.spec.after and other.spec.stack == thing.spec.stack:
+        same = other.spec.stack == thing.spec.stack and thing.name in other.spec.after
+        if same and not _does_without(observation, other, thing.name):
             stand_ins = [
                 o.id for o in observation.reality.values() if o.name == thing.name and o.id != thing.id and o.state == "healthy"
             ]

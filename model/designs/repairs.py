@@ -71,6 +71,26 @@ class CleanupLeavesTombstone(Heat):
         yield from self.store_unlocked(job, "RD-2")
 
 
+class WhatIsReplacedGoes(Heat):
+    """RD-1 also lets go of a row that has been replaced by one of the same template, once that is made."""
+
+    name = "what-is-replaced-goes"
+
+    def cleanup(self, job: Job) -> Handler:
+        """RD-1."""
+        if job.row.template == job.st.template and job.row.replaced_by is not None:
+            other = yield Read("RD-1", RESOURCE, job.row.replaced_by)
+            if (
+                other is not None
+                and other.template == job.st.template
+                and other.status == DONE
+                and other.action not in (INIT, DELETE)
+            ):
+                yield from self.delete_and_unlink(job)
+                return
+        yield from super().cleanup(job)
+
+
 class ReleaseInSpiteOfSignals(Heat):
     """LK-4 is tried again with the version that is there, as long as the lock is the holder's."""
 
@@ -266,7 +286,7 @@ class WritersKnowWhatTheyWrote(Heat):
 
 
 REPAIRS: tuple[type[Heat], ...] = (
-    RollbackMakesWhatIsGone, CleanupLeavesTombstone, ReleaseInSpiteOfSignals, LockNotWithAnOldCopy, UnhealthyInOneWrite,
+    RollbackMakesWhatIsGone, CleanupLeavesTombstone, WhatIsReplacedGoes, ReleaseInSpiteOfSignals, LockNotWithAnOldCopy, UnhealthyInOneWrite,
     UnhealthyOnlyWhatWasMade, LockOnlyInCurrentTraversal, OneReplacement, ReplacementAndLink, KeepReferredTemplate, LostAreRefused,
     StaleTemplateLoses, SupersededSetUpStops, RollbackOnlyWhileInProgress, RollbackToWhatLastHeld, OnlyWhatRunsFails,
     MadeBeforeUnmade, CancelledSyncPointsGo, OvertakenTemplatesGo, NoTemplateForDeleted, PurgeClearsLinks,

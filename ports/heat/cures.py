@@ -26,6 +26,28 @@ def _tombstone(original: Any) -> Any:
     return delete_convergence
 
 
+def _replaced_goes(original: Any) -> Any:
+    from heat.common import exception
+    from heat.engine import scheduler
+    from heat.objects import resource as objects
+
+    def delete_convergence(self: Any, template_id: Any, engine_id: Any, timeout: Any, progress_callback: Any = None) -> None:
+        if self.current_template_id == template_id and self.replaced_by is not None:
+            try:
+                other = objects.Resource.get_obj(self.context, self.replaced_by, fields=("current_template_id", "action", "status"))
+            except exception.NotFound:
+                other = None
+            made = other is not None and other.status == self.COMPLETE and other.action not in (self.INIT, self.DELETE)
+            if made and other.current_template_id == template_id:
+                self._calling_engine_id = engine_id
+                scheduler.TaskRunner(self.delete)(timeout=timeout, progress_callback=progress_callback)
+                self._update_replacement_data(template_id)
+                return
+        original(self, template_id, engine_id, timeout, progress_callback)
+
+    return delete_convergence
+
+
 def _release_again(original: Any) -> Any:
     from heat.common import exception
     from heat.objects import resource as objects
@@ -239,6 +261,12 @@ CURES: tuple[Cure, ...] = (
          "it is made a tombstone under the lock's condition instead, as rows of resources that were made are",
          (Patch("heat.engine.resource:Resource.delete_convergence", "(self, template_id, engine_id, timeout, progress_callback=None)",
                 "RD-2", _tombstone),)),
+    Cure("what-is-replaced-goes",
+         "cleanup leaves whatever has the template that the stack goes to, also a failed resource that was replaced on the way back to that same"
+         " template",
+         "what has been replaced by a row of that template goes, once that is made",
+         (Patch("heat.engine.resource:Resource.delete_convergence", "(self, template_id, engine_id, timeout, progress_callback=None)",
+                "RD-1", _replaced_goes),)),
     Cure("release-in-spite-of-signals",
          "a write of metadata to a locked row makes the holder lose its release, and nobody ever releases the lock",
          "a release that loses is tried again with the version that is there, as long as the lock is the holder's",

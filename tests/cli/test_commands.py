@@ -153,7 +153,7 @@ def test_ctrl_c_ends_with_what_was_found(tmp_path: Path) -> None:
 
 def test_the_lists_are_complete() -> None:
     designs, properties, faults, policies = (heatproof(word).stdout for word in ("designs", "properties", "faults", "policies"))
-    assert all(f"heat+{name}: " in designs for name in MUTATIONS_OF["heat"])
+    assert all(f"heat+{name}: {cls.__doc__.strip()}" in designs for name, cls in MUTATIONS_OF["heat"].items())
     assert all(f"  {name}: " in properties for name in ALL)
     assert all(f"{name} (" in faults for name in FAULTS)
     assert all(f"{name}: " in policies for name in POLICIES)

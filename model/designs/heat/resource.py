@@ -396,7 +396,11 @@ class Resource(Sync):
         if row.action == INIT:
             yield from self.delete_row(job)  # RD-2
             return
-        if not (row.action == DELETE and row.status == COMPLETE):  # RD-3
+        yield from self.delete_and_unlink(job)
+
+    def delete_and_unlink(self, job: Job) -> Handler:
+        """RD-3 to RD-7: what was made goes, and who replaces it forgets that it does."""
+        if not (job.row.action == DELETE and job.row.status == COMPLETE):  # RD-3
             yield from self.delete_physical(job)
         if job.row.replaced_by is not None:  # RD-7
             other = yield Read("RD-7", RESOURCE, job.row.replaced_by)
