@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from heatproof.model import catalogue
+from heatproof.model.designs.heat.values import STACK
 from heatproof.model.effects import Begin, Finish, Sleep, Spawn, Transaction
 from heatproof.model.errors import HeatproofError, ScenarioError
 from heatproof.model.scenario import Operation, Scenario, Scope, create, scenario, update
@@ -320,3 +321,13 @@ def test_properties_can_be_asked_of_it() -> None:
     driver = Driver(ENGINE, scenario(create([A, B])), ALL.values())
     assert driver.settle() == "rest"
     assert not driver.monitor.violations
+
+
+def test_a_search_may_take_longer_than_an_hour() -> None:
+    """oslo.db has connections made anew after an hour, and what is in SQLite's memory is gone with its connection."""
+    world = opened(create([A]))
+    with world.installation.database.engine.connect() as connection:
+        connected = connection.connection._connection_record
+        connected.starttime -= 1_000_000
+    settled(world)
+    assert [row.status for row in world.database.rows[STACK].values()] == ["COMPLETE"]

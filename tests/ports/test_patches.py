@@ -111,6 +111,15 @@ def test_the_case_is_gone_with_the_patch_also_near_by(name: str) -> None:
     assert not found.raised
 
 
+@pytest.mark.parametrize("case", sorted(FOLDER.glob("*-2.case.json")), ids=lambda path: path.name.removesuffix(".case.json"))
+def test_a_second_case_of_a_defect_is_gone_with_the_same_patch(case: Path) -> None:
+    stored, name = cases.read(case), case.name.removesuffix("-2.case.json")
+    shown = {}
+    for spec in (stored.design, f"{stored.design}+{name}"):
+        shown[spec] = judging.judge(stored, catalogue.load(spec), properties_for(spec), NEAR).shows
+    assert list(shown.values()) == [True, False]
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_the_model_shows_it_too_and_not_with_the_repair(name: str) -> None:
     case, own = kept(ON_THE_MODEL.get(name, name)), (catalogue.load(engine(name)), properties_for(engine(name)))

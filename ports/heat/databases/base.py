@@ -15,6 +15,9 @@ PATIENCE = 60.0
 WAITED = ("LockNotAvailable", 1205)
 """What the drivers of PostgreSQL and MariaDB say when a lock was not to be had in time: a class, and a number."""
 
+NEVER = -1
+"""Instead of after an hour, as oslo.db has it: what is in SQLite's memory is gone with its connection."""
+
 
 class Database:
     """One database in this process.
@@ -36,7 +39,7 @@ class Database:
             if len(keys) == 1 and isinstance(keys[0].type, sqlalchemy.Integer):
                 table.dialect_options["sqlite"]["autoincrement"] = True  # else the id of a deleted row is given out again
         self.manager = enginefacade.transaction_context()
-        self.manager.configure(connection=url, max_retries=0, **settings)
+        self.manager.configure(connection=url, max_retries=0, connection_recycle_time=NEVER, **settings)
         self.engine = self.manager.writer.get_engine()
         models.BASE.metadata.create_all(self.engine)
         self.tables: list[str] = [table.name for table in models.BASE.metadata.sorted_tables]
