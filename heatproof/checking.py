@@ -42,11 +42,13 @@ SHRINKING = 0.35
 
 @dataclass(slots=True)
 class Outcome:
-    """What a check came to: its findings, why it stopped, and whether that was before its budget was used."""
+    """What a check came to: its findings, why it stopped, whether that was before its budget was used, and the error that ended it after
+    something had been found out."""
 
     findings: Findings
     stopped: str
     interrupted: bool
+    error: Exception | None = None
 
 
 def heats_scenarios(design: Design, options: Options) -> tuple[Scenario, ...]:
@@ -120,8 +122,10 @@ class Check:
         self.situations = sum(p.expectation == "sometimes" for p in self.properties)
 
     def run(self) -> Outcome:
-        """Explore until the budget is used or the user interrupts; then shrink what was found."""
+        """Explore until the budget is used or the user interrupts; then shrink what was found. What ends it early is raised, but where runs
+        have been made it is part of the outcome: what hours have found is not lost with it."""
         stopped, interrupted = "the budget was used", False
+        failed: Exception | None = None
         pool = ProcessPoolExecutor(
             self.limits.processes, multiprocessing.get_context("spawn"), initializer=_start, initargs=(self.spec, self.wanted)
         )
@@ -131,7 +135,10 @@ class Check:
         except KeyboardInterrupt:
             stopped, interrupted = "interrupted by the user", True
         except BrokenProcessPool as error:
-            raise HeatproofError(f"a worker process died ({error}); try fewer --processes, or look for a full memory") from error
+            failed = HeatproofError(f"a worker process died ({error}); try fewer --processes, or look for a full memory")
+            failed.__cause__ = error
+        except Exception as error:
+            failed = error
         finally:
             self.reporter.close()
             processes = list((pool._processes or {}).values())
@@ -139,7 +146,11 @@ class Check:
             if interrupted:
                 for process in processes:
                     process.terminate()
-        return Outcome(self.findings, stopped, interrupted)
+        if failed is None:
+            return Outcome(self.findings, stopped, interrupted)
+        if not self.findings.runs:
+            raise failed
+        return Outcome(self.findings, "ended by an error", True, failed)
 
     def _explore(self, pool: ProcessPoolExecutor) -> None:
         seconds, examples = self.limits.seconds, self.limits.examples

@@ -123,6 +123,9 @@ def check(design: str, **given: Any) -> int:
         names = checking.report(given["report"], design, outcome, run.properties)
     tell_table(console, table)
     click.echo(f"\n{tables.summary(outcome.findings, outcome.stopped)}")
+    if outcome.error is not None:
+        click.echo(f"An error ended it early. What was found until then: {given['report']}/")
+        raise outcome.error
     missed = [line.name for line in table if line.verdict == "not reached"]
     if missed:
         click.echo(f"Never reached: {', '.join(missed)}. What depends on these situations was not put to the test.")

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import Future
+from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
 from heatproof import checking
 from heatproof.checking import Check, Limits
+from heatproof.cli import cli
+from heatproof.model.errors import HeatproofError
 from heatproof.reports.progress import Tick
 from heatproof.strategies.exploring import Findings, Options
 from heatproof.strategies.running import Plan, run
@@ -65,6 +69,27 @@ def failure() -> Failure:
     return Failure(asking(), done.actions[: violation.step], violation)
 
 
+class Broken(Pool):
+    """Does so many batches, and then breaks."""
+
+    _processes = None
+    good = 2
+
+    def __init__(self, *_: object, **__: object):
+        super().__init__(Clock(), 0.0, lambda *_: Findings(scenarios=1, runs=1))
+
+    def submit(self, function: Callable[..., Any], *args: Any) -> Future[Any]:
+        """Done, or broken."""
+        done = super().submit(function, *args)
+        if len(self.asked) > self.good:
+            done = Future()
+            done.set_exception(HeatproofError("the port is not deterministic here"))
+        return done
+
+    def shutdown(self, **_: object) -> None:
+        """Nothing."""
+
+
 def made(clock: Clock, limits: Limits) -> Check:
     return Check("heat", (), Options(), limits, Silent(), clock)  # type: ignore[arg-type]
 
@@ -97,3 +122,26 @@ def test_a_shrink_that_has_begun_stops_when_time_is_up(failure: Failure, monkeyp
     assert not checking._shrink(failure, 200, 1_000.0).small
     assert checking._shrink(failure, 200, 1_000.5).small
     assert checking._shrink(failure, 200, None).small
+
+
+def test_what_was_found_is_not_lost_with_an_error(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(checking, "ProcessPoolExecutor", Broken)
+    outcome = made(Clock(), Limits(None, 1_000, 1, 0)).run()
+    assert outcome.findings.runs == 2
+    assert isinstance(outcome.error, HeatproofError)
+    options = ["--examples", "1000", "--no-scenarios", "--report", str(tmp_path / "report")]
+    done = CliRunner().invoke(cli, ["check", "heat", *options])
+    assert done.exit_code == 2
+    assert done.output.rstrip().endswith("heatproof: the port is not deterministic here")
+    assert "2 runs" in (tmp_path / "report" / "verdicts.txt").read_text()
+    assert "ended by an error" in (tmp_path / "report" / "verdicts.txt").read_text()
+
+
+def test_an_error_before_anything_was_found_writes_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(checking, "ProcessPoolExecutor", Broken)
+    monkeypatch.setattr(Broken, "good", 0)
+    with pytest.raises(HeatproofError, match="not deterministic"):
+        made(Clock(), Limits(None, 1_000, 1, 0)).run()
+    done = CliRunner().invoke(cli, ["check", "heat", "--no-scenarios", "--report", str(tmp_path / "report")])
+    assert done.exit_code == 2
+    assert not (tmp_path / "report").exists()
