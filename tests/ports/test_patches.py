@@ -164,14 +164,15 @@ def test_without_the_patch_heat_is_as_before() -> None:
         assert judging.judge(case, catalogue.load(spec), properties_for(spec), 0).shows is shows
 
 
-def test_the_cases_fail_on_postgresql_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    if reason := private.why_not("postgresql"):
-        pytest.skip(f"no PostgreSQL: {reason}")
-    with private.server("postgresql") as url:
+@pytest.mark.parametrize("kind", ["postgresql", "mariadb"] if NIGHTLY else ["postgresql"])
+def test_the_cases_fail_on_other_databases_too(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    if reason := private.why_not(kind):
+        pytest.skip(f"no {choice.SERVERS[kind]}: {reason}")
+    with private.server(kind) as url:
         monkeypatch.setenv(choice.VARIABLE, url)
         answers = {}
         for name in NAMES:
-            spec = f"{engine(name)}+postgresql"
+            spec = f"{engine(name)}+{kind}"
             answers[name] = judging.judge(kept(name), catalogue.load(spec), properties_for(spec), 3).answer
     assert answers == dict.fromkeys(NAMES, judging.FAILS)
 

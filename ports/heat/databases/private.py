@@ -15,7 +15,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
@@ -23,8 +23,11 @@ from typing import Any
 
 from heatproof.model.errors import HeatproofError
 
-PATIENCE = 60.0
-"""Seconds that a server may take until it answers."""
+PATIENCE = 180.0
+"""Seconds that a server may take until it answers: much on a busy machine."""
+
+ATTEMPTS = 3
+"""How often a server is started that ends at once: somebody else may have taken the port that was free a moment ago."""
 
 PLACES = {
     "postgresql": (("/usr/lib/postgresql/*/bin/postgres", "/usr/pgsql-*/bin/postgres"), "postgres", "postgresql"),
@@ -74,8 +77,8 @@ def server(kind: str) -> Iterator[str]:
             os.chown(folder, user.pw_uid, user.pw_gid)
         who: dict[str, Any] = {} if user is None else {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
         start = _postgresql if kind == "postgresql" else _mariadb
-        port, password = _free_port(), secrets.token_hex(16)
-        with start(binary, folder, port, password, who):
+        password = secrets.token_hex(16)
+        with start(binary, folder, password, who) as port:
             yield f"{'postgresql' if kind == 'postgresql' else 'mysql'}://heatproof:{password}@127.0.0.1:{port}/heatproof"
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -112,34 +115,45 @@ def _ends_with_us(stop: signal.Signals) -> list[str]:
 
 
 @contextmanager
-def _running(command: Sequence[object], log: Path, ready: Any, who: dict[str, Any], stop: signal.Signals) -> Iterator[None]:
-    """A server process until the block ends. It is a session of its own, so that Ctrl-C at a terminal does not stop it first."""
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            [*_ends_with_us(stop), *(str(part) for part in command)], stdin=subprocess.DEVNULL, stdout=output, stderr=output, cwd="/",
-            start_new_session=True, **who,
-        )  # fmt: skip
-    try:
-        last = time.monotonic() + PATIENCE
-        while not ready():
-            if process.poll() is not None or time.monotonic() > last:
-                raise HeatproofError(f"{command[0]} did not start: {' '.join(log.read_text(errors='replace').split()[-60:])}")
-            time.sleep(0.05)
-        yield
-    finally:
-        process.send_signal(stop)
+def _running(
+    command: Callable[[int], Sequence[object]], log: Path, ready: Callable[[int], bool], who: dict[str, Any], stop: signal.Signals
+) -> Iterator[int]:
+    """A server process on a free port until the block ends; the port. It is a session of its own, so that Ctrl-C at a terminal does not stop
+    it first. Raises :class:`HeatproofError` with the end of its log if it does not come to answer."""
+    for attempt in range(ATTEMPTS):
+        port = _free_port()
+        words = [str(part) for part in command(port)]
+        with log.open("wb") as output:
+            process = subprocess.Popen(
+                [*_ends_with_us(stop), *words], stdin=subprocess.DEVNULL, stdout=output, stderr=output, cwd="/",
+                start_new_session=True, **who,
+            )  # fmt: skip
         try:
-            process.wait(20)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+            last = time.monotonic() + PATIENCE
+            while process.poll() is None and time.monotonic() < last and not ready(port):
+                time.sleep(0.05)
+            if process.poll() is None and time.monotonic() < last:
+                yield port
+                return
+            if process.poll() is None or attempt == ATTEMPTS - 1:
+                ended = (
+                    f"did not answer for {PATIENCE:g} seconds" if process.poll() is None else f"ended with code {process.poll()}"
+                )
+                raise HeatproofError(f"{words[0]} {ended}; its log ends: {' '.join(log.read_text(errors='replace').split()[-60:])}")
+        finally:
+            process.send_signal(stop)
+            try:
+                process.wait(20)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
 
 
 # -------------------------------------------------------------------------------------------------------- PostgreSQL
 
 
 @contextmanager
-def _postgresql(binary: Path, folder: Path, port: int, password: str, who: dict[str, Any]) -> Iterator[None]:
+def _postgresql(binary: Path, folder: Path, password: str, who: dict[str, Any]) -> Iterator[int]:
     data, secret = folder / "data", folder / "password"
     secret.write_text(password)
     if who:
@@ -148,10 +162,12 @@ def _postgresql(binary: Path, folder: Path, port: int, password: str, who: dict[
     options = ["--auth=scram-sha-256", "--username=heatproof", f"--pwfile={secret}", "--no-sync", "--encoding=UTF8", "--locale=C"]
     _do([binary.with_name("initdb"), "--pgdata", data, *options], who)
     secret.unlink()
-    settings = {**SETTINGS, "port": str(port), "unix_socket_directories": ""}
-    command = [binary, "-D", data, *(f"--{name}={value}" for name, value in settings.items())]
+    settings = [f"--{name}={value}" for name, value in {**SETTINGS, "unix_socket_directories": ""}.items()]
 
-    def ready() -> bool:
+    def command(port: int) -> list[object]:
+        return [binary, "-D", data, f"--port={port}", *settings]
+
+    def ready(port: int) -> bool:
         import psycopg2
 
         try:
@@ -160,21 +176,21 @@ def _postgresql(binary: Path, folder: Path, port: int, password: str, who: dict[
             return False
         return True
 
-    with _running(command, folder / "log", ready, who, signal.SIGINT):
+    with _running(command, folder / "log", ready, who, signal.SIGINT) as port:
         import psycopg2
 
         connection = psycopg2.connect(host="127.0.0.1", port=port, user="heatproof", password=password, dbname="postgres")
         connection.autocommit = True
         connection.cursor().execute("CREATE DATABASE heatproof")
         connection.close()
-        yield
+        yield port
 
 
 # ----------------------------------------------------------------------------------------------------------- MariaDB
 
 
 @contextmanager
-def _mariadb(binary: Path, folder: Path, port: int, password: str, who: dict[str, Any]) -> Iterator[None]:
+def _mariadb(binary: Path, folder: Path, password: str, who: dict[str, Any]) -> Iterator[int]:
     data, first = folder / "data", folder / "first.sql"
     installer = shutil.which("mariadb-install-db") or "/usr/bin/mariadb-install-db"
     _do(
@@ -182,22 +198,24 @@ def _mariadb(binary: Path, folder: Path, port: int, password: str, who: dict[str
         who,
     )
     first.write_text(
-        "CREATE DATABASE heatproof;\n"
-        f"CREATE USER heatproof@127.0.0.1 IDENTIFIED BY '{password}';\n"
+        "CREATE DATABASE IF NOT EXISTS heatproof;\n"
+        f"CREATE USER IF NOT EXISTS heatproof@127.0.0.1 IDENTIFIED BY '{password}';\n"
         "GRANT ALL ON *.* TO heatproof@127.0.0.1;\n"
         "ALTER USER root@localhost ACCOUNT LOCK;\n"
     )
     if who:
         os.chown(first, who["user"], who["group"])
     first.chmod(0o600)
-    command = [
-        binary, "--no-defaults", f"--datadir={data}", f"--port={port}", "--bind-address=127.0.0.1", f"--socket={folder / 'socket'}",
-        f"--pid-file={folder / 'pid'}", f"--init-file={first}", "--skip-name-resolve", "--innodb-flush-log-at-trx-commit=0",
-        "--innodb-doublewrite=0", "--innodb-buffer-pool-size=32M", "--skip-log-bin", "--character-set-server=utf8mb4",
-        f"--log-error={folder / 'log'}",
-    ]  # fmt: skip
 
-    def ready() -> bool:
+    def command(port: int) -> list[object]:
+        return [
+            binary, "--no-defaults", f"--datadir={data}", f"--port={port}", "--bind-address=127.0.0.1", f"--socket={folder / 'socket'}",
+            f"--pid-file={folder / 'pid'}", f"--init-file={first}", "--skip-name-resolve", "--innodb-flush-log-at-trx-commit=0",
+            "--innodb-doublewrite=0", "--innodb-buffer-pool-size=32M", "--innodb-use-native-aio=0", "--skip-log-bin",
+            "--character-set-server=utf8mb4",
+        ]  # fmt: skip
+
+    def ready(port: int) -> bool:
         import pymysql
 
         try:
@@ -206,5 +224,5 @@ def _mariadb(binary: Path, folder: Path, port: int, password: str, who: dict[str
             return False
         return True
 
-    with _running(command, folder / "output", ready, who, signal.SIGTERM):
-        yield
+    with _running(command, folder / "log", ready, who, signal.SIGTERM) as port:
+        yield port
