@@ -8,6 +8,7 @@ from typing import NamedTuple
 from rich.table import Table
 from rich.text import Text
 
+from heatproof.model.faults import FAULTS
 from heatproof.properties.base import Property
 from heatproof.strategies.exploring import Findings
 from heatproof.strategies.shrinking import Failure
@@ -66,12 +67,12 @@ def counted(number: int, noun: str) -> str:
 
 
 def _size(failure: Failure) -> str:
+    """How large it is, and which faults it has: those that struck, which may be fewer than the scenario allows until it is made small."""
     parts, steps = [counted(len(failure.scenario.operations), "operation")], counted(len(failure.actions), "step")
-    faults = sum(failure.scenario.faults.values())
+    if struck := [action.kind for action in failure.actions if action.kind in FAULTS]:
+        parts.append(f"{counted(len(struck), 'fault')}: {', '.join(dict.fromkeys(struck))}")
     if not failure.small:
         return ", ".join([*parts, steps, "not made small"])
-    if faults:
-        parts.append(f"{counted(faults, 'fault')}: {', '.join(failure.scenario.faults)}")
     if failure.deviations:
         parts.append(counted(len(failure.deviations), "deviation"))
     return ", ".join([*parts, steps])

@@ -27,9 +27,10 @@ PROPERTIES = [SEEN, TRUE, CALM, FALSE, UNSEEN]
 
 
 def failure(prop: Property, kind: str, scenario: Scenario, steps: int, deviations: int = 0, made_small: bool = True) -> Failure:
-    """A failure of so many steps and deviations."""
+    """A failure of so many steps and deviations, the faults of the scenario first."""
     violation = Violation(prop.name, prop.sentence, witness(kind), steps)
-    return Failure(scenario, [STEP] * steps, violation, [Deviation(END, STEP)] * deviations, made_small)
+    struck = [Action(kind, "m()") for kind, count in scenario.faults.items() for _ in range(count)][:steps]
+    return Failure(scenario, struck + [STEP] * (steps - len(struck)), violation, [Deviation(END, STEP)] * deviations, made_small)
 
 
 def findings(runs: int = 9, *failures: tuple[Failure, int]) -> Findings:
@@ -56,9 +57,11 @@ def test_each_property_has_its_verdict() -> None:
     ]
 
 
-def test_a_failure_that_was_not_made_small_says_so() -> None:
-    table = lines([FALSE], findings(9, (failure(FALSE, "one", busy(faults={"lose": 2}), 1, 1, made_small=False), 2)))
-    assert table[0].detail == "one (4 operations, 1 step, not made small)"
+def test_a_failure_that_was_not_made_small_says_so_and_which_faults_it_had() -> None:
+    table = lines([FALSE], findings(9, (failure(FALSE, "one", busy(faults={"lose": 2, "crash": 2}), 3, 1, made_small=False), 2)))
+    assert table[0].detail == "one (4 operations, 3 faults: crash, lose, 3 steps, not made small)"
+    table = lines([FALSE], findings(9, (failure(FALSE, "one", busy(), 3, 1, made_small=False), 2)))
+    assert table[0].detail == "one (4 operations, 3 steps, not made small)"
 
 
 @pytest.mark.parametrize(
