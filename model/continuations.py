@@ -42,11 +42,14 @@ class Pool:
     """One object for each value that continuations show: equal ones are identical, so that comparing and keeping them is cheap however
     much they hold. Rows and templates are held by many handlers, and what a handler holds changes little from step to step."""
 
-    def __init__(self) -> None:
+    def __init__(self, constants: Iterable[tuple[str, Any]] = ()) -> None:
+        """``constants``: objects that never change, each with the name that stands for it."""
         self._tuples: dict[tuple[int, ...], tuple[Any, ...]] = {}  # by the identities of the parts
         self._values: dict[Any, Any] = {}
         self._plain: dict[tuple[type, Any], Any] = {}
-        self._at: dict[int, Any] = {}  # what was looked at, by identity, with what stands for it; kept, so that identities last
+        self.at: dict[int, Any] = {}  # what was looked at, by identity, with what stands for it; kept, so that identities last
+        for name, constant in constants:
+            self.at[id(constant)] = (("constant", name), constant)
 
     def of(self, gen: Generator[Any, Any, Any]) -> tuple[Any, ...] | None:
         """The continuation of a suspended generator as a hashable value, or None if it holds something that cannot be looked into.
@@ -62,21 +65,21 @@ class Pool:
 
     def tuple(self, *parts: Any) -> tuple[Any, ...]:
         """The tuple of these parts, which are of this pool, or last."""
-        return self._tuples.setdefault(tuple(map(id, parts)), parts)
+        key = tuple(map(id, parts))
+        known = self._tuples.get(key)
+        if known is None:
+            known = self._tuples[key] = parts
+        return known
 
     def value(self, value: Any) -> Any:
         """What stands for a value that is compared by what it holds."""
-        known = self._at.get(id(value))
+        known = self.at.get(id(value))
         if known is None:
             kind = type(value)
             key = (kind, value)
             first = (self._plain if kind in PLAIN else self._values).setdefault(key, key)
-            known = self._at[id(value)] = (first, value)
+            known = self.at[id(value)] = (first, value)
         return known[0]
-
-    def known(self, value: Any) -> bool:
-        """Whether something stands for this very object already."""
-        return id(value) in self._at
 
 
 class _Look:
@@ -94,26 +97,37 @@ def continuation(gen: Generator[Any, Any, Any]) -> tuple[Any, ...] | None:
 
 
 def _frames(gen: Any, look: _Look) -> tuple[Any, ...]:
+    """Flat, since there are many: the code, the position, the names of the live locals, their values, and the value stack."""
     code, frame = gen.gi_code, gen.gi_frame
-    one = look.tuple
     if frame is None:
-        return one(code, "ended")
+        return look.tuple(code, "ended")
     referents = gc.get_referents(gen)
-    held = referents[_locals_begin(referents, code) :]
-    bound = frame.f_locals
+    begin = _locals_begin(referents, code)
+    names, positions, stack = _live_slots(code, frame.f_lasti, tuple(frame.f_locals))
+    if len(referents) < begin + stack:
+        raise _Opaque
+    known = look.pool.at
+    shown: list[Any] = [code, look.pool.value(frame.f_lasti), names]
+    if referents[-1] is None and len(referents) > begin + stack:
+        # behind the stack the collector sees the exception that is being handled: None once there was one, before that nothing
+        del referents[-1]
+    for value in [*[referents[begin + position] for position in positions], *referents[begin + stack :]]:
+        found = known.get(id(value))
+        shown.append(_value(value, look) if found is None else found[0])
+    return look.tuple(*shown)
+
+
+@cache
+def _live_slots(code: CodeType, offset: int, bound: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[int, ...], int]:
+    """Of a frame that stands at ``offset`` (bytes) with these locals bound: the names of those that may still be read, where they stand
+    among what the collector sees of its locals, and where its value stack begins. A cell counts, since others may read it."""
     slots = [n for n in code.co_varnames if n in bound or n in code.co_cellvars]
     slots += [n for n in code.co_cellvars if n not in code.co_varnames]
     slots += code.co_freevars
-    if len(held) < len(slots):
-        raise _Opaque
-    live = live_after(code, frame.f_lasti)
-    kept = [
-        one(name, _value(held[position], look))
-        for position, name in enumerate(slots)
-        if name in live or type(held[position]) is CellType
-    ]
-    stack = [_value(item, look) for item in held[len(slots) :]]
-    return one(code, look.pool.value(frame.f_lasti), one(*kept), one(*stack))
+    cells = {*code.co_cellvars, *code.co_freevars}
+    live = live_after(code, offset)
+    kept = [(name, position) for position, name in enumerate(slots) if name in live or name in cells]
+    return tuple([name for name, _ in kept]), tuple([position for _, position in kept]), len(slots)
 
 
 def _locals_begin(referents: list[Any], code: CodeType) -> int:
@@ -129,7 +143,10 @@ def _locals_begin(referents: list[Any], code: CodeType) -> int:
 def _value(value: Any, look: _Look) -> Any:
     """A hashable stand-in for a value, of the pool: equal for values that nobody can tell apart from now on."""
     kind = type(value)
-    if kind in PLAIN or look.pool.known(value):
+    known = look.pool.at.get(id(value))
+    if known is not None:
+        return known[0]
+    if kind in PLAIN:
         return look.pool.value(value)
     one = look.tuple
     if isinstance(value, tuple):
@@ -150,7 +167,7 @@ def _value(value: Any, look: _Look) -> Any:
     if isinstance(value, list):
         return one(kind, *[_value(item, look) for item in value])
     if isinstance(value, dict):
-        return one(kind, *[one(_value(k, look), _value(v, look)) for k, v in value.items()])
+        return one(kind, *[_value(part, look) for pair in value.items() for part in pair])
     if isinstance(value, set):
         return one(kind, _set(value, look))
     if kind is GeneratorType:
@@ -168,7 +185,8 @@ def _value(value: Any, look: _Look) -> Any:
         return one(kind, _value(value.args, look), _value(vars(value), look))
     if kind.__module__ == "builtins":
         raise _Opaque
-    return one(kind, *[one(name, _value(content, look)) for name, content in _fields(value)])
+    names, contents = _fields(value)
+    return one(kind, look.pool.value(names), *[_value(content, look) for content in contents])
 
 
 def _set(items: Iterable[Any], look: _Look) -> Any:
@@ -206,17 +224,27 @@ def _filled(cell: CellType) -> bool:
     return True
 
 
-def _fields(value: Any) -> Iterable[tuple[str, Any]]:
-    found = list(vars(value).items()) if hasattr(value, "__dict__") else []
-    for cls in type(value).__mro__:
-        slots = cls.__dict__.get("__slots__", ())
-        for name in (slots,) if isinstance(slots, str) else slots:
-            if name not in ("__dict__", "__weakref__") and hasattr(value, name):
-                found.append((name, getattr(value, name)))
+def _fields(value: Any) -> tuple[tuple[str, ...], list[Any]]:
+    """The names and the contents of the attributes of an object."""
+    kind: Any = type(value)
+    slots = [name for name in _slots(kind) if hasattr(value, name)]
+    if hasattr(value, "__dict__"):
+        inside = vars(value)
+        return (*inside, *slots), [*inside.values(), *[getattr(value, name) for name in slots]]
     inherited: Any = type(value).__reduce_ex__
-    if not found and not hasattr(value, "__dict__") and inherited is object.__reduce_ex__:
+    if not slots and inherited is object.__reduce_ex__:
         raise _Opaque  # it may hide something in C
-    return found
+    return tuple(slots), [getattr(value, name) for name in slots]
+
+
+@cache
+def _slots(kind: Any) -> tuple[str, ...]:
+    """The slots of a class and of those it derives from."""
+    found: list[str] = []
+    for cls in kind.__mro__:
+        slots = cls.__dict__.get("__slots__", ())
+        found += [name for name in ((slots,) if isinstance(slots, str) else slots) if name not in ("__dict__", "__weakref__")]
+    return tuple(found)
 
 
 # ----------------------------------------------------------------------------------------------------------- live locals

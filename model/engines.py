@@ -16,11 +16,11 @@ def crash(world: World, engine: str) -> None:
 
     A message that was to be acknowledged after handling is delivered again; one addressed to this engine is lost.
     """
-    dead = [task for task in world.tasks.values() if task.engine == engine]
+    dead = world.tasks_of(engine)
     shut_down(world, engine)
     for task in dead:
         kill(world, task)
-    for message in [m for m in world.bag.values() if m.to == engine]:
+    for message in world.messages_to(engine):
         world.put(world.bag, message.name, MISSING)
 
 

@@ -332,6 +332,14 @@ class World:
         self.bag[name] = message
         return message
 
+    def tasks_of(self, engine: str) -> list[Task]:
+        """The tasks of an engine."""
+        return [task for task in self.tasks.values() if task.engine == engine]
+
+    def messages_to(self, engine: str) -> list[Message]:
+        """The messages that are addressed to an engine."""
+        return [message for message in self.bag.values() if message.to == engine]
+
     def stamp(self, table: dict[str, Any]) -> tuple[int, int]:
         """What orders messages and tasks by when they came. It is no part of the state."""
         return (len(self.log), len(table))

@@ -28,7 +28,7 @@ from heatproof.model.world import Action, Entry, Message, Task, World
 from heatproof.properties.base import Property, Witness
 from heatproof.properties.monitor import Monitor
 from heatproof.strategies.proving.symmetry import Nameless
-from heatproof.strategies.proving.views import ABSENT, MEMBERSHIP, Space, Unit, View
+from heatproof.strategies.proving.views import ABSENT, ADDRESSED, AT, MEMBERSHIP, Space, Unit, View
 from heatproof.strategies.running import SYSTEM, in_property
 
 REST = Action("rest", "")
@@ -137,7 +137,7 @@ class LearningWorld(World):
         self.own_name_read = False
         self.space = space
         self.merge = merge
-        self.pool = Pool()
+        self.pool = Pool([("design", design), *[(f"table {table.name}", table) for table in design.tables]])
         self.classes: dict[Any, int] = {}  # what a suspended handler goes by -> the number of its class
         self.members: list[tuple[Node, Any]] = []  # a node of each class, and what the class is known by
         self.class_of: dict[Node, int] = {}
@@ -190,6 +190,9 @@ class LearningWorld(World):
         self.requests = view(self.requests, "request", members=True, sort=lambda number: number)
         self.asked = view(self.asked, "asked")
         self.memory = view(self.memory, "memory", members=True)
+        # what follows from the rest, so that who asks for the tasks of one engine need not look at those of others
+        self.at: dict[str, View] = {}
+        self.addressed = View(space, ADDRESSED)
         self._ordered = ()
         space.look_at((), 0)
         for fresh, old in plain:
@@ -258,7 +261,7 @@ class LearningWorld(World):
             return ("message", identity)
         if group == MEMBERSHIP + "message" and not self.any_order:
             return (group, identity)
-        if group == "task" or group.startswith(MEMBERSHIP):
+        if group in ("task", ADDRESSED) or group.startswith((MEMBERSHIP, AT)):
             return None
         return (group, unit.key, identity)
 
@@ -271,9 +274,40 @@ class LearningWorld(World):
             return
         self.journal.append((dictionary, key, MISSING))
         if value is MISSING:
+            if dictionary is self.tasks:
+                del self._at(self.tasks[key].engine)[key]
+            elif dictionary is self.bag and self.bag[key].to is not None:
+                del self.addressed[key]
             del dictionary[key]
         else:
+            if dictionary is self.bag and value.to is not None:
+                self.addressed[key] = True
             dictionary[key] = value
+
+    def begin(self, name: str, handler: str, args: tuple[Any, ...], engine: str, message: Message | None) -> tuple[Task, Node]:
+        """As in a world."""
+        self._at(engine)[name] = True
+        return super().begin(name, handler, args, engine, message)
+
+    def post(self, handler: str, args: tuple[Any, ...], to: str | None, name: str | None = None) -> Message | None:
+        """As in a world."""
+        message = super().post(handler, args, to, name)
+        if message is not None and to is not None:
+            self.addressed[message.name] = True
+        return message
+
+    def _at(self, engine: str) -> View:
+        if engine not in self.at:
+            self.at[engine] = View(self.space, AT + engine)
+        return self.at[engine]
+
+    def tasks_of(self, engine: str) -> list[Task]:
+        """As in a world, without a look at others."""
+        return [self.tasks[name] for name in self._at(engine)]
+
+    def messages_to(self, engine: str) -> list[Message]:
+        """As in a world, without a look at others."""
+        return [message for name in self.addressed if (message := self.bag[name]).to == engine]
 
     def stamp(self, table: dict[str, Any]) -> tuple[int, int]:
         """Nothing is ordered by when it came."""

@@ -121,7 +121,14 @@ class Renderer:
         if isinstance(value, Me):
             self.leaked = self.leaked or self.names
             return f"Me{self.text(value.engine)}" + (repr(tuple.__getitem__(value, 1)) if self.names else "")
-        items = [self.text(item) for item in value]
+        items, at = [], self.at
+        for item in value:
+            known = at.get(id(item))
+            if known is None:
+                items.append(self.text(item))
+            else:
+                self.mentions = self.mentions or known[1]
+                items.append(known[0])
         if isinstance(value, frozenset | set):
             items.sort()
         return f"{type(value).__name__}({','.join(items)})"

@@ -17,7 +17,7 @@ from heatproof.strategies.proving import kernel
 from heatproof.strategies.proving.learning import REST, Found, LearningWorld, Lesson, OwnNamesMatter
 from heatproof.strategies.proving.reduction import BY_NAME, Futures
 from heatproof.strategies.proving.symmetry import Renderer
-from heatproof.strategies.proving.views import ABSENT, Space, Unit
+from heatproof.strategies.proving.views import ABSENT, AT, Space, Unit
 
 
 class Growing:
@@ -331,7 +331,7 @@ class Tables:
                 outcomes.reads[outcome] |= 1 << column
                 if outcomes.items[outcome]:
                     self.futures.learn(outcomes.items[outcome], 1 << column, 0, ())
-        if unit.group in BY_NAME:
+        if unit.group in BY_NAME or unit.group.startswith(AT):
             self.mine[unit.key] = self.mine.get(unit.key, 0) | 1 << column
 
     # ------------------------------------------------------------------------------------------------------------ arrays

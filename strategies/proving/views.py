@@ -25,6 +25,9 @@ ABSENT = 0
 
 MEMBERSHIP = "members of "
 
+AT, ADDRESSED = "tasks at ", "addressed"
+"""Groups of units that follow from others: the names of the tasks of an engine, and of the messages to one engine."""
+
 MOST_VALUES = 65_535
 """Values that one unit can take: states are rows of 16-bit numbers."""
 
@@ -88,13 +91,8 @@ class Space:
             self.fresh.append((column, number))
         return column, number
 
-    def read(self, unit: Unit) -> Any:
-        """The value of a unit in the state that is being looked at; None if it is absent. Noted in ``path``, or in ``assumed`` if the
-        unit was never seen to have a value."""
-        column = self.columns.get(unit)
-        if column is None:
-            self.assumed.append(unit)
-            return None
+    def read(self, column: int) -> Any:
+        """The value of a unit, by its column, in the state that is being looked at; None if it is absent. Noted in ``path``."""
         number = int(self._row[column]) if column < self._width else ABSENT
         self.path.append((column, number))
         return self.values[column][number]
@@ -124,7 +122,9 @@ class View(dict[Any, Any]):
     for a key and a value what tells the value from others, and what stands for it from then on.
     """
 
-    __slots__ = ("_all", "_known", "_space", "_touched", "dirty", "encode", "group", "members", "ordered", "sort")
+    __slots__ = (
+        "_all", "_columns", "_known", "_space", "_touched", "dirty", "encode", "group", "members", "membership", "ordered", "sort",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -140,10 +140,12 @@ class View(dict[Any, Any]):
         self.group = group
         self.encode = encode
         self.members = members or ordered
+        self.membership = Unit(MEMBERSHIP + group, ())
         self.ordered = ordered
         self.sort = sort
         self.dirty: dict[Any, bool] = {}  # keys that were written -> whether they had been there
         self._known: set[Any] = set()
+        self._columns: dict[Any, int] = {}
         self._all: tuple[Any, ...] | None = None
         self._touched = False
 
@@ -163,9 +165,20 @@ class View(dict[Any, Any]):
             if not self._touched:
                 self._touched = True
                 space.touched.append(self)
-            value = space.read(Unit(self.group, key))
-            if value is not None:
+            column = self._column(key)
+            if column is None:
+                space.assumed.append(Unit(self.group, key))
+            elif (value := space.read(column)) is not None:
                 dict.__setitem__(self, key, value)
+
+    def _column(self, key: Any) -> int | None:
+        """The column of a key; None if no state ever had it."""
+        column = self._columns.get(key)
+        if column is None:
+            column = self._space.columns.get(Unit(self.group, key))
+            if column is not None:
+                self._columns[key] = column
+        return column
 
     def _before(self) -> tuple[Any, ...]:
         """The keys that the state had before anything was written."""
@@ -175,7 +188,10 @@ class View(dict[Any, Any]):
                 self._touched = True
                 space.touched.append(self)
             if self.members:
-                self._all = space.read(Unit(MEMBERSHIP + self.group, ())) or ()
+                column = space.columns.get(self.membership)
+                if column is None:
+                    space.assumed.append(self.membership)
+                self._all = (None if column is None else space.read(column)) or ()
             else:
                 columns = space.groups.get(self.group, ())
                 space.searched[self.group] = None
@@ -254,21 +270,21 @@ class View(dict[Any, Any]):
         """The units of this dictionary that were written, with their new values."""
         space, found, moved = self._space, [], False
         for key, was in self.dirty.items():
-            unit, there = Unit(self.group, key), dict.__contains__(self, key)
+            there = dict.__contains__(self, key)
             if there:
                 identity = value = dict.__getitem__(self, key)
                 if self.encode is not None:
                     identity, value = self.encode(key, value)
-                found.append(space.intern(unit, identity, value))
-            elif unit in space.columns:
-                found.append((space.columns[unit], ABSENT))
+                found.append(space.intern(Unit(self.group, key), identity, value))
+            elif (column := self._column(key)) is not None:
+                found.append((column, ABSENT))
             else:  # taken out without a look, and no state ever had it: the lesson holds while that is so
-                space.assumed.append(unit)
+                space.assumed.append(Unit(self.group, key))
             moved = moved or was != there
         if self.members and (moved or self.ordered):
             before, after = self._before(), tuple(self._keys_now())
             if after != before:
-                unit = Unit(MEMBERSHIP + self.group, ())
+                unit = self.membership
                 found.append(space.intern(unit, after, after) if after else (space.columns[unit], ABSENT))
         return found
 

@@ -69,6 +69,18 @@ def guarded(a: int) -> Gen:
         yield got
 
 
+def stumbling(a: int) -> Gen:
+    got = yield a
+    try:
+        if got:
+            raise KeyError(a)
+    except KeyError:
+        del got
+    else:
+        del got
+    yield "behind it"
+
+
 def closing(a: int) -> Gen:
     got = yield a
     hold = lambda: got  # noqa: E731
@@ -94,6 +106,7 @@ def test_this_interpreter_is_understood() -> None:
         (nested, (1,), ["x", 0, 0], ["x"], False),
         (overwriting, (1,), ["x"], ["y"], True),
         (guarded, (1,), ["x"], ["y"], False),
+        (stumbling, (1,), [True], [False], True),
         (closing, (1,), ["x"], ["y"], False),
         (closing, (1,), ["x"], ["x"], True),
     ],
