@@ -18,6 +18,7 @@ from heatproof.strategies.proving.checkpoints import Checkpoint
 from heatproof.strategies.proving.circles import Circles, circles
 from heatproof.strategies.proving.costs import Costs, costs
 from heatproof.strategies.proving.learning import REST, Key
+from heatproof.strategies.proving.returning import never_returns
 from heatproof.strategies.proving.search import Result, Search
 from heatproof.strategies.proving.views import TooManyValues
 
@@ -117,7 +118,7 @@ def prove(
     unjudged = ""
     if REST_IS_REACHED in properties:
         unjudged = result.cut
-        if result.complete:
+        if result.complete and (search.reduce or not never_returns(search)):
             seen = Live(result.states, result.transitions, result.depth, 0, frozenset(result.reached), frozenset(found))
             answer = _round(design, scenario, search.symmetric, lambda part: go_on(seen._replace(depth=part.depth)))
             unjudged = answer.cut

@@ -179,7 +179,7 @@ def test_circles_that_were_not_judged_to_the_end_are_not_held(monkeypatch: pytes
         return Circles(cut="enough")
 
     monkeypatch.setattr(proofs_module, "circles", cut)
-    proof = prove(ADDING, asking(engines=2, threads=1), [REST_IS_REACHED])
+    proof = prove(CONTENDING, asking(engines=2, threads=1), [REST_IS_REACHED])
     assert proof.complete
     (line,) = lines([REST_IS_REACHED], added(proof), (), frozenset())
     assert line.verdict == "incomplete"
