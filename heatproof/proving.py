@@ -23,6 +23,7 @@ from heatproof.strategies.asked import properties_for
 from heatproof.strategies.proving.least import Least, least
 from heatproof.strategies.proving.proofs import INTERRUPTED, Live, Proof, Proofs, Switches, prove
 from heatproof.strategies.proving.scopes import Member
+from heatproof.strategies.proving.storage import memory_free
 from heatproof.strategies.shrinking import Failure, Key
 
 SHRINKING = 0.2
@@ -74,15 +75,6 @@ def memory_used() -> int:
         import resource
 
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-
-
-def memory_free() -> int | None:
-    """The bytes of memory that could be had without swapping, or None where the system does not say."""
-    try:
-        text = Path("/proc/meminfo").read_text()
-        return next(int(line.split()[1]) * 1024 for line in text.splitlines() if line.startswith("MemAvailable:"))
-    except (OSError, ValueError, StopIteration):
-        return None
 
 
 @dataclass(slots=True)

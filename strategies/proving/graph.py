@@ -17,7 +17,7 @@ from heatproof.model.errors import HeatproofError
 from heatproof.model.world import Action
 from heatproof.strategies.proving import graph_kernel
 from heatproof.strategies.proving.search import Search
-from heatproof.strategies.proving.storage import Block, Records
+from heatproof.strategies.proving.storage import Block, NoRoom, Records, memory_free
 
 TRANSITION = np.dtype([("source", "<u4"), ("action", "<u2"), ("system", "u1"), ("accesses", "u1"), ("mark", "<u8")])
 """A transition as it is kept on disk: the number of its source, the action, whether the system does it by itself, which database
@@ -82,9 +82,10 @@ class Graph:
     # ---------------------------------------------------------------------------------------------------- when it is over
 
     def close(self) -> None:
-        """Bring the transitions into memory."""
+        """Bring the transitions into memory. Raises :class:`NoRoom` where that would take more than there is."""
         assert self.records is not None
         assert self.marked is not None
+        self._fit(self.marked.count, self.records.count)
         self.marks = self.marked.array()
         states, edges = len(self.marks), self.records.count
         size = 2
@@ -104,6 +105,14 @@ class Graph:
             self.begins[1:] += np.bincount(piece["source"], minlength=states)
             at = to
         np.cumsum(self.begins, out=self.begins)
+
+    def _fit(self, states: int, edges: int) -> None:
+        free, needed = memory_free(), 48 * states + 12 * edges
+        if free is not None and needed > free:
+            raise NoRoom(
+                f"the graph of {states:,} states and {edges:,} transitions takes {needed / 2**30:.1f} GiB of memory, and"
+                f" {free / 2**30:.1f} are free"
+            )
 
     @property
     def states(self) -> int:

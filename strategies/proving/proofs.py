@@ -20,6 +20,7 @@ from heatproof.strategies.proving.costs import Costs, costs
 from heatproof.strategies.proving.learning import REST, Key
 from heatproof.strategies.proving.returning import never_returns
 from heatproof.strategies.proving.search import Result, Search
+from heatproof.strategies.proving.storage import NoRoom
 from heatproof.strategies.proving.views import TooManyValues
 
 INTERRUPTED = "the user interrupted"
@@ -144,7 +145,7 @@ def _run(search: Search) -> Result:
     """Run a search; what it saw, also where it was stopped from outside."""
     try:
         return search.run()
-    except (TooManyValues, MemoryError) as error:
+    except (TooManyValues, NoRoom, MemoryError) as error:
         cut = str(error) or "no memory was left"
     except KeyboardInterrupt:  # what was seen so far is not lost
         cut = INTERRUPTED
@@ -182,7 +183,7 @@ def _round(design: Design, scenario: Scenario, symmetric: bool, go_on: Callable[
     """Whether a fair run goes round for ever."""
     try:
         return circles(design, scenario, REST_IS_REACHED, symmetric, go_on)
-    except (TooManyValues, MemoryError) as error:
+    except (TooManyValues, NoRoom, MemoryError) as error:
         return Circles(cut=str(error) or "no memory was left")
     except KeyboardInterrupt:
         return Circles(cut=INTERRUPTED)
@@ -194,7 +195,7 @@ def _costs(
     """The dearest runs, and which bounds they exceed."""
     try:
         return costs(design, scenario, bounded, symmetric, go_on)
-    except (TooManyValues, MemoryError) as error:
+    except (TooManyValues, NoRoom, MemoryError) as error:
         return Costs(cut=str(error) or "no memory was left")
     except KeyboardInterrupt:
         return Costs(cut=INTERRUPTED)

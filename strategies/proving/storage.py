@@ -33,6 +33,19 @@ PIECE = 1 << 20
 """Records copied in one go."""
 
 
+class NoRoom(HeatproofError):
+    """A search does not fit on disk or in memory. What it has seen until then stays true."""
+
+
+def memory_free() -> int | None:
+    """The bytes of memory that could be had without swapping, or None where the system does not say."""
+    try:
+        text = Path("/proc/meminfo").read_text()
+        return next(int(line.split()[1]) * 1024 for line in text.splitlines() if line.startswith("MemAvailable:"))
+    except (OSError, ValueError, StopIteration):
+        return None
+
+
 @dataclass(frozen=True, slots=True)
 class Storage:
     """How much of a frontier is kept in memory, in bytes, and the folder of files for the rest; None: where temporary files go."""
@@ -95,9 +108,7 @@ class Frontier:
             np.save(self.file, block.rows, allow_pickle=False)
             np.save(self.file, block.sums, allow_pickle=False)
         except OSError as error:
-            raise HeatproofError(
-                f"the frontier does not fit on disk: {error.strerror}; give it more memory, or a folder"
-            ) from error
+            raise NoRoom(f"the frontier does not fit on disk: {error.strerror}; give it more memory, or a folder") from error
 
     def take(self) -> Block | None:
         """The next block, or None."""
@@ -130,12 +141,12 @@ class Records:
         self.count = 0
 
     def add(self, records: NDArray[Any]) -> None:
-        """Append records."""
+        """Append records. Raises :class:`NoRoom` when the disk is full."""
         self.file.seek(0, 2)
         try:
             self.file.write(np.ascontiguousarray(records, self.dtype).tobytes())
         except OSError as error:
-            raise HeatproofError(f"what a search has seen does not fit on disk: {error.strerror}") from error
+            raise NoRoom(f"what a search has seen does not fit on disk: {error.strerror}") from error
         self.count += len(records)
 
     def __getitem__(self, number: int) -> Any:
@@ -161,9 +172,9 @@ class Steps(Records):
         super().__init__(storage, STEP)
 
     def extend(self, parents: NDArray[np.uint32], actions: NDArray[np.uint16]) -> None:
-        """Note states in the order of their numbers. Raises :class:`HeatproofError` when there are too many."""
+        """Note states in the order of their numbers. Raises :class:`NoRoom` when there are too many."""
         if self.count + len(parents) > MOST_STATES:
-            raise HeatproofError(f"a search numbers at most {MOST_STATES:,} states; make the scope smaller")
+            raise NoRoom(f"a search numbers at most {MOST_STATES:,} states; make the scope smaller")
         records = np.empty(len(parents), STEP)
         records["parent"], records["action"] = parents, actions
         self.add(records)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -15,6 +16,7 @@ from heatproof.properties.catalogue import ALL, REST_IS_REACHED
 from heatproof.properties.costs import at_most
 from heatproof.reports.proofs import comes_again, failure_of, lines, summary
 from heatproof.strategies.asked import properties_for
+from heatproof.strategies.proving import graph, search, storage
 from heatproof.strategies.proving import proofs as proofs_module
 from heatproof.strategies.proving.circles import Circles
 from heatproof.strategies.proving.least import least
@@ -184,6 +186,29 @@ def test_circles_that_were_not_judged_to_the_end_are_not_held(monkeypatch: pytes
     (line,) = lines([REST_IS_REACHED], added(proof), (), frozenset())
     assert line.verdict == "incomplete"
     assert summary(added(proof), "")[-1] == "Circles not judged to the end: : enough."
+
+
+def test_a_graph_that_does_not_fit_in_memory_is_said_not_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(graph, "memory_free", lambda: 1000)
+    proof = prove(CONTENDING, asking(engines=2, threads=1), [REST_IS_REACHED])
+    assert proof.complete
+    assert proof.unjudged.startswith(f"the graph of {proof.states:,} states and {proof.transitions:,} transitions takes ")
+
+
+def test_what_was_seen_before_the_disk_was_full_is_not_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    plain = storage.Records.add
+
+    def full(self: storage.Records, records: Any) -> None:
+        if self.count > 20:
+            raise storage.NoRoom("what a search has seen does not fit on disk: No space left on device")
+        plain(self, records)
+
+    monkeypatch.setattr(storage.Records, "add", full)
+    monkeypatch.setattr(search, "OUT", 64)
+    proof = prove(ADDING, asking(engines=2, threads=1), [sum_is_two])
+    assert not proof.complete
+    assert proof.cut == "what a search has seen does not fit on disk: No space left on device"
+    assert proof.states > 20
 
 
 def test_other_properties_of_whole_runs_are_not_judged_and_that_is_said() -> None:
