@@ -34,7 +34,7 @@ from heatproof.strategies.proving.search import LOAD, Search
 from heatproof.strategies.proving.storage import STEP, Block, Diary, Frontier, Steps
 from heatproof.strategies.proving.symmetry import Renderer
 
-FORMAT = 2
+FORMAT = 3
 
 RARELY = 20.0
 """How many times as long as it takes to write a checkpoint the search goes on before it writes the next."""
@@ -241,7 +241,7 @@ class _Reader:
         search, tables = self.search, self.search.tables
         diary = search.diary = Diary(search.storage)
         lessons = np.frombuffer(self.archive.read("lessons"), diary.lessons.dtype)
-        values = np.frombuffer(self.archive.read("values"), np.uint16)
+        values = np.frombuffer(self.archive.read("values"), diary.values.dtype)
         self._must(int(lessons["width"].sum()) == len(values), "what was learned")
         at = 0
         for action, width, fresh in lessons.tolist():
@@ -294,7 +294,7 @@ class _Reader:
 
     def _block(self, first: int) -> Block:
         search = self.search
-        rows = _array(self.archive, f"states {first}", np.uint16, 2)
+        rows = _array(self.archive, f"states {first}", (np.uint16, np.uint32), 2)
         units = len(search.space.units)
         self._must(len(rows) > 0 and rows.shape[1] <= units, "the states of the frontier")
         known = np.array([len(values) for values in search.space.values[: rows.shape[1]]])
@@ -361,10 +361,10 @@ def _write(archive: zipfile.ZipFile, name: str, array: NDArray[Any], packed: boo
         np.lib.format.write_array(member, np.ascontiguousarray(array), allow_pickle=False)
 
 
-def _array(archive: zipfile.ZipFile, name: str, dtype: Any, dimensions: int) -> NDArray[Any]:
+def _array(archive: zipfile.ZipFile, name: str, dtypes: Any, dimensions: int) -> NDArray[Any]:
     with archive.open(name) as member:
         array: NDArray[Any] = np.lib.format.read_array(member, allow_pickle=False)
-        if member.read(1) or array.dtype != dtype or array.ndim != dimensions:
+        if member.read(1) or array.dtype not in (dtypes if isinstance(dtypes, tuple) else (dtypes,)) or array.ndim != dimensions:
             raise ValueError(f"{name} is not what it should be")
     return array
 

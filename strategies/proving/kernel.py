@@ -6,9 +6,9 @@ Rules of this file:
 2. Nothing is learned here. Where a tree ends before a leaf, the state and the action are handed back as a *miss*, and the state is
    left to be expanded again once somebody has learned what is missing.
 
-Layouts. ``rows[i, c]`` is the value of column c in state i of a block (uint16), ``sums[i, p]`` its sum of salts under renaming p
-(uint64, wraps around). A tree node n reads column ``node_column[n]``; -1 stands for a leaf, -2 for what nobody has learned. The
-child of n for value v is found in an open-addressed table under ``n << 16 | v``.
+Layouts. ``rows[i, c]`` is the value of column c in state i of a block (uint16, or uint32 where some column has more values),
+``sums[i, p]`` its sum of salts under renaming p (uint64, wraps around). A tree node n reads column ``node_column[n]``; -1 stands for a
+leaf, -2 for what nobody has learned. The child of n for value v is found in an open-addressed table under ``n << VALUE_BITS | v``.
 """
 
 from __future__ import annotations
@@ -30,6 +30,9 @@ except ImportError:  # the same text, interpreted
 
 
 LEAF, UNKNOWN = -1, -2
+
+VALUE_BITS = 20
+"""Bits for the value of a column in the key of a tree node's child."""
 
 STATES, TRANSITIONS, NEW, TERMINAL, RESTING, TABLE_USED, MISSES, PENDING, FOUND, TERMINAL_SUM, REDUCED, PAIRS, FETCHED = range(13)
 """What the counters count: states expanded, transitions, new states, states without any action, states at rest, entries of the table,
@@ -59,7 +62,7 @@ def mix(x: Any) -> Any:
 def child(keys: Any, values: Any, node: Any, value: Any) -> Any:
     """The child of a tree node for a value, or -1."""
     mask = np.uint64(keys.shape[0] - 1)
-    key = np.int64(node) << 16 | np.int64(value)
+    key = np.int64(node) << VALUE_BITS | np.int64(value)
     at = (np.uint64(key) * GOLDEN) >> np.uint64(40) & mask
     while True:
         known = keys[at]

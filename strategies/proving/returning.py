@@ -108,7 +108,7 @@ class Moves:
         tables = self.search.tables
         children: dict[int, list[tuple[int, int]]] = {}
         for key, child in tables.edges.items():
-            children.setdefault(key >> 16, []).append((key & 0xFFFF, child))
+            children.setdefault(key >> kernel.VALUE_BITS, []).append((key & (1 << kernel.VALUE_BITS) - 1, child))
         for root in tables.roots.array[1 : len(tables.actions.names)].tolist():  # action 0 only asks
             waiting: list[tuple[int, dict[int, int]]] = [(root, {})]
             while waiting:

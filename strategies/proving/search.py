@@ -38,6 +38,9 @@ WALKS, WALK = 60, 2000
 MOST_ACTIONS = 30_000
 """Actions of one scope: what one state does must fit into one block."""
 
+SMALL = 2**16 - 1
+"""The greatest value in rows of 16-bit numbers; where a column has greater ones rows are of 32-bit numbers."""
+
 LOAD = 0.8
 """How full the table of fingerprints may be."""
 
@@ -135,7 +138,8 @@ class Search:
         self.tables = Tables(self.world, renderers(self.scenario, self.symmetric), self.reduce)
         renamings = len(self.tables.renderers)
         self.width = 64
-        self.out = Block(np.empty((OUT, self.width), np.uint16), np.empty((OUT, renamings), np.uint64), 1)
+        self.kind_of_rows: type[Any] = np.uint16
+        self.out = Block(np.empty((OUT, self.width), self.kind_of_rows), np.empty((OUT, renamings), np.uint64), 1)
         self.out_parent, self.out_action = np.empty(OUT, np.uint32), np.empty(OUT, np.uint16)
         self.misses, self.pending = np.empty((8 * CHUNK, 2), np.int64), np.empty(CHUNK, np.int64)
         self.found = np.empty((2 * CHUNK, 3), np.int64)
@@ -266,7 +270,7 @@ class Search:
         state, row = self._beginning()
         tables.refresh()
         self._widen()
-        rows = np.zeros((1, self.width), np.uint16)
+        rows = np.zeros((1, self.width), self.kind_of_rows)
         rows[0, : len(row)] = row
         sums = np.zeros((1, len(tables.renderers)), np.uint64)
         for column, value in state.items():
@@ -277,7 +281,7 @@ class Search:
         self.steps.extend(np.zeros(1, np.uint32), np.zeros(1, np.uint16))
         return Block(rows, sums, 0)
 
-    def _beginning(self) -> tuple[dict[int, int], NDArray[np.uint16]]:
+    def _beginning(self) -> tuple[dict[int, int], NDArray[np.uint32]]:
         """The first state by column, and as a row."""
         tables, state = self.tables, dict(self.world.started)
         row = self._row(state)
@@ -289,8 +293,8 @@ class Search:
             self._applied(state, tables.learn(row, possible[0]))
         return state, self._row(state)
 
-    def _row(self, state: dict[int, int]) -> NDArray[np.uint16]:
-        row = np.zeros(max(len(self.space.units), 1), np.uint16)
+    def _row(self, state: dict[int, int]) -> NDArray[np.uint32]:
+        row = np.zeros(max(len(self.space.units), 1), np.uint32)
         for column, value in state.items():
             row[column] = value
         return row
@@ -298,12 +302,14 @@ class Search:
     def _widen(self) -> None:
         while self.width < len(self.space.units):
             self.width += 64
+        if self.space.most > SMALL:
+            self.kind_of_rows = np.uint32
 
     def fit(self, block: Block) -> None:
-        """Make the rows of a block as wide as there are columns now; what is new is absent there."""
+        """Make the rows of a block as wide as there are columns and values now; what is new is absent there."""
         self._widen()
-        if block.rows.shape[1] < self.width:
-            rows = np.zeros((len(block.rows), self.width), np.uint16)
+        if not self._fits(block):
+            rows = np.zeros((len(block.rows), self.width), self.kind_of_rows)
             rows[:, : block.rows.shape[1]] = block.rows
             block.rows = rows
 
@@ -370,11 +376,14 @@ class Search:
             self.steps.extend(self.out_parent[:count], self.out_action[:count])
             self.counters[kernel.NEW] = 0
         self.out.first = self.result.states
-        if self.out.rows.shape[1] < self.width:
-            self.out.rows = np.empty((OUT, self.width), np.uint16)
+        if not self._fits(self.out):
+            self.out.rows = np.empty((OUT, self.width), self.kind_of_rows)
+
+    def _fits(self, block: Block) -> bool:
+        return block.rows.shape[1] >= self.width and block.rows.dtype == self.kind_of_rows
 
     def _make_room(self) -> None:
-        if self.counters[kernel.NEW] + BATCH + len(self.outcomes) > OUT or self.out.rows.shape[1] < self.width:
+        if self.counters[kernel.NEW] + BATCH + len(self.outcomes) > OUT or not self._fits(self.out):
             self.seal()
         size = len(self.table)
         while self.counters[kernel.TABLE_USED] + OUT // 8 > LOAD * size:

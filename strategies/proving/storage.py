@@ -69,7 +69,7 @@ class Storage:
 class Block:
     """Some states of a level: their values by column, their sums, and the number of the first in the whole search."""
 
-    rows: NDArray[np.uint16]
+    rows: NDArray[Any]
     sums: NDArray[np.uint64]
     first: int
 
@@ -128,7 +128,7 @@ class Frontier:
             return entry
         assert self.file is not None
         self.file.seek(entry[0])
-        rows: NDArray[np.uint16] = np.load(self.file, allow_pickle=False)
+        rows: NDArray[Any] = np.load(self.file, allow_pickle=False)
         return Block(rows, np.load(self.file, allow_pickle=False), entry[1])
 
 
@@ -198,7 +198,7 @@ class Diary:
     they were met, so the same lessons in the same order give all numbers the same meaning."""
 
     def __init__(self, storage: Storage):
-        self.lessons, self.values = Records(storage, LESSON), Records(storage, np.uint16)
+        self.lessons, self.values = Records(storage, LESSON), Records(storage, np.uint32)
         self.fresh = False
 
     def note(self, row: list[int], action: int) -> None:
@@ -207,5 +207,5 @@ class Diary:
         while width and not row[width - 1]:
             width -= 1
         self.lessons.add(np.array([(action, width, self.fresh)], LESSON))
-        self.values.add(np.array(row[:width], np.uint16))
+        self.values.add(np.array(row[:width], np.uint32))
         self.fresh = False

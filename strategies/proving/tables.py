@@ -125,7 +125,7 @@ class Outcomes:
         self.enabled, self.system = Growing(np.bool_), Growing(np.bool_)
         self.write_from, self.write_to = Growing(np.int32), Growing(np.int32)
         self.blind_from, self.blind_to = Growing(np.int32), Growing(np.int32)  # of the writes, those without a look
-        self.write_column, self.write_value = Growing(np.int32), Growing(np.uint16)
+        self.write_column, self.write_value = Growing(np.int32), Growing(np.uint32)
         self.found, self.accesses = Growing(np.int32), Growing(np.int32)
         self.founds: list[Found] = [Found()]
         self.found_seen = Growing(np.bool_)
@@ -234,7 +234,7 @@ class Tables:
                 return int(self.node_outcome.array[node])
             if column == kernel.UNKNOWN:
                 return -1
-            after = edges.get(node << 16 | (int(row[column]) if column < width else ABSENT))
+            after = edges.get(node << kernel.VALUE_BITS | (int(row[column]) if column < width else ABSENT))
             if after is None:
                 return -1
             node = after
@@ -260,7 +260,7 @@ class Tables:
         while columns[node] >= 0:
             column = int(columns[node])
             asked[column] = int(row[column]) if column < width else ABSENT
-            key = node << 16 | asked[column]
+            key = node << kernel.VALUE_BITS | asked[column]
             after = edges.get(key)
             if after is None:
                 node = self._child(key)
@@ -283,7 +283,7 @@ class Tables:
             if column not in asked:
                 asked[column] = value
                 columns[node] = column
-                node = self._child(node << 16 | value)
+                node = self._child(node << kernel.VALUE_BITS | value)
                 columns = self.node_column.array
         columns[node] = kernel.LEAF
         outcome = self.node_outcome.array[node] = self._outcome(action, row, lesson, asked)
@@ -322,7 +322,7 @@ class Tables:
         for end in (*self.assumed.pop(unit, ()), *self.searched.get(unit.group, ())):
             node, born = end
             if column >= born:
-                end[:] = self._child(node << 16 | ABSENT), column + 1
+                end[:] = self._child(node << kernel.VALUE_BITS | ABSENT), column + 1
                 outcome = self.node_outcome.array[end[0]] = self.node_outcome.array[node]
                 columns.array[end[0]] = kernel.LEAF
                 columns.array[node] = column

@@ -28,8 +28,8 @@ MEMBERSHIP = "members of "
 AT, ADDRESSED = "tasks at ", "addressed"
 """Groups of units that follow from others: the names of the tasks of an engine, and of the messages to one engine."""
 
-MOST_VALUES = 65_535
-"""Values that one unit can take: states are rows of 16-bit numbers."""
+MOST_VALUES = 2**18 - 1
+"""Values that one unit can take: what is known of them is kept in arrays as long as that for each unit."""
 
 
 class Unit(NamedTuple):
@@ -64,6 +64,7 @@ class Space:
         self._row: Any = ()  # the state that is being looked at: a sequence of values by column
         self._width = 0  # how many columns that state has; later ones are ABSENT
         self._ids: list[dict[Hashable, int]] = []
+        self.most = 0  # the greatest number of a value
 
     def _new(self, unit: Unit) -> int:
         column = self.columns[unit] = len(self.units)
@@ -84,8 +85,11 @@ class Space:
         if number is None:
             number = len(self.values[column])
             if number > MOST_VALUES:
-                raise TooManyValues(f"{unit.group} {unit.key} takes more than {MOST_VALUES} values in this scope; make it smaller")
+                raise TooManyValues(
+                    f"{unit.group} {unit.key} takes more than {MOST_VALUES:,} values in this scope; make it smaller"
+                )
             ids[identity] = number
+            self.most = max(self.most, number)
             self.values[column].append(value)
             self.identities[column].append(identity)
             self.fresh.append((column, number))

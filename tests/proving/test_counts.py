@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import product
 from typing import Any
 
+import numpy as np
 import pytest
 
 from heatproof.model.design import Design
@@ -14,7 +16,9 @@ from heatproof.model.scenario import Operation, Scenario, create, scenario
 from heatproof.model.templates import resource
 from heatproof.model.world import World
 from heatproof.strategies.asked import properties_for
+from heatproof.strategies.proving import search
 from heatproof.strategies.proving.search import Result, Search
+from heatproof.strategies.proving.storage import Storage
 from heatproof.strategies.running import Driver
 from tests.model.toys import ACCOUNT, Account, asking
 from tests.proving.peers import FILE, instance
@@ -60,6 +64,17 @@ def test_the_shortest_ways_to_seeded_bugs_are_as_long_as_the_peers_say(
     variant: str, name: str, steps: int, symmetric: bool
 ) -> None:
     assert min(s.depth for s in searched(name, variant, symmetric=symmetric).violations.values()) == steps
+
+
+def test_rows_of_larger_numbers_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where a column has more values than 16 bits tell apart, in the middle of a search."""
+    monkeypatch.setattr(search, "OUT", 512)
+    plain = searched("I3")
+    monkeypatch.setattr(search, "SMALL", 20)
+    wide = Search(*instance("I3"), PROPERTIES, storage=Storage(memory=20_000))
+    assert replace(wide.run(), lessons=0) == replace(plain, lessons=0)
+    assert wide.space.most > 20
+    assert wide.out.rows.dtype == np.uint32
 
 
 def test_a_way_leads_to_its_violation() -> None:
