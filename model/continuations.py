@@ -47,6 +47,7 @@ class Pool:
         self._tuples: dict[tuple[int, ...], tuple[Any, ...]] = {}  # by the identities of the parts
         self._values: dict[Any, Any] = {}
         self._plain: dict[tuple[type, Any], Any] = {}
+        self.names: dict[tuple[str, ...], tuple[str, ...]] = {}  # of attributes
         self.at: dict[int, Any] = {}  # what was looked at, by identity, with what stands for it; kept, so that identities last
         for name, constant in constants:
             self.at[id(constant)] = (("constant", name), constant)
@@ -186,7 +187,7 @@ def _value(value: Any, look: _Look) -> Any:
     if kind.__module__ == "builtins":
         raise _Opaque
     names, contents = _fields(value)
-    return one(kind, look.pool.value(names), *[_value(content, look) for content in contents])
+    return one(kind, look.pool.names.setdefault(names, names), *[_value(content, look) for content in contents])
 
 
 def _set(items: Iterable[Any], look: _Look) -> Any:
