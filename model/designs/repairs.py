@@ -91,6 +91,17 @@ class WhatIsReplacedGoes(Heat):
         yield from super().cleanup(job)
 
 
+class UnchangedKnowsWhatItRequires(Heat):
+    """A row that an update leaves unchanged takes over what it requires by now, with the template."""
+
+    name = "unchanged-knows-what-it-requires"
+
+    def leave_unchanged(self, job: Job) -> Handler:
+        """RU-6."""
+        job.row = job.row._replace(requires=self.required(job))
+        yield from super().leave_unchanged(job)
+
+
 class ReleaseInSpiteOfSignals(Heat):
     """LK-4 is tried again with the version that is there, as long as the lock is the holder's."""
 
@@ -286,7 +297,8 @@ class WritersKnowWhatTheyWrote(Heat):
 
 
 REPAIRS: tuple[type[Heat], ...] = (
-    RollbackMakesWhatIsGone, CleanupLeavesTombstone, WhatIsReplacedGoes, ReleaseInSpiteOfSignals, LockNotWithAnOldCopy, UnhealthyInOneWrite,
+    RollbackMakesWhatIsGone, CleanupLeavesTombstone, WhatIsReplacedGoes, UnchangedKnowsWhatItRequires,
+    ReleaseInSpiteOfSignals, LockNotWithAnOldCopy, UnhealthyInOneWrite,
     UnhealthyOnlyWhatWasMade, LockOnlyInCurrentTraversal, OneReplacement, ReplacementAndLink, KeepReferredTemplate, LostAreRefused,
     StaleTemplateLoses, SupersededSetUpStops, RollbackOnlyWhileInProgress, RollbackToWhatLastHeld, OnlyWhatRunsFails,
     MadeBeforeUnmade, CancelledSyncPointsGo, OvertakenTemplatesGo, NoTemplateForDeleted, PurgeClearsLinks,

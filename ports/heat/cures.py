@@ -48,6 +48,22 @@ def _replaced_goes(original: Any) -> Any:
     return delete_convergence
 
 
+def _with_requires(original: Any) -> Any:
+    def update_convergence(
+        self: Any, template_id: Any, new_requires: Any, engine_id: Any, timeout: Any, new_stack: Any, progress_callback: Any = None
+    ) -> None:
+        persist = self._persist_update_no_change
+
+        def persisting(new_template_id: Any) -> None:
+            self.requires = new_requires
+            persist(new_template_id)
+
+        with stacks.instead(self, "_persist_update_no_change", persisting):
+            original(self, template_id, new_requires, engine_id, timeout, new_stack, progress_callback)
+
+    return update_convergence
+
+
 def _release_again(original: Any) -> Any:
     from heat.common import exception
     from heat.objects import resource as objects
@@ -267,6 +283,12 @@ CURES: tuple[Cure, ...] = (
          "what has been replaced by a row of that template goes, once that is made",
          (Patch("heat.engine.resource:Resource.delete_convergence", "(self, template_id, engine_id, timeout, progress_callback=None)",
                 "RD-1", _replaced_goes),)),
+    Cure("unchanged-knows-what-it-requires",
+         "an update that replaces what an unchanged resource depends on leaves the row of that with the old dependency; a delete then goes in the"
+         " wrong order",
+         "the row of an unchanged resource takes over what it requires by now, with the template",
+         (Patch("heat.engine.resource:Resource.update_convergence",
+                "(self, template_id, new_requires, engine_id, timeout, new_stack, progress_callback=None)", "RU-6", _with_requires),)),
     Cure("release-in-spite-of-signals",
          "a write of metadata to a locked row makes the holder lose its release, and nobody ever releases the lock",
          "a release that loses is tried again with the version that is there, as long as the lock is the holder's",
