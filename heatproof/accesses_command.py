@@ -191,10 +191,10 @@ def _start() -> None:
 
 def told(run: Run) -> str:
     """One operation: its accesses by table and kind on both sides, what they come to, and what is apart."""
-    rows = [("table", "kind", "model", "rows", "engine", "rows", "")]
+    rows = [["table", "kind", "model", "rows", "engine", "rows", ""]]
     for line in run.lines:
         numbers = ["" if line.kind == "transaction" and i % 2 else str(n) for i, n in enumerate((*line.model, *line.engine))]
-        rows.append((line.table or "(all)", line.kind, *numbers, "" if line.equal else "<- differs"))  # type: ignore[arg-type]
+        rows.append([line.table or "(all)", line.kind, *numbers, "" if line.equal else "<- differs"])
     widths = [max(len(row[i]) for row in rows) for i in range(7)]
     lines = [f"\n{run.title}: {'equal' if run.equal else 'NOT equal'}"]
     for row in rows:

@@ -53,6 +53,9 @@ def asked() -> list[Property]:
 @click.option("--runs", type=click.IntRange(1), help="Stop after so many runs, rounded up to whole batches.")
 @click.option("--seconds", type=click.FloatRange(0.1), help="Time budget. [default: 60 if --runs is not given]")
 @click.option(
+    "--keep-going", is_flag=True, help="Go on after a difference, to the end of the budget, and tell of every run that parted."
+)
+@click.option(
     "--processes", default=os.cpu_count() or 1, show_default="one a core", type=click.IntRange(1, 256), help="Worker processes."
 )
 @click.option(
@@ -74,13 +77,15 @@ def conform(**given: Any) -> int:
         given["fault_budget"], given["seed"], accesses=given["accesses"],
     )  # fmt: skip
     seconds = given["seconds"] if given["seconds"] or given["runs"] else 60.0
-    comparison = Comparison(options, given["design"], given["runs"], seconds, given["processes"])
+    comparison = Comparison(options, given["design"], given["runs"], seconds, given["processes"], given["keep_going"])
     interrupted = comparison.run()
     found = comparison.found
     click.echo(summary(found, options))
     if found.parted:
-        shortest = min(found.parted, key=lambda parted: (len(parted.actions), parted.plan.seed))
+        shortest, *others = sorted(found.parted, key=lambda parted: (len(parted.actions), parted.plan.seed))
         say(told(shortest))
+        for other in others:
+            say(f"\nAnother run parts after {len(other.actions)} actions: {other.difference}.")
         return VIOLATED
     if interrupted or not found.runs:
         click.echo("Interrupted; so far they agree." if interrupted else "Nothing was compared in that time; give more --seconds.")
@@ -99,15 +104,17 @@ def _start() -> None:
     _worker["properties"] = asked()
 
 
-def _batch(options: Options, number: int, design: str) -> Agreement:
-    return batch(options, number, _worker["properties"], design)
+def _batch(options: Options, number: int, design: str, keep_going: bool) -> Agreement:
+    most = SCENARIOS * options.plans if keep_going else 5
+    return batch(options, number, _worker["properties"], design, most)
 
 
 class Comparison:
-    """Batches of runs in several processes, until a budget is used, the user interrupts, or a batch has found a difference."""
+    """Batches of runs in several processes, until a budget is used, the user interrupts, or, unless it is to ``keep_going``, a batch has
+    found a difference."""
 
-    def __init__(self, options: Options, design: str, runs: int | None, seconds: float | None, processes: int):
-        self.options, self.design, self.processes = options, design, processes
+    def __init__(self, options: Options, design: str, runs: int | None, seconds: float | None, processes: int, keep_going: bool):
+        self.options, self.design, self.processes, self.keep_going = options, design, processes, keep_going
         self.batches = None if runs is None else -(-runs // (SCENARIOS * options.plans))
         self.until = None if seconds is None else time.monotonic() + seconds
         self.found = Agreement()
@@ -139,7 +146,7 @@ class Comparison:
         said = time.monotonic()
         while True:
             while len(order) <= self.processes and (number := next(numbers, None)) is not None:
-                order[pool.submit(_batch, self.options, number, self.design)] = number
+                order[pool.submit(_batch, self.options, number, self.design, self.keep_going)] = number
             if not order:
                 return
             for future in wait(order, timeout=0.5, return_when=FIRST_COMPLETED).done:
@@ -156,7 +163,7 @@ class Comparison:
 
     def _numbers(self) -> Iterator[int]:
         for number in count() if self.batches is None else range(self.batches):
-            if self.found.parted or (self.until is not None and time.monotonic() >= self.until):
+            if (self.found.parted and not self.keep_going) or (self.until is not None and time.monotonic() >= self.until):
                 return
             yield number
 
@@ -187,6 +194,8 @@ def summary(found: Agreement, options: Options) -> str:
         + (f"; not met: {', '.join(missed)}" if missed else "")
         + f". Apart are {', '.join(sorted(ENGINE_ALONE))}.",
     ]
+    if found.parted:
+        lines.append(f"{len(found.parted)} of them parted.")
     if found.cut:
         lines.append(f"{found.cut} runs did not come to rest in their number of actions; they agree as far as they went.")
     return "\n".join(lines)

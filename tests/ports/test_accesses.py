@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import re
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -30,7 +31,7 @@ from heatproof.ports.heat.accesses.growth import growth
 from heatproof.ports.heat.accesses.shapes import OPERATIONS, SHAPES, asked, template
 from heatproof.ports.heat.conformance import correspondence
 from heatproof.ports.heat.conformance.comparing import Options, accesses_differ, batch, run
-from heatproof.ports.heat.databases import choice, private
+from heatproof.ports.heat.databases import choice, postgresql, private
 from heatproof.ports.heat.statements import Statement
 from heatproof.properties.costs import at_most
 from heatproof.strategies.running import Driver, Plan
@@ -471,3 +472,24 @@ def test_a_server_is_asked_the_same() -> None:
     assert found.equal
     assert found.lines == embedded.lines
     assert found.cost("engine", 2).read == pytest.approx(embedded.cost("engine", 2).read, rel=0.02)
+
+
+def test_several_processes_ask_one_server_at_the_same_time(tmp_path: Path) -> None:
+    """Each in a database of its own there, which it takes away: what they count is what SQLite is asked."""
+    if reason := private.why_not("postgresql"):
+        pytest.skip(f"PostgreSQL is not here: {reason}")
+    wanted = ["--sizes", "2", "--shapes", "chain,flat", "--operations", "unchanged,delete", "--brief"]
+    counted = []
+    with private.server("postgresql") as url:
+        for more in (["--processes", "1"], ["--processes", "2", "--database", url]):
+            file = tmp_path / "numbers.csv"
+            done = CliRunner().invoke(cli, ["accesses", *wanted, *more, "--csv", str(file)])
+            assert done.exit_code == 0, done.output
+            assert "Equal in 4 of 4: " in done.output
+            rows = csv.DictReader(file.read_text().splitlines())
+            counted.append([{name: value for name, value in row.items() if name not in ("read", "written")} for row in rows])
+        with closing(postgresql.connect(url)) as connection:
+            left = connection.cursor()
+            left.execute("SELECT datname FROM pg_database WHERE datname LIKE 'heatproof_run_%'")
+            assert left.fetchall() == []
+    assert counted[0] == counted[1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 
 import pytest
@@ -182,6 +183,16 @@ def test_the_command_tells_where_they_part() -> None:
         "the engine has",
     ):
         assert words in done.output
+
+
+def test_the_command_goes_on_after_a_difference() -> None:
+    wrong = ["--resources", "2", "--operations", "2", "--design", "heat+inverted-deps-cycle"]
+    done = CliRunner().invoke(cli, ["conform", "--runs", "60", "--processes", "1", *wrong, "--keep-going"])
+    assert done.exit_code == 1, done.output
+    assert re.search(r"^60 runs of 30 scenarios", done.output, re.MULTILINE)
+    (parted,) = re.findall(r"^(\d+) of them parted", done.output, re.MULTILINE)
+    assert done.output.count("They part after ") == 1
+    assert 1 < int(parted) == 1 + done.output.count("Another run parts after ")
 
 
 @pytest.mark.parametrize(
