@@ -188,6 +188,7 @@ def summary(found: Agreement, options: Options) -> str:
         f" has {found.longest} actions.",
         f"Up to {options.resources} resources, {options.operations} operations, {options.engines} engines, {options.threads} threads."
         f" Runs with: {_counts(found.kinds)}.",
+        f"Runs by the most operations that were asked without a rest between them: {_counts(found.overlapping)}.",
         f"Runs struck by: {_counts(found.struck)}.",
         f"Properties that both found violated: {len(found.violated)}.",
         f"Transactions of the engine that were met: {len(met & set(STEPS))} of {len(STEPS)} functions of heat.db.api"
@@ -202,7 +203,7 @@ def summary(found: Agreement, options: Options) -> str:
 
 
 def _counts(counts: Any) -> str:
-    return ", ".join(f"{name} {number}" for name, number in sorted(counts.items())) or "nothing"
+    return ", ".join(f"{name}: {number}" for name, number in sorted(counts.items())) or "nothing"
 
 
 def told(parted: Parted) -> str:

@@ -44,7 +44,7 @@ class Design:
       not die; empty: an operation is handled by any engine that lives.
     - ``pure``: whether its handlers are generators, which can be run again; if not, it opens targets of its own (:meth:`open`).
     - ``immune``: the kinds of faults that cannot be injected into it.
-    - ``apart``: names of tables whose writes are no steps of other targets of the same algorithm.
+    - ``apart``: names of tables whose writes are no steps of other targets of the same algorithm, and ids of such steps.
 
     Each handler takes a :class:`heatproof.model.effects.Me` first and yields effects.
     """

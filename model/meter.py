@@ -33,7 +33,7 @@ class Access(NamedTuple):
     ``operation``: the number of the operation (from 1) that it was done for; ``outcome``: *matched* (rows were found or written),
     *missed* (none was), or the exception that came back; a transaction's is *done* or the exception. ``rows``: how many were found or
     written; ``read`` and ``written``: bytes, see :func:`size`. ``inside``: it is a statement inside a transaction. ``apart``: the tables
-    of ``Design.apart`` that the transaction writes, if it does, or what a target counts it apart under.
+    of ``Design.apart`` that the transaction writes, if it does, or its step, or what a target counts it apart under.
     """
 
     step: str
@@ -167,7 +167,7 @@ class Metering:
         known = world.split.get(name, ())
         inside, result = statements(world.database, effect, known)
         written = {one.effect.table.name for one in inside if type(one.effect) not in (fx.Read, fx.Query)}
-        apart = ", ".join(sorted(written & world.design.apart))
+        apart = ", ".join(sorted((written | {effect.step}) & world.design.apart))
         if action.kind == "abort":
             self.accesses.append(Access(effect.step, _kind(effect), table, *common, "Aborted", apart=apart))
             return

@@ -69,7 +69,7 @@ def mark_of(world: World, effect: Any) -> Mark:
     if is_database(effect):
         reach: Reach = world.design.reaches(world, effect)
         key = effect.key if isinstance(effect, fx.Read | fx.Update) else None
-        if reach.writes & world.design.apart:
+        if (reach.writes | {effect.step}) & world.design.apart:
             return Mark("nothing")
         if reach.writes:
             return Mark("write", reach.writes, key)

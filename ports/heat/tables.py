@@ -10,6 +10,7 @@ from typing import Any
 
 from heatproof.model.designs.heat.values import (
     FAILS,
+    NOTHING,
     RESOURCE,
     STACK,
     SYNC_POINT,
@@ -165,7 +166,8 @@ def _properties(text: str | None) -> tuple[tuple[str, Plain], ...] | None:
 def _attributes(text: str | None) -> tuple[tuple[str, Plain], ...] | None:
     if text is None:
         return None
-    return tuple(sorted(((json.loads(text) or {}).get(hot.ATTRIBUTE) or {}).items()))
+    stored = json.loads(text) or {}
+    return tuple(sorted(stored[hot.ATTRIBUTE].items())) if hot.ATTRIBUTE in stored else NOTHING
 
 
 def _time(at: str | datetime | None) -> int:

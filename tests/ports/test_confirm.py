@@ -12,6 +12,8 @@ from click.testing import CliRunner, Result
 from heatproof.cli import cli
 from heatproof.model import catalogue
 from heatproof.model.errors import HeatproofError
+from heatproof.model.scenario import create, scenario
+from heatproof.model.templates import Template, resource
 from heatproof.ports.heat import installation
 from heatproof.reports import cases, judging
 from heatproof.reports.cases import Case
@@ -65,7 +67,8 @@ def mutated() -> Case:
     """A failure that only a mutation has, as a case."""
     spec = "heat+sync-lost-report"
     design, properties = own(spec)
-    case = cases.read(HANGS)
+    both = Template([resource("A"), resource("B"), resource("C", depends_on=["A", "B"])])
+    case = cases.read(HANGS)._replace(scenario=scenario(create(both)))
     for seed in range(200):
         plan = Plan("random", seed, 0.0, 0.0)
         made = run(design, case.scenario, properties, plan)
@@ -121,7 +124,7 @@ def test_the_command(tmp_path: Path) -> None:
     done = heatproof("confirm", HANGS, "-o", made)
     assert done.exit_code == 1
     assert f"{HANGS}: confirmed on heat-engine: rest: no operation hangs: CREATE hangs, sync points wait" in done.output
-    assert "All 43 actions have their counterpart." in done.output
+    assert "All 28 actions have their counterpart." in done.output
     assert "Witness: CREATE hangs, sync points wait" in done.output
     assert heatproof("replay", made).exit_code == 1
     back = heatproof("confirm", made)
@@ -145,7 +148,7 @@ def test_a_folder_is_a_table(tmp_path: Path) -> None:
     done = heatproof("confirm", tmp_path, "--nearby", 0, "-o", tmp_path / "out")
     assert done.exit_code == 1
     lines = done.output.splitlines()
-    assert lines[2] == "| `a` | confirmed | All 43 actions have their counterpart. |"
+    assert lines[2] == "| `a` | confirmed | All 28 actions have their counterpart. |"
     assert lines[3].startswith("| `b` | out of reach | the case is about 'heat+sync-lost-report'")
     assert lines[-1] == "2 cases: 1 confirmed, 1 out of reach"
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["a.case.json"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from heatproof.model.designs.heat.values import RESOURCE, STACK, SYNC_POINT
+from heatproof.model.designs.heat.values import NOTHING, RESOURCE, STACK, SYNC_POINT
 from heatproof.model.scenario import Operation, Scenario, create, scenario, update
 from heatproof.model.templates import Attr, Ref, ResourceDef, Template, resource
 from heatproof.ports.heat import installation
@@ -144,3 +144,86 @@ def test_a_connection_is_lost_after_the_commit_only_of_what_is_committed() -> No
     assert walk.both.world.nodes["set up(T1)"].effect.step == "MF-1"
     walk.rest()
     assert walk.rows[STACK]["S"].status == "FAILED"
+
+
+def reading(value: Ref | Attr | int, **properties: int) -> Template:
+    """A with these properties, and B with one of this value."""
+    return Template([resource("A", properties), resource("B", {"p": value}, depends_on=["A"])])
+
+
+def test_attributes_that_somebody_else_has_cached_first_stay() -> None:
+    """PR-5 expects the attributes of the row as its worker knows them, which has taken over a version (LK-2) and nothing else."""
+    walk = Walk(scenario(create(reading(0, p=1)), update(reading(Attr("A", "p"), p=2)), threads=4, faults={"duplicate": 1}))
+    walk.do("operate", "create#1")
+    walk.rest()
+    walk.do("operate", "update#2")
+    walk.go("update#2")
+    walk.go("set up(T2)")
+    check = "check(A@T1, U, T2)"
+    walk.do("duplicate", check)
+    for task in (check, f"{check}#2"):
+        walk.do("deliver", task)
+        walk.go(task, "W-5")
+    walk.go(check)
+    cached = walk.rows[RESOURCE]["A@T1"]
+    assert cached.attributes == (("p", 2),)
+    walk.go(f"{check}#2", "LK-2")
+    walk.go(f"{check}#2", "PR-5")
+    released = walk.rows[RESOURCE]["A@T1"]
+    assert released.key == cached.key + 2
+    walk.do("step", f"{check}#2")
+    assert walk.rows[RESOURCE]["A@T1"] == released
+    walk.rest()
+
+
+@pytest.mark.parametrize("signalled", [False, True])
+def test_attributes_that_were_forgotten_are_written_where_they_stand(signalled: bool) -> None:
+    """A CHECK forgets attributes; where nobody reads them any more it stores that it knows none. Who reads them again writes that anew
+    before the row is looked at (PR-5a), also where the row has another version by then."""
+    later = [Operation("check"), update(reading(Attr("A", "p"), p=1)), Operation("signal", resource="A")]
+    walk = Walk(scenario(create(reading(Attr("A", "p"), p=1)), update(reading(0, p=1)), *later, threads=4))
+    for operation, attributes in (("create#1", (("p", 1),)), ("update#2", (("p", 1),)), ("check#3", NOTHING)):
+        walk.do("operate", operation)
+        walk.rest()
+        assert walk.rows[RESOURCE]["A@T1"].attributes == attributes
+    walk.do("operate", "update#4")
+    walk.go("update#4")
+    walk.go("set up(T4)")
+    check = "check(A@T1, U, T4)"
+    walk.do("deliver", check)
+    walk.go(check, "PR-5")
+    before = walk.rows[RESOURCE]["A@T1"]
+    assert before.attributes == (("p", 1),)
+    if signalled:
+        walk.do("operate", "signal#5")
+        walk.go("signal#5", "8.1", 4)
+        walk.go("signal#5")
+    walk.go(check)
+    after = walk.rows[RESOURCE]["A@T1"]
+    assert (after.attributes, after.key - before.key) == (before.attributes, 1)
+    walk.rest()
+
+
+def test_attributes_of_a_thing_without_properties_are_known() -> None:
+    """They are cached like others: the second check does not look again (PR-2)."""
+    reads = reading(Attr("A", "p"))
+    both, end = run(scenario(create(reads), Operation("signal", resource="A"), update(reads)), Plan("fifo", 0, 0.0), asked())
+    assert (both.difference, end) == (None, "rest")
+    assert both.model.world.database.rows[RESOURCE]["A@T1"].attributes == ()
+    looks = [e for e in both.model.world.log if e.before is not None and e.before.effect.step == "PR-2"]
+    assert len(looks) == 1
+
+
+def test_a_stack_that_is_deleted_while_it_is_created() -> None:
+    """C-2: whatever goes wrong while the stack's project is stored is to mark the stack as failed, which is looked for first."""
+    walk = Walk(scenario(create(ONE), Operation("delete"), threads=4))
+    walk.do("operate", "create#1")
+    walk.go("create#1", "C-2")
+    walk.do("operate", "delete#2")
+    walk.go("delete#2")
+    walk.go("set up(T2)")
+    assert walk.rows[STACK]["S"].deleted
+    walk.do("step", "create#1")
+    assert walk.both.world.nodes["create#1"].effect.step == "C-2"
+    walk.rest()
+    assert walk.both.model.world.requests[1][0] == "refused"

@@ -121,8 +121,8 @@ SPELT = KEPT._replace(expected=("rest: no operation hangs", "ROLLBACK hangs, syn
 @pytest.mark.parametrize(
     ("case", "design", "answer", "as_expected", "said"),
     [
-        (KEPT, HEAT, FAILS, True, "All 43 actions fit, and the failure shows."),
-        (HOLDS, HEAT, FAILS, False, "All 43 actions fit, and the failure shows."),
+        (KEPT, HEAT, FAILS, True, "All 28 actions fit, and the failure shows."),
+        (HOLDS, HEAT, FAILS, False, "All 28 actions fit, and the failure shows."),
         (KEPT._replace(expected=None), HEAT, FAILS, True, "the failure shows"),
         (KEPT, REFACTORED["ReadsMore"](), ELSEWHERE, True, "Near by it still fails: along its names, in run 1 of at most 60."),
         (HOLDS, REFACTORED["ReadsMore"](), ELSEWHERE, False, "Near by it still fails: along its names, in run 1 of at most 60."),

@@ -219,10 +219,10 @@ def test_each_level_tells_less_and_no_level_hides_the_failure() -> None:
 
 
 def test_who_read_what_is_told_with_who_overwrote_it() -> None:
-    lines = " ".join(line.strip() for line in STORIES["dependents-first-on-delete-still-referred-to.story.txt"])
-    assert "[goes by stack S as read at 36, overwritten at 38 by update#2; else it would read raw_template t1 (W-6)]" in lines
-    lines = " ".join(line.strip() for line in STORIES["rest-a-deleted-stack-leaves-nothing-physical-resources-left.story.txt"])
-    assert "LOST, key should be 1 but is 2 [read at 53, overwritten at 57 by check(A@T1, U, T1)]" in lines
+    lines = " ".join(line.strip() for line in STORIES["rest-no-operation-hangs-update-hangs-sync-points-wait.story.txt"])
+    assert "[goes by stack S as read at 26, overwritten at 31 by update#3; else it would end]" in lines
+    lines = " ".join(line.strip() for line in STORIES["complete-at-rest-everything-is-there-not-healthy.story.txt"])
+    assert "LOST, key should be 2 but is 3 [read at 47, overwritten at 67 by check(A@T1, U, T3)]" in lines
 
 
 def test_a_row_that_was_never_there_is_not_gone() -> None:

@@ -238,8 +238,8 @@ def port(case: cases.Case) -> str:
         ("rest-no-operation-hangs-create-hangs-a-lock-is-held", "The language has no word for the operation 'signal'."),
         (
             "rest-no-operation-hangs-update-hangs-sync-points-wait",
-            "None of all 10 orders of whole messages shows it: it takes an interleaving inside a handler;"
-            " in the case check(C@T1, C, T2) stops before W-8 for operate update#3 at E1.",
+            "None of all 4 orders of whole messages shows it: it takes an interleaving inside a handler;"
+            " in the case set up(T1) stops before SU-5 for operate update#2 at E1.",
         ),
     ],
 )

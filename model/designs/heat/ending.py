@@ -19,6 +19,7 @@ from heatproof.model.designs.heat.values import (
     SYNC_POINT,
     TEMPLATE,
     UPDATE,
+    Attributes,
     StackCopy,
     StackRow,
 )  # fmt: skip
@@ -39,7 +40,7 @@ from heatproof.model.effects import (
 )  # fmt: skip
 from heatproof.model.templates import EMPTY, Template
 
-_STATE_STEPS = {"MC": ("MC-1", "MC-2"), "MF": ("MF-1", "MF-1"), "SV": ("SV-2", "SV-2")}
+_STATE_STEPS = {"C": ("C-2", "C-2"), "MC": ("MC-1", "MC-2"), "MF": ("MF-1", "MF-1"), "SV": ("SV-2", "SV-2")}
 """The read and the write of a change of the stack's status, by where it is done."""
 
 
@@ -113,6 +114,15 @@ def attributes_delete(row: str) -> Body:
     known = yield Read("", RESOURCE, row)
     if known is not None and known.attributes is not None:
         yield Update("", RESOURCE, row, {"attributes": None})
+
+
+def attributes_rewrite(row: str, old: Attributes, new: Attributes) -> Body:
+    """PR-5a: write cached attributes anew where they stand, if they are still there; whether they are
+    (db/api.py:resource_prop_data_create_or_update)."""
+    stored = yield Read("", RESOURCE, row)
+    if stored is None or stored.attributes != old:
+        return False
+    return bool((yield Update("", RESOURCE, row, {"attributes": new})))
 
 
 def resource_delete(row: str) -> Body:

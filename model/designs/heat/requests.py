@@ -27,6 +27,7 @@ from heatproof.model.designs.heat.values import (
     StackRow,
     TemplateRow,
     full,
+    known,
     next_key,
 )  # fmt: skip
 from heatproof.model.designs.heat.worker import Worker
@@ -87,7 +88,10 @@ class Requests(Worker):
         yield Insert("C-1", CREDENTIALS, CredentialsRow(operation.stack))
         yield Transaction("C-1", stack_create, (row,))
         st = StackCopy(row)
-        yield from self.store_copy("C-2", st, st.traversal)  # create_stack_user_project_id
+        try:
+            yield from self.store_copy("C-2", st, st.traversal)  # create_stack_user_project_id
+        except Escape:
+            yield from self.persist_state("C", st, FAILED, "Failed to create stack user project")
         yield from self.converge_stack(me, st, CREATE, f"T{number}", goal=goal, content=content)  # C-2
 
     @told
@@ -208,7 +212,7 @@ class Requests(Worker):
         is referred to by, and the answer carries them (resource.py:node_data)."""
         for name in content.order:
             row = taken.get(name)
-            if row is None or row.physical is None or row.attributes is not None or not wanted(row):
+            if row is None or row.physical is None or known(row.attributes) is not None or not wanted(row):
                 continue
             for _ in content.attributes_read.get(name, ()):
                 thing = yield Look(step, row.physical)

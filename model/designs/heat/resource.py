@@ -23,6 +23,7 @@ from heatproof.model.designs.heat.values import (
     StackCopy,
     full,
     guarded,
+    known,
     next_key,
     unlocked,
 )  # fmt: skip
@@ -72,8 +73,8 @@ class TimedOut(Escape):
 class Job:
     """The copies that one worker holds in memory for the whole message (1.5).
 
-    ``cached`` are the attributes known without a look, ``new_cache`` whether they are to be stored, ``has_cache`` whether the row as loaded
-    had any stored.
+    ``cached`` are the attributes known without a look (None: none are), ``new_cache`` whether they are to be stored, ``has_cache`` whether
+    the row as loaded had any stored, ``stored`` those of them that this worker has not cleared.
     """
 
     me: Me
@@ -89,14 +90,15 @@ class Job:
 
     def __post_init__(self) -> None:
         self.loaded = self.row
-        self.has_cache = self.row.attributes is not None
-        self.cached: dict[str, Plain] = dict(self.row.attributes or ())
+        self.stored = self.row.attributes
+        self.has_cache = self.stored is not None
+        self.cached = known(self.stored)
         self.new_cache = False
 
     def forget_attributes(self) -> None:
         """What was cached counts as new where there was any (attributes.py:reset_resolved_values)."""
-        self.new_cache = bool(self.cached)
-        self.cached = {}
+        self.new_cache = self.cached is not None
+        self.cached = None
 
     @property
     def requires(self) -> frozenset[str]:
@@ -171,6 +173,7 @@ class Resource(Sync):
         """LK-3: forget cached attributes, BLIND; nothing is written if the loaded copy has none (clear_stored_attributes)."""
         if job.has_cache:
             yield Transaction(step, attributes_delete, (job.row.id,))
+            job.stored = None
         job.forget_attributes()
 
     def unlock(self, job: Job, action: str, status: str) -> Handler:

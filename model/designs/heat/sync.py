@@ -5,12 +5,14 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING, Any
 
+from heatproof.model.designs.heat.ending import attributes_rewrite
 from heatproof.model.designs.heat.setup import Setup
 from heatproof.model.designs.heat.values import (
     CHECK,
     COMPLETE,
     DELETE,
     INIT,
+    NOTHING,
     RESOURCE,
     STACK,
     SYNC_POINT,
@@ -25,7 +27,7 @@ from heatproof.model.designs.heat.values import (
     merge,
     next_key,
 )  # fmt: skip
-from heatproof.model.effects import DatabaseError, Escape, Handler, Look, Me, Read, Send, Sleep, Update
+from heatproof.model.effects import DatabaseError, Escape, Handler, Look, Me, Read, Send, Sleep, Transaction, Update
 from heatproof.model.templates import Template
 
 if TYPE_CHECKING:
@@ -124,27 +126,29 @@ class Sync(Setup):
         cached: all at once, but of a thing that is gone one after the other, and they are null."""
         row = job.row
         names = content.attributes_read.get(row.name, ())
-        if not job.cached and row.action != INIT and row.physical is not None:
+        if job.cached is None and row.action != INIT and row.physical is not None:
             for _ in names:
                 thing = yield Look("PR-2", row.physical)
                 if thing is not None:
                     job.cached, job.new_cache = dict(thing.spec.properties), True
                     break
-        known = job.cached if row.action != INIT else {}
-        return NodeData(row.id, row.name, row.physical or row.name, tuple((name, known.get(name)) for name in names))
+        values = job.cached if job.cached is not None and row.action != INIT else {}
+        return NodeData(row.id, row.name, row.physical or row.name, tuple((name, values.get(name)) for name in names))
 
     def store_attributes(self, job: Job, data: NodeData | None) -> Handler:
-        """PR-5: cache the attributes that were read; nobody looks whether it worked. Where no dependent was told anything, old ones
-        are cleared, BLIND."""
+        """PR-5: cache the attributes that were read, if nobody else has; nobody looks whether it worked. Those that the row has already
+        are written anew where they stand, BLIND (PR-5a). Where no dependent was told anything, old ones are cleared, BLIND."""
         row = job.row
         if data is None:
             yield from self.clear_attributes(job, "PR-5")
         elif job.new_cache and row.status == COMPLETE and row.action not in (INIT, DELETE):
             with contextlib.suppress(DatabaseError):
-                yield Update(
-                    "PR-5", RESOURCE, row.id, {"attributes": tuple(sorted(job.cached.items())), "key": next_key(row.key)},
-                    where={"engine": None, "key": row.key},
-                )  # fmt: skip
+                new = NOTHING if job.cached is None else tuple(sorted(job.cached.items()))
+                if job.stored is not None:
+                    rewritten = yield Transaction("PR-5a", attributes_rewrite, (row.id, job.stored, new))
+                    job.stored = new if rewritten else None
+                where = {"engine": None, "key": row.key, "attributes": job.stored}
+                yield Update("PR-5", RESOURCE, row.id, {"attributes": new, "key": next_key(row.key)}, where=where)
 
     def cast_check(self, row: str, kind: str, traversal: str, point: Any) -> Handler:
         """Send check_resource for a node all of whose predecessors have reported."""

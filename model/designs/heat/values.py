@@ -196,6 +196,10 @@ class StackCopy:
         self.row = self.row._replace(**values)
 
 
+Attributes = tuple[tuple[str, Plain], ...]
+"""Cached attributes: those of a resource are its properties."""
+
+
 class ResourceRow(NamedTuple):
     """Section 1.2."""
 
@@ -212,7 +216,7 @@ class ResourceRow(NamedTuple):
     key: int | None = None
     physical: str | None = None
     properties: tuple[tuple[str, Plain], ...] | None = None
-    attributes: tuple[tuple[str, Plain], ...] | None = None
+    attributes: Attributes | None = None
     metadata: int = 0
     updated_at: int = 0
 
@@ -253,6 +257,14 @@ KEPT = ("engine", "key", "attributes", "metadata")
 """What a full-row write does not write: the lock, the version, the cached attributes and the metadata (resource.py:Resource.store)."""
 
 STORED = tuple(c for c in ResourceRow._fields if c not in KEPT)
+
+NOTHING: Attributes = (("(nothing)", None),)
+"""What a row has for cached attributes where a worker has stored that it knows none: it had forgotten them, and nobody asked anew."""
+
+
+def known(attributes: Attributes | None) -> dict[str, Plain] | None:
+    """The cached attributes of a row by name; None where a worker has to look."""
+    return None if attributes is None or attributes == NOTHING else dict(attributes)
 
 
 def full(row: ResourceRow) -> dict[str, Any]:

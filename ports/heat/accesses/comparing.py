@@ -87,8 +87,8 @@ class Comparison:
 
 
 def group_of(access: Access) -> str:
-    """What an access is counted apart under; empty: it is compared. The model names tables."""
-    return mapping.TABLES_OUTSIDE.get(access.apart, access.apart)
+    """What an access is counted apart under; empty: it is compared. The model names tables and steps."""
+    return mapping.TABLES_OUTSIDE.get(access.apart) or mapping.STEPS_OUTSIDE.get(access.apart, access.apart)
 
 
 def is_statement(access: Access) -> bool:

@@ -57,6 +57,9 @@ TABLES_OUTSIDE = {
 }
 """The tables that the model has not. What is done to any other is counted apart under the table's own name."""
 
+STEPS_OUTSIDE = {"PR-5a": "property data"}
+"""The same for steps of the model that do to a column what the engine does to a table that the model has not."""
+
 _WHERE = re.compile(r"\bWHERE\b(.*)", re.DOTALL)
 _TERM = re.compile(r"(?:\?|%s) = \w+\.(\w+)|\b\w+\.(\w+) = (?:\?|\d+)")
 _GROUP = re.compile(r"\([^()]*\)")
@@ -114,4 +117,4 @@ def _column(item: str) -> tuple[str, str]:
     return table, column
 
 
-__all__ = ["FUNCTIONS", "KEYS", "OUTSIDE", "TABLES", "TABLES_OUTSIDE", "apart", "columns", "condition", "kind"]
+__all__ = ["FUNCTIONS", "KEYS", "OUTSIDE", "STEPS_OUTSIDE", "TABLES", "TABLES_OUTSIDE", "apart", "columns", "condition", "kind"]

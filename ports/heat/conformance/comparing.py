@@ -63,8 +63,9 @@ class Agreement:
     """What was compared so far; agreements of several batches can be added up.
 
     ``cut``: runs that did not come to rest; ``longest``: actions of the longest run that agreed to its end; ``kinds``: runs in which an
-    operation was asked; ``points``: runs in which a task of the engine stood there while that of the model stood at that step; ``struck``
-    and ``violated``: runs with a kind of fault, and runs in which both found a property violated.
+    operation was asked; ``overlapping``: runs by the most operations that were asked without a rest between them; ``points``: runs in
+    which a task of the engine stood there while that of the model stood at that step; ``struck`` and ``violated``: runs with a kind of
+    fault, and runs in which both found a property violated.
     """
 
     scenarios: int = 0
@@ -74,6 +75,7 @@ class Agreement:
     longest: int = 0
     parted: list[Parted] = field(default_factory=list)
     kinds: Counter[str] = field(default_factory=Counter)
+    overlapping: Counter[int] = field(default_factory=Counter)
     points: Counter[tuple[str, str]] = field(default_factory=Counter)
     struck: Counter[str] = field(default_factory=Counter)
     violated: Counter[str] = field(default_factory=Counter)
@@ -87,6 +89,7 @@ class Agreement:
         self.longest = max(self.longest, other.longest)
         self.parted += other.parted
         self.kinds.update(other.kinds)
+        self.overlapping.update(other.overlapping)
         self.points.update(other.points)
         self.struck.update(other.struck)
         self.violated.update(other.violated)
@@ -184,6 +187,7 @@ def _compare(
         found.runs += 1
         found.steps += len(both.actions)
         found.cut += end == "cut"
+        found.overlapping[both.overlapping] += 1
         found.kinds.update(o.kind for o in scenario.operations)
         found.struck.update(both.world.happened.keys())
         found.violated.update({name for name, _ in both.model.monitor.violations})

@@ -29,6 +29,7 @@ ENGINE_ALONE = {
 MODEL_ALONE = {
     "listen": "the engine registers for cancel notices without any access to what is shared",
     "user_creds": "credentials are made and deleted by the engine together with what comes before that",
+    "PR-5a": "cached attributes are a table of their own in the engine, see above; where the row refers to them already, they are seen at once",
 }
 """Effects of the model that are no point of the engine: done together with what comes before them."""
 
@@ -65,7 +66,7 @@ STEPS: dict[str, tuple[str, ...]] = {
     "stack_create": ("C-1",),
     "raw_template_create": ("C-1", "CV-4"),
     "stack_update": ("C-2", "CV-5", "SU-5", "MC-2", "MF-1", "PG-3", "PG-7", "RB-3", "SV-1", "SV-2"),
-    "stack_get": ("U-1", "DL-1", "CA-1", "4.7", "8.1", "8.3", "W-5", "RN-1", "PR-7", "MC-1", "MF-1", "SV-2"),
+    "stack_get": ("C-2", "U-1", "DL-1", "CA-1", "4.7", "8.1", "8.3", "W-5", "RN-1", "PR-7", "MC-1", "MF-1", "SV-2"),
     "stack_delete": ("PG-7",),
     "raw_template_get": ("W-6", "RB-2", "8.1"),
     "raw_template_delete": ("PG-5",),
@@ -94,7 +95,7 @@ def model_alone(effect: Any) -> bool:
     """Whether the engine has no point for an effect of the model."""
     table = getattr(effect, "table", None)
     credentials = table is CREDENTIALS or getattr(effect, "body", None) is credentials_delete
-    return type(effect) is fx.Listen or credentials
+    return type(effect) is fx.Listen or credentials or getattr(effect, "step", "") == "PR-5a"
 
 
 def engine_alone(effect: Any) -> bool:

@@ -48,7 +48,8 @@ class Difference(NamedTuple):
 class Lockstep:
     """The two runs. After a :class:`Difference` nothing more can be done in it.
 
-    ``actions`` are what was done on both sides, ``points`` the pairs of (point of the engine, step of the model) at which tasks stood.
+    ``actions`` are what was done on both sides, ``points`` the pairs of (point of the engine, step of the model) at which tasks stood,
+    ``overlapping`` the most operations that were asked without a rest between them.
     Raises :class:`HeatproofError` if there is no engine that the port knows.
     """
 
@@ -59,6 +60,7 @@ class Lockstep:
         self.actions: list[Action] = []
         self.difference: Difference | None = None
         self.points: set[tuple[str, str]] = set()
+        self.overlapping = self._since_rest = 0
 
     @property
     def world(self) -> World:
@@ -67,6 +69,9 @@ class Lockstep:
 
     def perform(self, action: Action) -> Difference | None:
         """Do it on both sides; the first difference, if there is one."""
+        if action.kind == "operate":
+            self._since_rest = self._since_rest + 1 if self.world.progress() else 1
+            self.overlapping = max(self.overlapping, self._since_rest)
         self.actions.append(action)
         raised = [
             _do(self.model, action, correspondence.model_alone),
