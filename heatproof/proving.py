@@ -122,8 +122,8 @@ def _prove(
     return prove(design, member.scenario, properties, _worker["switches"], watch, number, member.label, file, resume)
 
 
-def _shrink(failure: Failure, budget: int) -> Least:
-    return least(_worker["design"], _worker["properties"], failure, budget)
+def _shrink(failure: Failure, budget: int, until: float | None, clock: Callable[[], float] = time.monotonic) -> Least:
+    return least(_worker["design"], _worker["properties"], failure, budget, lambda: until is not None and clock() >= until)
 
 
 # ------------------------------------------------------------------------------------------------------ in the parent
@@ -205,7 +205,7 @@ class Prover:
             if self._over():
                 return
             self._tick("making counterexamples small", memory_used())
-            self.fewest[key] = _shrink(self.shortest[key], self.budget.shrink)
+            self.fewest[key] = _shrink(self.shortest[key], self.budget.shrink, self._end, self.clock)
 
     def _file(self, number: int) -> tuple[Path | None, bool]:
         return (None, False) if self.stored is None else (self.stored.file(number), self.stored.resume)
@@ -219,9 +219,12 @@ class Prover:
         until = self._until
         return until is not None and self.clock() >= until[0]
 
+    @property
+    def _end(self) -> float | None:
+        return None if self.budget.seconds is None else self.started + self.budget.seconds
+
     def _over(self) -> bool:
-        seconds = self.budget.seconds
-        return seconds is not None and self.clock() >= self.started + seconds
+        return self._end is not None and self.clock() >= self._end
 
     def _to_shrink(self) -> list[Key]:
         """The violations in the order in which they are made small, each with the run of its shortest way."""
@@ -281,7 +284,7 @@ class Prover:
         while waiting or pending:
             while waiting and len(pending) <= self.budget.processes and not self._over():
                 key = waiting.pop()
-                pending[pool.submit(_shrink, self.shortest[key], self.budget.shrink)] = key
+                pending[pool.submit(_shrink, self.shortest[key], self.budget.shrink, self._end)] = key
             if not pending:
                 return
             finished, _ = wait(pending, timeout=0.5, return_when=FIRST_COMPLETED)

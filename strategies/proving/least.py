@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from heatproof.model.design import Design
@@ -24,14 +24,17 @@ class Least(NamedTuple):
     proven: bool
 
 
-def least(design: Design, properties: Sequence[Property], failure: Failure, runs: int) -> Least:
+def least(
+    design: Design, properties: Sequence[Property], failure: Failure, runs: int, over: Callable[[], bool] = lambda: False
+) -> Least:
     """Make the deviations of a failure few, within so many runs for shrinking and :data:`ACTIONS` times as many actions for the
-    search. Deterministic."""
-    small = Shrinker(design, properties, failure, runs).shrink()
+    search. ``over`` says before each run whether time is up; but for that it is deterministic."""
+    shrinker = Shrinker(design, properties, failure, runs, over)
+    small = shrinker.shrink()
     key = small.violation.key
     if not small.deviations:
         return Least(small, True)
-    if not can_search(design, key):
+    if shrinker.cut or not can_search(design, key):
         return Least(small, False)
     search = Fewest(design, properties, small.scenario, key, runs * ACTIONS)
     answer = search.search(len(small.deviations) - 1, fewest=False)

@@ -259,6 +259,22 @@ def test_the_least_deviations_are_the_least() -> None:
     assert not least(ADDING, [sum_is_two], failure, 0).proven
 
 
+def test_a_search_for_fewer_deviations_that_has_begun_ends_with_the_time() -> None:
+    found = prove(ADDING, asking(engines=2, threads=1), [sum_is_two]).violations[("sum", "sum is 1")]
+    failure = failure_of(ADDING, [sum_is_two], found, ("sum", "sum is 1"))
+    asked = 0
+
+    def over() -> bool:
+        nonlocal asked
+        asked += 1
+        return asked > 3
+
+    cut = least(ADDING, [sum_is_two], failure, 200, over)
+    assert asked == 4
+    assert not cut.proven
+    assert cut.failure.violation.key == ("sum", "sum is 1")
+
+
 @pytest.mark.parametrize("switches", [(), (("symmetric", False),), (("merge", False),)])
 def test_switches_change_how_not_what(switches: tuple[tuple[str, bool], ...]) -> None:
     given: Scenario = scenario(*small().operations, engines=2, threads=1, faults={"crash": 1})
