@@ -253,6 +253,11 @@ DATABASE: tuple[type[Any], ...] = (Read, Query, Insert, Update, Delete, Transact
 EFFECTS: tuple[type[Any], ...] = (*DATABASE, Send, Spawn, Probe, Listen, Cancel, Sleep, Expired, Begin, Finish, Look)
 
 
+def is_database(effect: object) -> bool:
+    """Whether an effect is an access to the database."""
+    return type(effect) in DATABASE
+
+
 class Refused(NamedTuple):
     """What the handler of an operation returns if it refuses the request: the user is told ``reason``."""
 

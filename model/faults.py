@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from heatproof.model import anomalies, engines
 from heatproof.model import effects as fx
@@ -16,6 +16,7 @@ from heatproof.model.errors import NotEnabled, ScenarioError
 from heatproof.model.reality import drift_of
 
 if TYPE_CHECKING:
+    from heatproof.model.program import Node
     from heatproof.model.world import Action, Entry, World
 
 WRITES = (fx.Insert, fx.Update, fx.Delete, fx.Transaction)
@@ -210,14 +211,15 @@ def _sicken(world: World, action: Action) -> Entry:
 # ----------------------------------------------------------------------------------------------------------- time
 
 
+def limit(node: Node | None) -> Any:
+    """The time limit that a task which stands there is about to ask for; None for none."""
+    return node.effect.topic if node is not None and isinstance(node.effect, fx.Expired) else None
+
+
 def _clocks(world: World) -> dict[str, object]:
-    topics: set[object] = set()
+    topics = world.limits_asked()
     for thing in world.reality.things.values():
         topics.update(b.topic for b in thing.busy if b.topic is not None and b.task)
-    for name in world.tasks:
-        effect = world.nodes[name].effect
-        if type(effect) is fx.Expired:
-            topics.add(effect.topic)
     return {str(t): t for t in sorted(topics - world.expired.keys(), key=str)}
 
 

@@ -18,7 +18,7 @@ from heatproof.model.anomalies import ANOMALIES, splits
 from heatproof.model.database import MISSING
 from heatproof.model.statements import Statement, statements
 from heatproof.model.templates import Template
-from heatproof.model.world import Action, Entry, World, is_database
+from heatproof.model.world import Action, Entry, World
 
 SPLITS = frozenset(a.name for a in ANOMALIES)
 ACCESSING = ("step", "abort", "disconnect", *SPLITS)
@@ -158,7 +158,7 @@ class Metering:
         world, name = self.world, action.subject
         node = world.nodes.get(name)
         effect: Any = None if node is None else node.effect
-        if not is_database(effect) or action.kind not in ACCESSING:
+        if not fx.is_database(effect) or action.kind not in ACCESSING:
             return
         task = world.tasks[name]
         common = (task.handler, name, self.origins.get(name, 0))

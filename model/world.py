@@ -20,8 +20,9 @@ from typing import Any, NamedTuple
 from heatproof.model import engines, faults, performing
 from heatproof.model.database import MISSING, Database, Journal, undo
 from heatproof.model.design import Design
-from heatproof.model.effects import DATABASE, Me, Refused, Sleep
+from heatproof.model.effects import Me, Refused, Sleep
 from heatproof.model.errors import DesignError, NotEnabled, ScenarioError
+from heatproof.model.lookup import Lookup
 from heatproof.model.program import Node, Program
 from heatproof.model.reality import Reality
 from heatproof.model.scenario import Operation, Scenario
@@ -84,7 +85,7 @@ class Entry(NamedTuple):
     after: Node | None
 
 
-class World:
+class World(Lookup):
     """A design and a scenario, in one state. Raises :class:`ScenarioError` if the design has no such operations."""
 
     me: type[Me] = Me
@@ -332,14 +333,6 @@ class World:
         self.bag[name] = message
         return message
 
-    def tasks_of(self, engine: str) -> list[Task]:
-        """The tasks of an engine."""
-        return [task for task in self.tasks.values() if task.engine == engine]
-
-    def messages_to(self, engine: str) -> list[Message]:
-        """The messages that are addressed to an engine."""
-        return [message for message in self.bag.values() if message.to == engine]
-
     def stamp(self, table: dict[str, Any]) -> tuple[int, int]:
         """What orders messages and tasks by when they came. It is no part of the state."""
         return (len(self.log), len(table))
@@ -498,8 +491,3 @@ def _sent(item: tuple[str, Any]) -> Any:
 def program_for(design: Design, scenario: Scenario) -> Program:
     """A program for worlds of this design. A handler may yield more effects the more resources there are."""
     return Program(design.handlers(), performing.PERFORMERS, max_effects=20_000 + 20 * scenario.size)
-
-
-def is_database(effect: object) -> bool:
-    """Whether an effect is an access to the database."""
-    return type(effect) in DATABASE

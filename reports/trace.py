@@ -17,7 +17,7 @@ from heatproof.model.faults import FAULTS
 from heatproof.model.observation import Change
 from heatproof.model.program import Node
 from heatproof.model.statements import Statement, statements
-from heatproof.model.world import Action, Entry, World, is_database
+from heatproof.model.world import Action, Entry, World
 from heatproof.reports.staleness import Knowledge, Place, Stale, Written
 from heatproof.reports.telling import tell
 from heatproof.strategies.schedules import Anchor, Anchors, deviate
@@ -221,7 +221,7 @@ class _Tracer:
     def _inside(self, action: Action, node: Node | None) -> list[tuple[Statement, bool]]:
         """The statements of what is about to be done, and whether they will last."""
         kind, database = action.kind, self.world.database
-        if not self.pure or node is None or not is_database(node.effect) or kind not in ("step", "disconnect", *SPLITS):
+        if not self.pure or node is None or not fx.is_database(node.effect) or kind not in ("step", "disconnect", *SPLITS):
             return []
         effect: Any = node.effect
         known = self.world.split.get(action.subject, ())

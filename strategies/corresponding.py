@@ -20,7 +20,7 @@ from heatproof.model.database import MISSING
 from heatproof.model.design import Reach
 from heatproof.model.errors import NotEnabled
 from heatproof.model.faults import FAULTS
-from heatproof.model.world import Action, Entry, World, is_database
+from heatproof.model.world import Action, Entry, World
 from heatproof.strategies.following import alike, spelled
 from heatproof.strategies.running import Driver
 from heatproof.strategies.schedules import deviate
@@ -66,7 +66,7 @@ class Did(NamedTuple):
 
 def mark_of(world: World, effect: Any) -> Mark:
     """The mark of an effect that is about to be done."""
-    if is_database(effect):
+    if fx.is_database(effect):
         reach: Reach = world.design.reaches(world, effect)
         key = effect.key if isinstance(effect, fx.Read | fx.Update) else None
         if (reach.writes | {effect.step}) & world.design.apart:

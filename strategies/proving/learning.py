@@ -21,6 +21,7 @@ from heatproof.model.database import MISSING
 from heatproof.model.design import Design
 from heatproof.model.effects import Me
 from heatproof.model.errors import HeatproofError, NotEnabled
+from heatproof.model.faults import limit
 from heatproof.model.program import Node
 from heatproof.model.scenario import Scenario
 from heatproof.model.watching import Watch, met
@@ -28,7 +29,7 @@ from heatproof.model.world import Action, Entry, Message, Task, World
 from heatproof.properties.base import Property, Witness
 from heatproof.properties.monitor import Monitor
 from heatproof.strategies.proving.symmetry import Nameless
-from heatproof.strategies.proving.views import ABSENT, ADDRESSED, AT, MEMBERSHIP, Space, Unit, View
+from heatproof.strategies.proving.views import ABSENT, ADDRESSED, AT, CLOCK, MEMBERSHIP, Space, Unit, View
 from heatproof.strategies.running import SYSTEM, in_property
 
 REST = Action("rest", "")
@@ -193,6 +194,7 @@ class LearningWorld(World):
         # what follows from the rest, so that who asks for the tasks of one engine need not look at those of others
         self.at: dict[str, View] = {}
         self.addressed = View(space, ADDRESSED)
+        self.clocks: dict[Any, View] = {}
         self._ordered = ()
         space.look_at((), 0)
         for fresh, old in plain:
@@ -261,7 +263,7 @@ class LearningWorld(World):
             return ("message", identity)
         if group == MEMBERSHIP + "message" and not self.any_order:
             return (group, identity)
-        if group in ("task", ADDRESSED) or group.startswith((MEMBERSHIP, AT)):
+        if group in ("task", ADDRESSED) or group.startswith((MEMBERSHIP, AT, CLOCK)):
             return None
         return (group, unit.key, identity)
 
@@ -304,6 +306,10 @@ class LearningWorld(World):
     def tasks_of(self, engine: str) -> list[Task]:
         """As in a world, without a look at others."""
         return [self.tasks[name] for name in self._at(engine)]
+
+    def limits_asked(self) -> set[Any]:
+        """As in a world, without a look at where every task stands."""
+        return {topic for topic, names in self.clocks.items() if names}
 
     def messages_to(self, engine: str) -> list[Message]:
         """As in a world, without a look at others."""
@@ -372,7 +378,22 @@ class LearningWorld(World):
                 if name not in nodes.dirty and name in nodes:
                     nodes[name] = nodes[name]
         before = dict(reversed(self.space.path))
+        if "timeout" in self.scenario.faults:
+            for name in nodes.dirty:
+                self._ask_for_time(name, before)
         return tuple([(column, number) for column, number in self.space.written() if before.get(column) != number])
+
+    def _ask_for_time(self, name: str, before: dict[int, int]) -> None:
+        """Note whether the task, whose node was written, is about to ask for a time limit; ``before``: what was read, by column."""
+        after, column = limit(dict.get(self.nodes, name)), self.space.columns.get(Unit("node", name))
+        if column in before:
+            was = {limit(self.space.values[column][before[column]])} - {None}
+        else:  # taken away without a look
+            was = set(self.clocks)
+        for topic in was - {after}:
+            del self.clocks[topic][name]
+        if after is not None:
+            self.clocks.setdefault(after, View(self.space, CLOCK + str(after)))[name] = True
 
 
 def _watched(world: LearningWorld) -> type[Me]:

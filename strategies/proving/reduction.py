@@ -33,7 +33,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from heatproof.strategies.proving import kernel
-from heatproof.strategies.proving.views import ABSENT, AT, Space, Unit
+from heatproof.strategies.proving.views import ABSENT, AT, CLOCK, Space, Unit
 
 ACTING = ("node", "message", "alone", "down", "state", "left")
 """The groups of units whose values can act."""
@@ -46,7 +46,7 @@ PRIVATE = ("node", "task", "split", "at work")
 which the future of a message may well hold, gets another name until then (World.unused)."""
 
 BY_NAME = ("node", "task", "listens", "notice", "split", "asked", "at work")
-"""The groups of units that go by the name of a task, beside those of the tasks at an engine."""
+"""The groups of units that go by the name of a task, beside those that follow from others."""
 
 
 class Futures:
@@ -147,7 +147,9 @@ class Independence:
         self.whole[0] = False
         self.future_reads, self.future_writes = words(futures.reads, self.width), words(futures.writes, self.width)
         self.reads, self.writes = words(reads, self.width), words(writes, self.width)
-        own = sum(1 << column for column, unit in enumerate(space.units) if unit.group in PRIVATE or unit.group.startswith(AT))
+        own = sum(
+            1 << column for column, unit in enumerate(space.units) if unit.group in PRIVATE or unit.group.startswith((AT, CLOCK))
+        )
         by_column = [mine.get(unit.key, 0) if unit.group == "node" else 0 for unit in space.units]
         self.mine, self.private = words(by_column, self.width), words([bits & own for bits in by_column], self.width)
         self._by_outcome = [mine.get(task, 0) for task in tasks]

@@ -17,7 +17,7 @@ from heatproof.strategies.proving import kernel
 from heatproof.strategies.proving.learning import REST, Found, LearningWorld, Lesson, OwnNamesMatter
 from heatproof.strategies.proving.reduction import BY_NAME, Futures
 from heatproof.strategies.proving.symmetry import Renderer
-from heatproof.strategies.proving.views import ABSENT, AT, Space, Unit
+from heatproof.strategies.proving.views import ABSENT, AT, CLOCK, Space, Unit
 
 
 class Growing:
@@ -49,6 +49,7 @@ class Actions:
         self.seen = 0  # columns looked at
         self.engines: list[int] = []
         self.messages: list[int] = []
+        self.things: dict[int, int] = {}  # the columns of things, and how many of their values were looked at
         self.front = design.front
         self.operations = [design.operation_label(n, o) for n, o in enumerate(scenario.operations, 1)]
         self.faults = {kind: FAULTS[kind] for kind in scenario.faults if kind not in HOLDS}
@@ -74,13 +75,20 @@ class Actions:
         return Unit("left", kind) if kind in self.faults else None
 
     def update(self) -> bool:
-        """Look at the units that are new; whether there are new actions."""
+        """Look at the units and the things that are new; whether there are new actions."""
         before = len(self.names)
         units = self.space.units
         while self.seen < len(units):
             column, unit = self.seen, units[self.seen]
             self.seen += 1
             self._found(column, unit)
+        for column, looked in self.things.items():
+            values = self.space.values[column]
+            self.things[column] = len(values)
+            for thing in values[max(looked, 1) :]:
+                for busy in thing.busy:
+                    if busy.topic is not None and busy.task:
+                        self._limit(busy.topic)
         return len(self.names) > before
 
     def _found(self, column: int, unit: Unit) -> None:
@@ -107,12 +115,15 @@ class Actions:
             self._add(Action("settle", unit.key), column)
         elif unit.group == "thing":
             domain = "thing"
+            self.things[column] = 0
+        elif unit.group.startswith(CLOCK):
+            self._limit(unit.group.removeprefix(CLOCK))
         if domain:
             for kind, fault in self.faults.items():
                 if fault.domain == domain:
                     self._add(Action(kind, unit.key), column)
 
-    def clock(self, topic: Any) -> None:
+    def _limit(self, topic: Any) -> None:
         """A time limit that may run out."""
         if "timeout" in self.faults:
             self._add(Action("timeout", str(topic)), -1)
@@ -331,7 +342,7 @@ class Tables:
                 outcomes.reads[outcome] |= 1 << column
                 if outcomes.items[outcome]:
                     self.futures.learn(outcomes.items[outcome], 1 << column, 0, ())
-        if unit.group in BY_NAME or unit.group.startswith(AT):
+        if unit.group in BY_NAME or unit.group.startswith((AT, CLOCK)):
             self.mine[unit.key] = self.mine.get(unit.key, 0) | 1 << column
 
     # ------------------------------------------------------------------------------------------------------------ arrays

@@ -25,8 +25,9 @@ ABSENT = 0
 
 MEMBERSHIP = "members of "
 
-AT, ADDRESSED = "tasks at ", "addressed"
-"""Groups of units that follow from others: the names of the tasks of an engine, and of the messages to one engine."""
+AT, CLOCK, ADDRESSED = "tasks at ", "asking for ", "addressed"
+"""Groups of units that follow from others: the names of the tasks of an engine, of those that are about to ask for a time limit, and of the
+messages to one engine."""
 
 MOST_VALUES = 2**18 - 1
 """Values that one unit can take: what is known of them is kept in arrays as long as that for each unit."""

@@ -15,7 +15,9 @@ from heatproof.model.scenario import Operation, Scenario, create, scenario, upda
 from heatproof.model.templates import resource
 from heatproof.properties.base import Property
 from heatproof.strategies.asked import properties_for
+from heatproof.strategies.proving.graph import Graph
 from heatproof.strategies.proving.proofs import Proof, prove
+from heatproof.strategies.proving.search import Search
 from heatproof.strategies.running import Plan, run
 from heatproof.strategies.scenarios import plans, scenarios
 from tests.model.toys import asking
@@ -112,3 +114,28 @@ def test_whatever_scenario_is_drawn(given_: Scenario, drawn: list[Plan]) -> None
         done = run(HEAT, given_, properties, plan)
         assert set(done.violations) <= set(proof.violations)
         assert done.reached <= set(proof.reached)
+
+
+def struck_and_possible(kind: str) -> tuple[set[str], set[str]]:
+    """The faults of a kind that strike in random runs of a scenario, and those that the search sees there, as actions."""
+    more = {"restart": {"crash": 1}, "false-dead": {"crash": 1}}.get(kind, {})
+    operations = [create(ONE, rollback=True, timeout=True), *([update(ONE)] if kind == "false-dead" else [])]
+    given_ = scenario(*operations, engines=2, threads=1, faults={kind: 1, **more})
+    struck = {
+        str(action)
+        for seed in range(60)
+        for action in run(HEAT, given_, [], Plan("random", seed, 0.2, 0.3)).actions
+        if action.kind == kind
+    }
+    graph = Graph()
+    search = Search(HEAT, given_, [], watchers=[graph])
+    assert search.run().complete
+    graph.close()
+    return struck, {str(search.tables.actions.names[number]) for number in set(graph.action.tolist())}
+
+
+@pytest.mark.parametrize("kind", sorted(FAULTS.keys() - HOLDS.keys()))
+def test_every_fault_that_strikes_in_random_runs_strikes_in_a_search(kind: str) -> None:
+    struck, possible = struck_and_possible(kind)
+    assert struck <= possible
+    assert struck or kind in ("G-single", "G2-item", "PMP", "overtake", "false-dead"), "nothing of that kind in this scenario"

@@ -176,6 +176,7 @@ SMALL = {
     "heat, create": (HEAT, scenario(create([A]), engines=2, threads=2)),
     "heat, chain and crash": (HEAT, scenario(create([A, B]), engines=2, threads=2, faults={"crash": 1})),
     "heat, failure": (HEAT, scenario(create([A], rollback=True), engines=1, threads=2, faults={"fail": 1, "conflict": 1})),
+    "heat, time": (HEAT, scenario(create([A], timeout=True), engines=2, threads=1, faults={"timeout": 1, "crash": 1})),
     "heat, drift": (HEAT, scenario(create([A]), engines=1, threads=1, faults={"vanish": 1, "sicken": 1})),
 }  # fmt: skip
 

@@ -12,9 +12,9 @@ from heatproof.model import effects as fx
 from heatproof.model.anomalies import ANOMALIES
 from heatproof.model.designs.heat.ending import credentials_delete
 from heatproof.model.designs.heat.values import CREDENTIALS, RESOURCE, STACK, SYNC_POINT, TEMPLATE
+from heatproof.model.effects import is_database as model_database
 from heatproof.model.faults import FAULTS
 from heatproof.model.world import Message
-from heatproof.model.world import is_database as model_database
 
 if TYPE_CHECKING:
     from heatproof.ports.heat.world import EngineWorld
