@@ -23,11 +23,14 @@ from heatproof.strategies.asked import properties_for
 from heatproof.strategies.proving.least import Least, least
 from heatproof.strategies.proving.proofs import INTERRUPTED, Live, Proof, Proofs, Switches, prove
 from heatproof.strategies.proving.scopes import Member
-from heatproof.strategies.proving.storage import memory_free
+from heatproof.strategies.proving.storage import Storage, memory_free
 from heatproof.strategies.shrinking import Failure, Key
 
 SHRINKING = 0.2
 """The share of a time budget that is kept for making counterexamples easy to read, once there is one."""
+
+FRONTIER = 0.3
+"""The share of a memory budget in which a search may keep its frontier."""
 
 TIME, MEMORY = "the time budget was used", "the memory budget was used"
 
@@ -119,7 +122,14 @@ def _prove(
 ) -> Proof:
     news, design, properties = _worker["news"], _worker["design"], _worker["properties"]
     watch = Watch(until, memory, lambda live, used: news.put((number, live, used)))
-    return prove(design, member.scenario, properties, _worker["switches"], watch, number, member.label, file, resume)
+    return prove(
+        design, member.scenario, properties, _worker["switches"], watch, number, member.label, file, resume, _storage(memory)
+    )
+
+
+def _storage(memory: int | None) -> Storage:
+    """A share of the memory of a process is for the frontier; what does not fit there goes to disk."""
+    return Storage() if memory is None else Storage(int(memory * FRONTIER))
 
 
 def _shrink(failure: Failure, budget: int, until: float | None, clock: Callable[[], float] = time.monotonic) -> Least:
@@ -196,8 +206,9 @@ class Prover:
 
             watch = Watch(self._until, self.budget.memory, tell, self.clock)
             proof = prove(
-                self.design, member.scenario, self.properties, self.switches, watch, number, member.label, *self._file(number)
-            )
+                self.design, member.scenario, self.properties, self.switches, watch, number, member.label, *self._file(number),
+                _storage(self.budget.memory),
+            )  # fmt: skip
             self._take(proof)
             if proof.cut == INTERRUPTED:
                 raise KeyboardInterrupt

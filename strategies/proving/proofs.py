@@ -20,7 +20,7 @@ from heatproof.strategies.proving.costs import Costs, costs
 from heatproof.strategies.proving.learning import REST, Key
 from heatproof.strategies.proving.returning import never_returns
 from heatproof.strategies.proving.search import Result, Search
-from heatproof.strategies.proving.storage import NoRoom
+from heatproof.strategies.proving.storage import NoRoom, Storage
 from heatproof.strategies.proving.views import TooManyValues
 
 INTERRUPTED = "the user interrupted"
@@ -88,9 +88,10 @@ def prove(
     label: str = "",
     checkpoint: Path | None = None,
     resume: bool = False,
+    storage: Storage | None = None,
 ) -> Proof:
     """Search a scenario. ``go_on`` is asked now and then and answers why it must stop, or an empty text. ``checkpoint``: the file from
-    which a search that is stopped can go on, and does with ``resume`` if there is one.
+    which a search that is stopped can go on, and does with ``resume`` if there is one. ``storage``: how much of a frontier is kept in memory.
 
     Raises :class:`HeatproofError` for what a design or a property does wrong, and for a checkpoint of another search.
     """
@@ -109,7 +110,7 @@ def prove(
 
     options: dict[str, Any] = dict(switches)
     file = None if checkpoint is None else Checkpoint(checkpoint)
-    search = Search(design, scenario, properties, go_on=asked, checkpoint=file, **options)
+    search = Search(design, scenario, properties, go_on=asked, checkpoint=file, storage=storage, **options)
     if resume and checkpoint is not None and checkpoint.exists():
         search.resume()
     result = _run(search)

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from heatproof import proving
 from heatproof.model.design import Design
 from heatproof.model.effects import Handler, Me, Read, Update
 from heatproof.model.scenario import Operation, Scenario, create, scenario, update
@@ -282,3 +283,16 @@ def test_switches_change_how_not_what(switches: tuple[tuple[str, bool], ...]) ->
     assert proof.complete
     assert not proof.violations
     assert set(proof.reached) == {"physical operation without a task"}
+
+
+def test_a_frontier_is_kept_in_memory_as_far_as_the_budget_goes(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen, plain = set(), storage.Frontier.put
+
+    def put(self: storage.Frontier, block: storage.Block, taken: int = 0) -> None:
+        seen.add(self.storage.memory)
+        plain(self, block, taken)
+
+    monkeypatch.setattr(storage.Frontier, "put", put)
+    assert prove(ADDING, asking(engines=2, threads=1), [sum_is_two], storage=proving._storage(1_000_000)).complete
+    assert seen == {300_000}
+    assert proving._storage(None) == storage.Storage()
