@@ -181,6 +181,7 @@ def _only_for_the_owner(original: Any) -> Any:
             stack_id, traversal = fence
             owner = context.session.query(models.Stack.current_traversal).filter_by(id=stack_id).with_for_update(read=True).scalar()
             if owner != traversal:
+                api._truncate_status_reason(values)  # begun too: who counts attempts looks whether an earlier one was committed
                 return False
         return api._resource_update(context, resource_id, values, atomic_key, expected_engine_id=expected_engine_id)
 
