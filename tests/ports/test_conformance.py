@@ -108,7 +108,7 @@ def test_random_runs_agree(seed: int) -> None:
 
 @pytest.mark.parametrize("name", STORED)
 def test_the_stored_cases_of_the_model_agree(name: str) -> None:
-    """They are rarer runs than those that are drawn: two of them have shown what ten thousand had not."""
+    """They are rarer runs than those that are drawn: two of them have shown what eight thousand had not."""
     case = cases.read(FOLDER / f"{name}.case.json")
     alone, both = Driver(Heat(), case.scenario, ()), Lockstep(case.scenario, ASKED)
     for action in case.schedule:
