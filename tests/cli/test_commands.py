@@ -141,7 +141,11 @@ def test_a_design_file_with_a_mistake_in_it(tmp_path: Path) -> None:
 
 def test_ctrl_c_ends_with_what_was_found(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "heatproof", "check", "--seconds", "100", "--shrink", "0", "--report", str(tmp_path / "out")]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    heeded = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell that runs tests in the background has it ignored
+    try:
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    finally:
+        signal.signal(signal.SIGINT, heeded)
     assert process.stdout is not None
     process.stdout.readline()  # it has begun; what it has done by then does not matter
     process.send_signal(signal.SIGINT)
