@@ -204,6 +204,36 @@ def test_attributes_that_were_forgotten_are_written_where_they_stand(signalled: 
     walk.rest()
 
 
+def test_the_limit_that_cached_attributes_are_told_by_their_values() -> None:
+    """A limit, named in correspondence.MODEL_ALONE (PR-5a). A worker that knows no attributes of a row that has some stored looks whether
+    they still stand there. While it stood still, three operations have forgotten them, learned others, and stored anew that none are known:
+    the model takes these for those that its worker has read and writes over them; on the engine they have another id and stay."""
+    reads, does_not = (reading(value, p=1) for value in (Attr("A", "p"), 0))
+    changed = [update(reading(value, p=2)) for value in (Attr("A", "p"), 0)]
+    check = Operation("check")
+    walk = Walk(scenario(create(reads), update(does_not), check, update(reads), *changed, check, threads=8))
+    for operation in ("create#1", "update#2", "check#3"):
+        walk.do("operate", operation)
+        walk.rest()
+    late = "check(A@T1, U, T4)"
+    walk.do("operate", "update#4")
+    walk.go("update#4")
+    walk.go("set up(T4)")
+    walk.do("deliver", late)
+    walk.go(late, "PR-4")
+    for number, attributes in ((5, (("p", 2),)), (6, (("p", 2),)), (7, NOTHING)):
+        walk.do("operate", f"{walk.both.scenario.operations[number - 1].kind}#{number}")
+        while actions := [a for a in walk.both.world.progress() if a.subject != late]:
+            assert walk.both.perform(actions[0]) is None, walk.both.difference
+        assert walk.rows[RESOURCE]["A@T1"].attributes == attributes
+    with pytest.raises(AssertionError):
+        walk.go(late)
+    parted = walk.both.difference
+    assert parted is not None
+    assert (parted.kind, parted.subject) == ("rows", "attributes of resource A@T1")
+    assert (parted.model, parted.engine) == ("(('p', 1),)", str(NOTHING))
+
+
 def test_attributes_of_a_thing_without_properties_are_known() -> None:
     """They are cached like others: the second check does not look again (PR-2)."""
     reads = reading(Attr("A", "p"))

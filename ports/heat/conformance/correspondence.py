@@ -29,7 +29,8 @@ ENGINE_ALONE = {
 MODEL_ALONE = {
     "listen": "the engine registers for cancel notices without any access to what is shared",
     "user_creds": "credentials are made and deleted by the engine together with what comes before that",
-    "PR-5a": "cached attributes are a table of their own in the engine, see above; where the row refers to them already, they are seen at once",
+    "PR-5a": "cached attributes are a table of their own in the engine, see above; where the row refers to them already, they are seen at once."
+    " The model tells them by their values, the engine by their id, which is a limit",
 }
 """Effects of the model that are no point of the engine: done together with what comes before them."""
 
