@@ -12,9 +12,10 @@ from functools import wraps
 from typing import Any
 
 from heatproof.model.designs.heat import Heat
-from heatproof.model.designs.heat.ending import stack_update
+from heatproof.model.designs.heat.ending import load_stack, stack_update
 from heatproof.model.designs.heat.requests import DefinitionLost
 from heatproof.model.designs.heat.resource import Job, UpdateInProgress
+from heatproof.model.designs.heat.sync import NONE
 from heatproof.model.designs.heat.values import (
     CHECK,
     DELETE,
@@ -22,6 +23,7 @@ from heatproof.model.designs.heat.values import (
     INIT,
     RESOURCE,
     STACK,
+    Data,
     ResourceRow,
     StackCopy,
     next_key,
@@ -48,6 +50,7 @@ from heatproof.model.effects import (
     Body,
     Disconnected,
     Effect,
+    Escape,
     Handler,
     Insert,
     Me,
@@ -178,26 +181,6 @@ class LockOnlyInCurrentTraversal(Heat):
         return (yield from self.retried(Transaction(step, write_if_current, args)))
 
 
-def has_replacement(row: ResourceRow, new: ResourceRow) -> Body:
-    """RP-2: whether a row of the new one's template is linked with the old one. An update clears one link (RU-3), a cleanup the other."""
-    others = yield Query("RP-2", RESOURCE, {"stack": row.stack, "template": new.template})
-    there = yield Read("RP-2", RESOURCE, row.id)
-    linked = there.replaced_by if there is not None else None
-    return any(other.action != DELETE and (other.replaces == row.id or other.id == linked) for other in others)
-
-
-class OneReplacement(Heat):
-    """RP-2 looks first whether a replacement for this template is there already."""
-
-    name = "one-replacement-a-traversal"
-
-    def insert_replacement(self, row: ResourceRow, new: ResourceRow) -> Handler:
-        """RP-2."""
-        if (yield Transaction("RP-2", has_replacement, (row, new), reads_only=True)):
-            return None, 0
-        return (yield from super().insert_replacement(row, new))
-
-
 def replace_if_free(old: str, key: int | None, row: ResourceRow) -> Body:
     """RP-2: the row of a replacement and the link to it, both or neither."""
     there = yield Read("RP-2", RESOURCE, old)
@@ -205,6 +188,60 @@ def replace_if_free(old: str, key: int | None, row: ResourceRow) -> Body:
         return None, 0
     new = yield Insert("RP-2", RESOURCE, row)
     return new, (yield Update("RP-2", RESOURCE, old, {"replaced_by": new, "key": next_key(key)}))
+
+
+class ReplacedAlready(Escape):
+    """What is to be replaced has a replacement of this template: ``row``."""
+
+    def __init__(self, row: str):
+        super().__init__(row)
+        self.row = row
+
+
+def replacement_of(row: ResourceRow, new: ResourceRow) -> Body:
+    """RP-2: the id of a row of the new one's template that is linked with the old one, or None. An update clears one link (RU-3), a cleanup
+    the other."""
+    others = yield Query("RP-2", RESOURCE, {"stack": row.stack, "template": new.template})
+    there = yield Read("RP-2", RESOURCE, row.id)
+    linked = there.replaced_by if there is not None else None
+    found = [other.id for other in others if other.action != DELETE and (other.replaces == row.id or other.id == linked)]
+    return min(found, default=None)
+
+
+class OneReplacement(Heat):
+    """RP-2 looks first whether a replacement for this template is there already; if it is made, those behind it are told once more."""
+
+    name = "one-replacement-a-traversal"
+
+    def insert_replacement(self, row: ResourceRow, new: ResourceRow) -> Handler:
+        """RP-2."""
+        if (there := (yield Transaction("RP-2", replacement_of, (row, new), reads_only=True))) is not None:
+            raise ReplacedAlready(there)
+        return (yield from super().insert_replacement(row, new))
+
+    def store_replacement(self, row: ResourceRow, new: ResourceRow) -> Handler:
+        """RP-2."""
+        return (yield from self.retried(Transaction("RP-2", replace_if_free, (row.id, row.key, new))))
+
+    def replace(self, job: Job, data: Data) -> Handler:
+        """5.8."""
+        try:
+            yield from super().replace(job, data)
+        except ReplacedAlready as already:
+            yield from self.tell_those_behind(job, already.row)
+
+    def tell_those_behind(self, job: Job, replacement: str) -> Handler:
+        """PR-3, if the replacement is made; else its own message does."""
+        row = yield Read("W-4", RESOURCE, replacement)
+        if row is None:
+            return
+        loaded, content = yield Transaction("W-5", load_stack, (row.stack,), reads_only=True)
+        before = yield from self.definition_before(row, job.kind, job.traversal, StackCopy(loaded), content)
+        if before is False or row.action in (INIT, DELETE) or (row.status != DONE and row.action != CHECK):
+            return
+        row = row._replace(replaces=job.row.id)  # PR-1; a cleanup may have cut the link
+        its = Job(job.me, job.traversal, job.kind, row, job.st, before, content.get(row.name), job.data, job.senders)
+        yield from self.propagate(its, content, False, NONE)
 
 
 class ReplacementAndLink(Heat):

@@ -191,26 +191,57 @@ def _only_for_the_owner(original: Any) -> Any:
 # --------------------------------------------------------------------------------------------------------- replacements
 
 
+class _ReplacedAlready(Exception):
+    """What is to be replaced has a replacement of this template; ``row`` is its id. No exception of Heat's: nobody else takes it for one."""
+
+    def __init__(self, row: Any):
+        super().__init__(row)
+        self.row = row
+
+
 def _one_replacement(original: Any) -> Any:
-    from heat.common import exception
     from heat.db import api, models
 
     def resource_get_replacement(context: Any, resource_id: Any, template_id: Any) -> Any:
         rows = models.Resource
         linked = context.session.query(rows.replaced_by).filter_by(id=resource_id).scalar()  # an update clears it (RU-3)
-        found = context.session.query(rows).filter_by(current_template_id=template_id).filter(rows.action != "DELETE")
-        return found.filter((rows.replaces == resource_id) | (rows.id == linked)).first()  # a cleanup clears it (RD-7)
+        found = context.session.query(rows.id).filter_by(current_template_id=template_id).filter(rows.action != "DELETE")
+        return (
+            found.filter((rows.replaces == resource_id) | (rows.id == linked)).order_by(rows.id).limit(1).scalar()
+        )  # RD-7 clears it
 
     replacement_of = api.context_manager.reader(resource_get_replacement)
 
     def replacement(
         cls: Any, context: Any, existing_res_id: Any, new_res_values: Any, atomic_key: Any = 0, expected_engine_id: Any = None
     ) -> Any:
-        if replacement_of(context, existing_res_id, new_res_values["current_template_id"]) is not None:
-            raise exception.UpdateInProgress(resource_name=new_res_values["name"])
+        if (there := replacement_of(context, existing_res_id, new_res_values["current_template_id"])) is not None:
+            raise _ReplacedAlready(there)
         return original(cls, context, existing_res_id, new_res_values, atomic_key, expected_engine_id)
 
     return replacement
+
+
+def _tell_those_behind(original: Any) -> Any:
+    from heat.engine import check_resource, node_data
+
+    def _handle_resource_replacement(
+        self: Any, cnxt: Any, current_traversal: Any, new_tmpl_id: Any, requires: Any, rsrc: Any, stack: Any, adopt_stack_data: Any
+    ) -> None:
+        try:
+            return original(self, cnxt, current_traversal, new_tmpl_id, requires, rsrc, stack, adopt_stack_data)  # type: ignore[no-any-return]
+        except _ReplacedAlready as already:
+            row = already.row
+        data = node_data.load_resources_data(self.input_data)
+        new, _definition, _its_stack = check_resource.load_resource(
+            cnxt, row, data, current_traversal, True
+        )  # held: it refers to them weakly
+        if new is not None and (new.status == new.COMPLETE or new.action == new.CHECK) and new.action not in (new.INIT, new.DELETE):
+            new.replaces = rsrc.id  # PR-1; a cleanup may have cut the link
+            self._initiate_propagate_resource(cnxt, row, current_traversal, True, new, stack)
+        return None
+
+    return _handle_resource_replacement
 
 
 def _link_with_insert(original: Any) -> Any:
@@ -319,9 +350,14 @@ CURES: tuple[Cure, ...] = (
                 _only_for_the_owner))),
     Cure("one-replacement-a-traversal",
          "a node that is triggered twice is replaced twice: nobody looks whether a replacement for this template is there already",
-         "before a replacement is made one looks for one that is linked with this row, in either direction, and has this template",
+         "before a replacement is made one looks for one that is linked with this row, in either direction, and has this template; if it is made"
+         " already, those behind it are told once more; the row of a replacement and the link to it are written both or neither",
          (Patch("heat.objects.resource:Resource.replacement",
-                "(cls, context, existing_res_id, new_res_values, atomic_key=0, expected_engine_id=None)", "RP-2, RP-3", _one_replacement),)),
+                "(cls, context, existing_res_id, new_res_values, atomic_key=0, expected_engine_id=None)", "RP-2, RP-3", _one_replacement),
+          Patch("heat.engine.check_resource:CheckResource._handle_resource_replacement",
+                "(self, cnxt, current_traversal, new_tmpl_id, requires, rsrc, stack, adopt_stack_data)", "RP-4, PR-3", _tell_those_behind),
+          Patch("heat.db.api:resource_create_replacement",
+                "(context, existing_res_id, new_res_values, atomic_key, expected_engine_id=None)", "RP-2", _link_with_insert))),
     Cure("replacement-and-link-together",
          "the row of a replacement is committed before one looks whether it could be linked, and stays if not",
          "the exception is raised inside the transaction, so that the row goes with it",
