@@ -341,7 +341,9 @@ def learned(search: Search) -> str:
     counts = tuple([len(values) for values in space.values])
     names = Renderer().text((tuple(space.units), counts, tuple(tables.actions.names)))  # the same in every process
     digest = blake2b(names.encode(), digest_size=16)
-    for grown in (tables.node_column, tables.node_outcome, outcomes.write_column, outcomes.write_value, outcomes.found):
+    for numbers in (tables.trees.column, tables.trees.outcome):
+        digest.update(np.array(numbers, np.int64).tobytes())
+    for grown in (outcomes.write_column, outcomes.write_value, outcomes.found):
         digest.update(grown.array[: grown.used].tobytes())
     digest.update(tables.salts[:, : len(space.units)].sum(axis=2).tobytes())
     return digest.hexdigest()

@@ -222,7 +222,7 @@ def enabling(tables: Any) -> tuple[Any, ...]:
     """What :func:`graph_kernel.possible` needs of the tables, less the salts."""
     return (
         tables.guards, tables.guard_from, tables.guard_to, tables.guard_rival, tables.candidates, tables.roots.array,
-        tables.node_column.array, tables.node_outcome.array, tables.keys, tables.children, tables.outcomes.enabled.array,
+        tables.trees.records, tables.trees.keys, tables.trees.children, tables.outcomes.enabled.array,
     )  # fmt: skip
 
 

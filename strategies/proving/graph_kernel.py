@@ -22,7 +22,7 @@ NOWHERE = np.uint32(0xFFFFFFFF)
 @njit(cache=True)
 def possible(
     row: Any, guards: Any, guard_from: Any, guard_to: Any, guard_rival: Any, candidates: Any, roots: Any,
-    node_column: Any, node_outcome: Any, keys: Any, values: Any, enabled: Any, salts: Any, outcomes: Any, taken: Any,
+    records: Any, keys: Any, values: Any, enabled: Any, salts: Any, outcomes: Any, taken: Any,
 ) -> Any:  # fmt: skip
     """The actions that are possible in a state of which everything was learned, into ``taken``, their outcomes into ``outcomes``. Answers
     how many there are, or -1 - a if nobody has learned action a."""
@@ -33,11 +33,11 @@ def possible(
             continue
         for c in range(guard_from[g], guard_to[g]):
             action = candidates[c]
-            end = walk(row, roots[action], node_column, keys, values)
-            if end < 0:
+            outcome = walk(row, roots[action], records, keys, values)
+            if outcome < 0:
                 return -1 - action
-            if enabled[node_outcome[end]]:
-                outcomes[count] = node_outcome[end]
+            if enabled[outcome]:
+                outcomes[count] = outcome
                 taken[count] = action
                 count += 1
     return count
@@ -57,7 +57,7 @@ def mark_after(
 def transitions(
     rows: Any, sums: Any, begin: Any, end: Any, first: Any,
     guards: Any, guard_from: Any, guard_to: Any, guard_rival: Any, candidates: Any, roots: Any,
-    node_column: Any, node_outcome: Any, keys: Any, values: Any, enabled: Any, system: Any, accesses: Any,
+    records: Any, keys: Any, values: Any, enabled: Any, system: Any, accesses: Any,
     delta: Any, blind_from: Any, blind_to: Any, write_column: Any, salts: Any,
     outcomes: Any, taken: Any, scratch: Any, out_source: Any, out_action: Any, out_system: Any, out_accesses: Any, out_mark: Any,
 ) -> Any:  # fmt: skip
@@ -68,7 +68,7 @@ def transitions(
         if used + taken.shape[0] > out_source.shape[0]:
             return used, i
         count = possible(
-            rows[i], guards, guard_from, guard_to, guard_rival, candidates, roots, node_column, node_outcome, keys, values, enabled, salts,
+            rows[i], guards, guard_from, guard_to, guard_rival, candidates, roots, records, keys, values, enabled, salts,
             outcomes, taken,
         )  # fmt: skip
         for k in range(count):

@@ -7,8 +7,9 @@ Rules of this file:
    left to be expanded again once somebody has learned what is missing.
 
 Layouts. ``rows[i, c]`` is the value of column c in state i of a block (uint16, or uint32 where some column has more values),
-``sums[i, p]`` its sum of salts under renaming p (uint64, wraps around). A tree node n reads column ``node_column[n]``; -1 stands for a
-leaf, -2 for what nobody has learned. The child of n for value v is found in an open-addressed table under ``n << VALUE_BITS | v``.
+``sums[i, p]`` its sum of salts under renaming p (uint64, wraps around). ``records[n]`` is the node n of a tree: the column that it reads (-1
+stands for a leaf, -2 for what nobody has learned), two values with their children, or the outcome of a leaf. The child for any other value v is
+found in an open-addressed table under ``n << VALUE_BITS | v``.
 """
 
 from __future__ import annotations
@@ -30,6 +31,11 @@ except ImportError:  # the same text, interpreted
 
 
 LEAF, UNKNOWN = -1, -2
+
+COLUMN, NEXT, VALUE, CHILD, OUTCOME = 0, 1, 2, 3, 3
+RECORD = 4
+"""What stands in the record of a node, in four numbers of 32 bits, so that one fetch brings all of it. ``NEXT`` is the value for which the
+child is the node with the next number: there the processor goes on before it knows that it may. ``VALUE`` has the child ``CHILD``."""
 
 VALUE_BITS = 20
 """Bits for the value of a column in the key of a tree node's child."""
@@ -119,18 +125,22 @@ def fingerprint(sums: Any, i: Any) -> Any:
 
 
 @njit(cache=True, inline="always")
-def walk(row: Any, node: Any, node_column: Any, keys: Any, values: Any) -> Any:
-    """From a tree node to a leaf for this state. Answers the leaf node, or -1 - n for the node n at which nothing is known."""
+def walk(row: Any, root: Any, records: Any, keys: Any, values: Any) -> Any:
+    """From the root of a tree to the outcome for this state, or -1 if nobody has learned it."""
+    node = np.int64(root)
     while True:
-        column = node_column[node]
-        if column == LEAF:
-            return node
-        if column == UNKNOWN:
-            return -1 - node
-        after = child(keys, values, node, row[column])
-        if after < 0:
-            return -1 - node
-        node = after
+        column = records[node, COLUMN]
+        if column < 0:
+            return records[node, OUTCOME]
+        value = row[column]
+        if value == records[node, NEXT]:
+            node += 1
+        elif value == records[node, VALUE]:
+            node = records[node, CHILD]
+        else:
+            node = np.int64(child(keys, values, node, value))
+            if node < 0:
+                return -1
 
 
 @njit(cache=True, inline="always")
@@ -269,7 +279,7 @@ def enter(
 def expand(
     todo: Any, rows: Any, sums: Any, first: Any, depth: Any,
     guards: Any, guard_from: Any, guard_to: Any, guard_rival: Any, candidates: Any, roots: Any,
-    node_column: Any, node_outcome: Any, keys: Any, values: Any,
+    records: Any, keys: Any, values: Any,
     enabled: Any, system: Any, write_from: Any, write_to: Any, write_column: Any, write_value: Any,
     outcome_found: Any, found_seen: Any, delta: Any, blind_from: Any, blind_to: Any,
     salts: Any, table: Any, depths: Any, room: Any,
@@ -305,28 +315,26 @@ def expand(
                     continue
             for c in range(guard_from[g], guard_to[g]):
                 action = candidates[c]
-                end = walk(row, roots[action], node_column, keys, values)
-                if end < 0:
+                outcome = walk(row, roots[action], records, keys, values)
+                if outcome < 0:
                     misses[counters[MISSES], 0] = i
                     misses[counters[MISSES], 1] = action
                     counters[MISSES] += 1
                     missed = True
-                elif enabled[node_outcome[end]]:
-                    outcomes[count] = node_outcome[end]
+                elif enabled[outcome]:
+                    outcomes[count] = outcome
                     taken[count] = action
                     count += 1
-                    if system[node_outcome[end]]:
+                    if system[outcome]:
                         going = True
         resting = np.int64(-1)
         if not missed and not going:  # at rest: action 0 asks what must hold
-            end = walk(row, roots[0], node_column, keys, values)
-            if end < 0:
+            resting = walk(row, roots[0], records, keys, values)
+            if resting < 0:
                 misses[counters[MISSES], 0] = i
                 misses[counters[MISSES], 1] = 0
                 counters[MISSES] += 1
                 missed = True
-            else:
-                resting = node_outcome[end]
         if missed:
             pending[counters[PENDING]] = i
             counters[PENDING] += 1

@@ -107,17 +107,17 @@ class Moves:
         """Every outcome of a possible action, with what it read, by column."""
         tables = self.search.tables
         children: dict[int, list[tuple[int, int]]] = {}
-        for key, child in tables.edges.items():
+        for key, child in tables.trees.edges.items():
             children.setdefault(key >> kernel.VALUE_BITS, []).append((key & (1 << kernel.VALUE_BITS) - 1, child))
         for root in tables.roots.array[1 : len(tables.actions.names)].tolist():  # action 0 only asks
             waiting: list[tuple[int, dict[int, int]]] = [(root, {})]
             while waiting:
                 node, path = waiting.pop()
-                column = int(tables.node_column.array[node])
+                column = tables.trees.column[node]
                 if column >= 0:
                     waiting += [(child, {**path, column: value}) for value, child in children.get(node, ())]
                 elif column == kernel.LEAF:
-                    outcome = int(tables.node_outcome.array[node])
+                    outcome = tables.trees.outcome[node]
                     if tables.outcomes.enabled.array[outcome]:
                         yield outcome, path
 

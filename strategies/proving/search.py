@@ -29,6 +29,12 @@ CHUNK = 4096
 OUT = 1 << 16
 """New states that fit into one block."""
 
+FULL = OUT - OUT // 8
+"""New states with which room for a block is handed over as it is, rather than copied into less room."""
+
+SPARE = 4
+"""Blocks whose room is kept to be used again."""
+
 BATCH = 512
 """Transitions whose states are looked up together."""
 
@@ -139,7 +145,7 @@ class Search:
         renamings = len(self.tables.renderers)
         self.width = 64
         self.kind_of_rows: type[Any] = np.uint16
-        self.out = Block(np.empty((OUT, self.width), self.kind_of_rows), np.empty((OUT, renamings), np.uint64), 1)
+        self.out, self.spare = self._buffer(), list[Block]()
         self.out_parent, self.out_action = np.empty(OUT, np.uint32), np.empty(OUT, np.uint16)
         self.misses, self.pending = np.empty((8 * CHUNK, 2), np.int64), np.empty(CHUNK, np.int64)
         self.found = np.empty((2 * CHUNK, 3), np.int64)
@@ -252,6 +258,8 @@ class Search:
 
     def _next(self) -> Block | None:
         """The block to expand next, of this level or the next."""
+        if self.block is not None:
+            self._done_with(self.block)
         if not self.level.blocks:
             self.seal()
             self.level, self.following = self.following, Frontier(self.storage)
@@ -348,7 +356,7 @@ class Search:
         done = kernel.expand(  # type: ignore[call-arg]  # Numba's own type takes no tuple of arrays spread out
             todo, block.rows, block.sums, block.first, self.result.depth,
             tables.guards, tables.guard_from, tables.guard_to, tables.guard_rival, tables.candidates, tables.roots.array,
-            tables.node_column.array, tables.node_outcome.array, tables.keys, tables.children,
+            tables.trees.records, tables.trees.keys, tables.trees.children,
             outcomes.enabled.array, outcomes.system.array, outcomes.write_from.array, outcomes.write_to.array,
             outcomes.write_column.array, outcomes.write_value.array, outcomes.found.array, outcomes.found_seen.array,
             outcomes.delta, outcomes.blind_from.array, outcomes.blind_to.array, tables.salts, self.table, self.depths, int(LOAD * len(self.table)),
@@ -371,13 +379,29 @@ class Search:
         """Put the new states so far into a block of their own and begin another."""
         count = int(self.counters[kernel.NEW])
         if count:
-            block = Block(self.out.rows[:count].copy(), self.out.sums[:count].copy(), self.out.first)
+            block = Block(self.out.rows[:count], self.out.sums[:count], self.out.first)
+            if count >= FULL:
+                self.out = self.spare.pop() if self.spare else self._buffer()
+            else:
+                block = Block(block.rows.copy(), block.sums.copy(), block.first)
             self.following.put(block, self.level.held)
             self.steps.extend(self.out_parent[:count], self.out_action[:count])
             self.counters[kernel.NEW] = 0
-        self.out.first = self.result.states
         if not self._fits(self.out):
-            self.out.rows = np.empty((OUT, self.width), self.kind_of_rows)
+            self.out = self._buffer()
+        self.out.first = self.result.states
+
+    def _buffer(self) -> Block:
+        """Room for a block of new states."""
+        return Block(np.empty((OUT, self.width), self.kind_of_rows), np.empty((OUT, len(self.tables.renderers)), np.uint64), 0)
+
+    def _done_with(self, block: Block) -> None:
+        """Let the room of a block be used again: fresh room must be cleared by the system first."""
+        rows, sums = block.rows.base, block.sums.base
+        if rows is not None and sums is not None and rows.ndim == 2 and len(rows) == len(sums) == OUT and len(self.spare) < SPARE:
+            room = Block(rows, sums, 0)
+            if self._fits(room):
+                self.spare.append(room)
 
     def _fits(self, block: Block) -> bool:
         return block.rows.shape[1] >= self.width and block.rows.dtype == self.kind_of_rows

@@ -17,6 +17,7 @@ from heatproof.strategies.proving import kernel
 from heatproof.strategies.proving.learning import REST, Found, LearningWorld, Lesson, OwnNamesMatter
 from heatproof.strategies.proving.reduction import BY_NAME, Futures
 from heatproof.strategies.proving.symmetry import Renderer
+from heatproof.strategies.proving.trees import Trees
 from heatproof.strategies.proving.views import ABSENT, AT, CLOCK, Space, Unit
 
 
@@ -217,13 +218,8 @@ class Tables:
         self.actions = Actions(world.design, world.scenario, world.space)
         self.outcomes = Outcomes(len(renderers))
         self.futures = Futures(world.space)
-        self.node_column = Growing(np.int32, kernel.UNKNOWN)
-        self.node_outcome = Growing(np.int32, -1)
+        self.trees = Trees()
         self.roots = Growing(np.int32)
-        self.edges: dict[int, int] = {}
-        self.fresh: list[tuple[int, int]] = []
-        self.keys: NDArray[np.int64] = np.full(1 << 12, -1, np.int64)
-        self.children: NDArray[np.int32] = np.zeros(1 << 12, np.int32)
         self.salts: NDArray[np.uint64] = np.zeros((len(renderers), 64, 64), np.uint64)
         self.mine: dict[str, int] = {}  # the columns that go by the name of each task, as bits
         # the ends of lessons that hold while a unit or what else a dictionary might have is absent: the leaf, and the columns it knows
@@ -237,18 +233,7 @@ class Tables:
 
     def resolve(self, row: Any, action: int) -> int:
         """The outcome of ``action`` for a state, or -1 if nobody has learned it."""
-        node, width = int(self.roots.array[action]), len(row)
-        columns, edges = self.node_column.array, self.edges
-        while True:
-            column = int(columns[node])
-            if column == kernel.LEAF:
-                return int(self.node_outcome.array[node])
-            if column == kernel.UNKNOWN:
-                return -1
-            after = edges.get(node << kernel.VALUE_BITS | (int(row[column]) if column < width else ABSENT))
-            if after is None:
-                return -1
-            node = after
+        return self.trees.resolve(row, int(self.roots.array[action]))
 
     def learn(self, row: Any, action: int) -> int:
         """The outcome of ``action`` for a state, learned if need be."""
@@ -259,23 +244,18 @@ class Tables:
             self.lessons += 1
         return outcome
 
-    def _node(self) -> int:
-        self.node_outcome.append(-1)
-        return self.node_column.append(kernel.UNKNOWN)
-
     def _enter(self, action: int, row: Any, lesson: Lesson, born: int) -> int:
         """Put what was learned where the walk for this state ends. What the tree asks on the way there need not be asked again."""
-        columns, edges = self.node_column.array, self.edges
-        node, width = int(self.roots.array[action]), len(row)
+        trees, width = self.trees, len(row)
+        columns, edges = trees.column, trees.edges
+        node = int(self.roots.array[action])
         asked: dict[int, int] = {}
         while columns[node] >= 0:
-            column = int(columns[node])
-            asked[column] = int(row[column]) if column < width else ABSENT
-            key = node << kernel.VALUE_BITS | asked[column]
-            after = edges.get(key)
+            column = columns[node]
+            value = asked[column] = int(row[column]) if column < width else ABSENT
+            after = edges.get(node << kernel.VALUE_BITS | value)
             if after is None:
-                node = self._child(key)
-                columns = self.node_column.array
+                node = trees.child(node, value)
                 break
             node = after
         if columns[node] == kernel.LEAF:
@@ -293,18 +273,17 @@ class Tables:
         for column, value in (*lesson.path, *blind):
             if column not in asked:
                 asked[column] = value
-                columns[node] = column
-                node = self._child(node << kernel.VALUE_BITS | value)
-                columns = self.node_column.array
-        columns[node] = kernel.LEAF
-        outcome = self.node_outcome.array[node] = self._outcome(action, row, lesson, asked)
+                trees.ask(node, column)
+                node = trees.child(node, value)
+        outcome = self._outcome(action, row, lesson, asked)
+        trees.end(node, outcome)
         if lesson.searched or lesson.assumed:
             end = [node, born]
             for group in lesson.searched:
                 self.searched.setdefault(group, []).append(end)
             for unit in lesson.assumed:
                 self.assumed.setdefault(unit, []).append(end)
-        return int(outcome)
+        return outcome
 
     def _outcome(self, action: int, row: Any, lesson: Lesson, before: dict[int, int]) -> int:
         outcome = self.outcomes.add(lesson, before, self._salted)
@@ -322,21 +301,16 @@ class Tables:
         """Whether the values of a column count in fingerprints."""
         return self.world.content(column, 1) is not None
 
-    def _child(self, key: int) -> int:
-        node = self.edges[key] = self._node()
-        self.fresh.append((key, node))
-        return node
-
     def _ask(self, column: int) -> None:
         """A unit has got a column. What was learned before holds where the unit is absent, so let its end ask."""
-        unit, columns, outcomes = self.space.units[column], self.node_column, self.outcomes
+        unit, trees, outcomes = self.space.units[column], self.trees, self.outcomes
         for end in (*self.assumed.pop(unit, ()), *self.searched.get(unit.group, ())):
             node, born = end
             if column >= born:
-                end[:] = self._child(node << kernel.VALUE_BITS | ABSENT), column + 1
-                outcome = self.node_outcome.array[end[0]] = self.node_outcome.array[node]
-                columns.array[end[0]] = kernel.LEAF
-                columns.array[node] = column
+                outcome = trees.outcome[node]
+                trees.ask(node, column)
+                end[:] = trees.child(node, ABSENT), column + 1
+                trees.end(end[0], outcome)
                 if not self.reduce:
                     continue
                 outcomes.reads[outcome] |= 1 << column
@@ -352,16 +326,7 @@ class Tables:
         while self.asked < len(self.space.units):
             self._ask(self.asked)
             self.asked += 1
-        if self.fresh:
-            keys, children = zip(*self.fresh, strict=True)
-            self.fresh.clear()
-            if 2 * len(self.edges) > len(self.keys):
-                size = len(self.keys)
-                while size < 4 * len(self.edges):
-                    size *= 2
-                self.keys, self.children = np.full(size, -1, np.int64), np.zeros(size, np.int32)
-                keys, children = tuple(self.edges), tuple(self.edges.values())
-            kernel.put_children(self.keys, self.children, np.array(keys, np.int64), np.array(children, np.int32))
+        self.trees.refresh()
         self._salt()
         self.outcomes.settle(self.salts)
         if self.actions.update():
@@ -394,7 +359,7 @@ class Tables:
         """The guards with their actions, in the order in which they were met."""
         self.actions.update()
         while self.roots.used < len(self.actions.names):
-            self.roots.append(self._node())
+            self.roots.append(self.trees.node())
         guarded = self.actions.guarded
         places = {column: place for place, column in enumerate(guarded)}
         self.guards = np.array(list(guarded), np.int64)

@@ -1,0 +1,123 @@
+"""The decision trees of the actions: which unit to look at next, and what comes of it at the end.
+
+A node asks for the value of one column and has a child for each value that was met, or it is a leaf with an outcome, or nobody has learned
+yet what comes there. Most nodes have a single child, and that has the next number, since both come from one lesson. So two children of a
+node stand in the record of the node itself, and only further ones in a table that must be searched.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from heatproof.strategies.proving import kernel
+from heatproof.strategies.proving.views import ABSENT
+
+NONE = (1 << kernel.VALUE_BITS) - 1
+"""A value that no unit has."""
+
+
+class Trees:
+    """All trees together: nodes by number.
+
+    ``column[n]`` is the column that node n asks for, or ``kernel.LEAF`` or ``kernel.UNKNOWN``; ``outcome[n]`` the outcome of a leaf. ``edges``
+    has the child of node n for value v under ``n << VALUE_BITS | v``. The arrays ``records``, ``keys`` and ``children`` are the same for the
+    kernel; :meth:`refresh` brings them up to date.
+    """
+
+    def __init__(self) -> None:
+        self.column: list[int] = []
+        self.outcome: list[int] = []
+        self.edges: dict[int, int] = {}
+        self.records: NDArray[np.int32] = np.zeros((1024, kernel.RECORD), np.int32)
+        self.keys: NDArray[np.int64] = np.full(1 << 10, -1, np.int64)
+        self.children: NDArray[np.int32] = np.zeros(1 << 10, np.int32)
+        self._next: list[int] = []  # of each node, the value for which the child has the next number, or NONE
+        self._value: list[int] = []  # the value for which its record has the other child, or NONE
+        self._child: list[int] = []  # that child
+        self._further: dict[int, int] = {}  # the edges to all other children
+        self._fresh: list[int] = []  # those of them that are not in the table yet, by key
+        self._changed: list[int] = []  # nodes whose records are out of date
+
+    def node(self) -> int:
+        """A new node of which nothing is known."""
+        number = len(self.column)
+        self.column.append(kernel.UNKNOWN)
+        self.outcome.append(-1)
+        self._next.append(NONE)
+        self._value.append(NONE)
+        self._child.append(-1)
+        self._changed.append(number)
+        return number
+
+    def child(self, node: int, value: int) -> int:
+        """A new child of a node for a value that it has none for."""
+        key = node << kernel.VALUE_BITS | value
+        number = self.edges[key] = self.node()
+        if number == node + 1:
+            self._next[node] = value
+            self._changed.append(node)
+        elif self._child[node] < 0:
+            self._value[node], self._child[node] = value, number
+            self._changed.append(node)
+        else:
+            self._further[key] = number
+            self._fresh.append(key)
+        return number
+
+    def ask(self, node: int, column: int) -> None:
+        """Let a node without children ask for a column from now on."""
+        self.column[node] = column
+        self._changed.append(node)
+
+    def end(self, node: int, outcome: int) -> None:
+        """Make a node a leaf."""
+        self.column[node], self.outcome[node] = kernel.LEAF, outcome
+        self._changed.append(node)
+
+    def resolve(self, row: Any, root: int) -> int:
+        """The outcome for a state, from a root down, or -1 if nobody has learned it."""
+        node, width, edges, columns = root, len(row), self.edges, self.column
+        while (column := columns[node]) >= 0:
+            after = edges.get(node << kernel.VALUE_BITS | (int(row[column]) if column < width else ABSENT))
+            if after is None:
+                return -1
+            node = after
+        return self.outcome[node] if column == kernel.LEAF else -1
+
+    def refresh(self) -> None:
+        """Bring the arrays up to date."""
+        self._records()
+        fresh = self._fresh
+        if not fresh:
+            return
+        if 2 * len(self._further) > len(self.keys):
+            size = len(self.keys)
+            while size < 4 * len(self._further):
+                size *= 2
+            self.keys, self.children = np.full(size, -1, np.int64), np.zeros(size, np.int32)
+            fresh = list(self._further)
+        found = [self._further[key] for key in fresh]
+        kernel.put_children(self.keys, self.children, np.array(fresh, np.int64), np.array(found, np.int32))
+        self._fresh = []
+
+    def _records(self) -> None:
+        changed = self._changed
+        if not changed:
+            return
+        if len(self.column) > len(self.records):
+            size = len(self.records)
+            while size < len(self.column):
+                size *= 2
+            larger = np.zeros((size, kernel.RECORD), np.int32)
+            larger[: len(self.records)] = self.records
+            self.records = larger
+        column, outcome, child = self.column, self.outcome, self._child
+        records = self.records
+        records[changed, kernel.COLUMN] = [column[node] for node in changed]
+        records[changed, kernel.NEXT] = [self._next[node] for node in changed]
+        records[changed, kernel.VALUE] = [self._value[node] for node in changed]
+        records[changed, kernel.CHILD] = [child[node] if column[node] >= 0 else outcome[node] for node in changed]
+        self._changed = []
