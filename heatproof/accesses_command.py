@@ -6,7 +6,6 @@ import csv
 import io
 import multiprocessing
 import os
-import signal
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -16,6 +15,7 @@ from typing import Any, NamedTuple
 
 import click
 
+from heatproof.ending import begin_worker
 from heatproof.exit_codes import HELD, VIOLATED, errors, say
 from heatproof.model.designs.heat import Heat
 from heatproof.model.errors import HeatproofError
@@ -168,7 +168,7 @@ def compared(scenarios: Sequence[Scenario], model: str, engine: str, processes: 
     if processes < 2:
         yield from (comparing.run(one, model, engine) for one in scenarios)
         return
-    pool = ProcessPoolExecutor(processes, multiprocessing.get_context("spawn"), initializer=_start)
+    pool = ProcessPoolExecutor(processes, multiprocessing.get_context("spawn"), initializer=begin_worker)
     whole = False
     try:
         yield from pool.map(comparing.run, scenarios, [model] * len(scenarios), [engine] * len(scenarios))
@@ -180,10 +180,6 @@ def compared(scenarios: Sequence[Scenario], model: str, engine: str, processes: 
         pool.shutdown(wait=whole, cancel_futures=True)
         for process in working if not whole else ():
             process.terminate()
-
-
-def _start() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the command ends them
 
 
 # ------------------------------------------------------------------------------------------------------------ the report

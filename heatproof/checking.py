@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import multiprocessing
-import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import heatproof
+from heatproof.ending import begin_worker
 from heatproof.model import catalogue
 from heatproof.model.design import Design
 from heatproof.model.errors import HeatproofError
@@ -72,7 +72,7 @@ _worker: dict[str, Any] = {}
 
 
 def _start(spec: str, wanted: tuple[str, ...]) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    begin_worker()
     gc.set_threshold(100_000, 20, 50)  # a trie of small objects that stay: collecting them again and again finds nothing
     _worker["design"] = catalogue.load(spec)
     _worker["properties"] = properties_for(spec, wanted)

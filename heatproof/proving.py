@@ -6,7 +6,6 @@ from __future__ import annotations
 import gc
 import multiprocessing
 import os
-import signal
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
@@ -15,6 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from heatproof.ending import begin_worker
 from heatproof.model import catalogue
 from heatproof.model.errors import HeatproofError
 from heatproof.reports import proofs as reports
@@ -107,7 +107,7 @@ _worker: dict[str, Any] = {}
 
 
 def _start(spec: str, wanted: tuple[str, ...], switches: Switches, news: Any) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    begin_worker()
     _begin(spec, wanted, switches)
     _worker["news"] = news
 

@@ -1,0 +1,35 @@
+"""How a command ends early: all of its processes with it, by whatever signal."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+from threading import Thread
+from types import FrameType
+
+
+def heed_sigterm() -> None:
+    """Have SIGTERM end this command as Ctrl-C does, so that what was found is written and its workers and servers are ended. Only the first
+    counts: ``timeout`` sends it twice."""
+
+    def interrupt(_number: int, _frame: FrameType | None) -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, interrupt)
+
+
+def begin_worker() -> None:
+    """What a worker process does first: leave Ctrl-C to the command, which ends its workers, and end with the command where that is killed."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    if (parent := multiprocessing.parent_process()) is not None:
+        parent.join()
+        os._exit(1)
+
+
+__all__ = ["begin_worker", "heed_sigterm"]

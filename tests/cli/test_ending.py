@@ -1,0 +1,82 @@
+"""A command that is ended by a signal takes all of its processes with it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+PROC = Path("/proc")
+SOON = 60.0
+"""Seconds: a generous bound, so that a mistake ends the test."""
+
+if not (PROC / "self" / "stat").is_file():
+    pytest.skip("there is no /proc to see processes in", allow_module_level=True)
+
+
+def living(session: int) -> set[int]:
+    """The processes of a session that are not dead yet."""
+    found = set()
+    for stat in PROC.glob("[0-9]*/stat"):
+        try:
+            state, _parent, _group, its, *_ = stat.read_text().rpartition(")")[2].split()
+        except (OSError, ValueError):
+            continue
+        if int(its) == session and state not in "ZX":
+            found.add(int(stat.parent.name))
+    return found
+
+
+@contextmanager
+def begun(*words: object) -> Iterator[subprocess.Popen[str]]:
+    """A command in a session of its own, once it has two worker processes (and the process that looks after these). None is left."""
+    command = [sys.executable, "-m", "heatproof", *map(str, words), "--processes", "2"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    try:
+        soon(lambda: len(living(process.pid)) >= 4 or process.poll() is not None)
+        assert process.poll() is None
+        yield process
+        soon(lambda: not living(process.pid))
+    finally:
+        for pid in living(process.pid):
+            os.kill(pid, signal.SIGKILL)
+        process.communicate(timeout=SOON)
+
+
+def soon(holds: Callable[[], bool]) -> None:
+    until = time.monotonic() + SOON
+    while not holds():
+        assert time.monotonic() < until
+        time.sleep(0.05)
+
+
+@pytest.mark.parametrize("whole_group", [False, True], ids=["the command", "the command and its group, twice, as timeout does"])
+def test_sigterm_ends_a_check_and_its_workers_with_what_was_found(tmp_path: Path, whole_group: bool) -> None:
+    with begun("check", "--seconds", 100, "--shrink", 0, "--report", tmp_path / "out") as process:
+        process.send_signal(signal.SIGTERM)
+        if whole_group:
+            os.killpg(process.pid, signal.SIGTERM)
+        out, err = process.communicate(timeout=SOON)
+    assert process.returncode in (1, 3), out + err
+    assert "interrupted by the user" in out
+    assert (tmp_path / "out" / "verdicts.txt").is_file()
+
+
+@pytest.mark.parametrize("words", [("prove", "heat", "--seconds", 100), ("conform", "--seconds", 100)], ids=lambda words: words[0])
+def test_sigterm_ends_the_other_commands_that_have_workers(words: tuple[object, ...]) -> None:
+    with begun(*words) as process:
+        process.send_signal(signal.SIGTERM)
+        out, err = process.communicate(timeout=SOON)
+    assert process.returncode in (1, 3), out + err
+
+
+def test_workers_end_with_a_command_that_is_killed(tmp_path: Path) -> None:
+    with begun("check", "--seconds", 100, "--report", tmp_path / "out") as process:
+        process.kill()
