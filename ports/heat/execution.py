@@ -79,10 +79,10 @@ class Execution(Program):
 
 
 def escape(error: BaseException) -> fx.Escape:
-    """An exception of Heat's as one that may leave a handler: it keeps its name and its text."""
+    """An exception of Heat's as one that may leave a handler: it keeps its name and its text, without the statement that SQLAlchemy adds."""
     inner = getattr(error, "exc_info", None)
     if inner:
         error = inner[1]
     kind = type(type(error).__name__, (fx.Escape,), {})
-    made: fx.Escape = kind(str(error))
+    made: fx.Escape = kind(str(error).partition("\n[SQL: ")[0])
     return made

@@ -18,7 +18,8 @@ from heatproof.reports import cases
 
 pytest_plugins = ["pytester"]
 
-EXAMPLE = Path(__file__).parents[2] / "examples"
+ROOT = Path(__file__).parents[2]
+EXAMPLE = ROOT / "examples"
 BUG = "        return row.physical is None\n"
 CASE = "cases/delivered-twice.case.json"
 SAME = ("-p", "no:cacheprovider", "--heatproof-seed", "3", "--heatproof-budget", "60")
@@ -240,6 +241,15 @@ def test_a_summary_says_what_was_asked_and_what_was_not_reached(project: pytest.
     ]  # fmt: skip
     assert {row[2] for row in told[:4]} == {f"{examples} examples"}
     assert lines[5:] == ["1 case: 1 as expected"]
+
+
+def test_a_case_that_needs_a_server_is_skipped_with_the_reason(project: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("HEATPROOF_DATABASE", raising=False)
+    shutil.copy(next(ROOT.glob("reports/regressions/oslo.db-*/*.case.json")), project.path / "cases" / "repeatable.case.json")
+    result = project.runpytest_subprocess("cases", "-rs", "-W", "error")
+    result.assert_outcomes(failed=1, skipped=1)
+    result.stdout.fnmatch_lines(["SKIPPED*this runs on PostgreSQL, and nobody has told which server: --database postgresql://*"])
+    assert table(result)[0].startswith("2 cases: 1 otherwise, 1 skipped")
 
 
 def test_properties_of_a_junit_report(project: pytest.Pytester) -> None:

@@ -11,7 +11,9 @@ from random import Random
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
+from heatproof.cli import cli
 from heatproof.model import catalogue
 from heatproof.model.designs.heat.values import STACK
 from heatproof.model.errors import HeatproofError, NotEnabled
@@ -24,11 +26,15 @@ from heatproof.ports.heat.databases import base, choice, postgresql, private
 if reason := installation.why_not() or private.why_not("postgresql"):
     pytest.skip(f"the real engine on PostgreSQL is not here: {reason}", allow_module_level=True)
 
+from oslo_db.api import wrap_db_retry
+
 from heatproof.ports.heat.cures import CURES
 from heatproof.ports.heat.databases import waiting
 from heatproof.ports.heat.hub import Activity, End
 from heatproof.ports.heat.world import EngineWorld, trace
+from heatproof.reports import cases, judging
 from heatproof.strategies import running
+from heatproof.strategies.asked import properties_for
 from heatproof.strategies.running import Driver
 from heatproof.strategies.schedules import record, replay
 from tests.ports import traces
@@ -295,6 +301,37 @@ def test_who_has_waited_sees_what_the_isolation_level_gives(level: str) -> None:
     else:  # the statement fails, and neither oslo.db nor Heat tries it again
         assert world.requests[3][0] == "escaped"
         assert "could not serialize access due to concurrent update" in world.requests[3][1]
+
+
+CASE = next(ROOT.glob("reports/regressions/oslo.db-*/serialization-failures-are-not-tried-again.case.json"))
+
+
+def shows(level: str) -> bool:
+    case = cases.read(CASE)
+    assert case.design == f"{DESIGN}+repeatable-read"
+    spec = f"{DESIGN}+{level}"
+    return judging.judge(case, catalogue.load(spec), properties_for(spec), 4).shows
+
+
+def test_the_case_of_serialization_failures_is_replayed_as_any_other() -> None:
+    done = CliRunner().invoke(cli, ["replay", str(CASE), "--nearby", "0"])
+    assert done.exit_code == 1, done.output
+    assert "isolation level repeatable read; one action is one statement" in done.output
+    assert "could not serialize access due to concurrent update" in done.output
+    assert "[SQL: " not in done.output
+    assert not shows("read-committed")
+
+
+def test_the_case_is_gone_if_the_statement_that_failed_so_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What oslo.db could do: take SQLSTATE 40001 for a deadlock, as it says of itself."""
+    assert shows("repeatable-read")
+    original = wrap_db_retry._is_exception_expected
+
+    def expected(self: wrap_db_retry, error: BaseException) -> bool:
+        return getattr(getattr(error, "orig", None), "pgcode", "") == "40001" or bool(original(self, error))
+
+    monkeypatch.setattr(wrap_db_retry, "_is_exception_expected", expected)
+    assert not shows("repeatable-read")
 
 
 # ------------------------------------------------------------------------------------------------- again, and elsewhere

@@ -99,14 +99,25 @@ def place(kind: str) -> str:
     return url
 
 
+def needs_server(spec: str) -> str:
+    """Why the design ``spec`` cannot run here, if it is the engine on a server and nobody has told which; else nothing."""
+    name, *words = spec.split("+")
+    try:
+        for word in words if name == "heat-engine" else ():
+            if word in SERVERS:
+                place(word)
+    except HeatproofError as error:
+        return str(error)
+    return ""
+
+
 def on(spec: str, url: str | None) -> str:
     """The design ``spec`` on the database at ``url`` (None: as it stands), with the words for what it leaves open. Raises
     :class:`HeatproofError` for a design that is no engine, for words that do not go together, and where nobody has told the server."""
     name, *words = spec.split("+")
     if url is None:
-        for word in words if name == "heat-engine" else ():
-            if word in SERVERS:
-                place(word)
+        if reason := needs_server(spec):
+            raise HeatproofError(reason)
         return spec
     kind = kind_of(url)
     if name != "heat-engine":
