@@ -83,10 +83,13 @@ def database_option(command: F) -> F:
     )(command)  # fmt: skip
 
 
-def placed(design: str | None, stored: str, database: str | None) -> str | None:
-    """The design that a case of the design ``stored`` is judged on: ``design`` if the user named one, on ``database`` if he named one, and
-    None where he named neither. Raises :class:`HeatproofError` where it needs a server and nobody has told which."""
+def placed(design: str | None, stored: str, database: str | None, patches: Sequence[str] = ()) -> str | None:
+    """The design that a case of the design ``stored`` is judged on: ``design`` if the user named one, on ``database`` if he named one, with
+    ``patches``, and None where he named nothing. Raises :class:`HeatproofError` where it needs a server and nobody has told which, and if there
+    is no such patch."""
     spec = on(design or stored, database)
+    if patches:
+        return patched(spec, patches)
     return design if database is None else spec
 
 

@@ -12,7 +12,7 @@ import heatproof
 from heatproof.exit_codes import HELD, INCOMPLETE, VIOLATED, errors, say
 from heatproof.model.errors import HeatproofError
 from heatproof.model.world import Action, Entry, World
-from heatproof.options import database_option, patch_option, patched, placed
+from heatproof.options import database_option, patch_option, placed
 from heatproof.reports import cases, states
 from heatproof.reports.cases import Case
 from heatproof.reports.files import write_whole
@@ -61,8 +61,7 @@ def replay(
     or names what does not exist, 3 it cannot be decided.
     """
     stored = cases.read(case)
-    design = placed(design, stored.design, database)
-    design = patched(design or stored.design, patch) if patch else design
+    design = placed(design, stored.design, database, patch)
     known, properties = design_of(stored, str(case), design)
     if walk or until is not None:
         return _walk(stored, Driver(known, stored.scenario, properties), walk, until)

@@ -15,7 +15,7 @@ import heatproof
 from heatproof.exit_codes import HELD, INCOMPLETE, errors, say
 from heatproof.model.errors import HeatproofError
 from heatproof.model.scenario import Scenario
-from heatproof.options import database_option, patch_option, patched, placed
+from heatproof.options import database_option, patch_option, placed
 from heatproof.reports import cases
 from heatproof.reports.files import write_whole
 from heatproof.reports.judging import GONE, UNDECIDED, design_of, judge, noted, replay_command
@@ -47,8 +47,7 @@ def shrink(case: Path, budget: int, seconds: float | None, output: Path | None, 
     """
     last = None if seconds is None else time.monotonic() + seconds
     stored = cases.read(case)
-    design = placed(given["design"], stored.design, given["database"])
-    design = patched(design or stored.design, given["patch"]) if given["patch"] else design
+    design = placed(given["design"], stored.design, given["database"], given["patch"])
     known, properties = design_of(stored, str(case), design)
     judged = judge(stored, known, properties, BUDGET)
     if judged.answer == UNDECIDED:

@@ -44,6 +44,7 @@ from heatproof.model.designs.stack_repairs import (
     RollbackToWhatLastHeld,
     StaleTemplateLoses,
     SupersededSetUpStops,
+    owns,
 )
 from heatproof.model.effects import (
     Aborted,
@@ -164,8 +165,7 @@ class LockNotWithAnOldCopy(Heat):
 
 def write_if_current(step: str, stack: str, traversal: str, new: ResourceRow, key: int | None) -> Body:
     """LK-1, LK-6: a write of a row that is not locked, if the traversal still owns the stack; the number of rows matched."""
-    row = yield Read(step, STACK, stack)
-    if row is None or row.traversal != traversal:
+    if not (yield from owns(step, stack, traversal)):
         return 0
     return (yield Update(step, RESOURCE, new.id, unlocked(new), where={"engine": None, "key": key}))
 
@@ -188,6 +188,16 @@ def replace_if_free(old: str, key: int | None, row: ResourceRow) -> Body:
         return None, 0
     new = yield Insert("RP-2", RESOURCE, row)
     return new, (yield Update("RP-2", RESOURCE, old, {"replaced_by": new, "key": next_key(key)}))
+
+
+class ReplacementAndLink(Heat):
+    """RP-2 inserts the row of a replacement only if it can be linked."""
+
+    name = "replacement-and-link-together"
+
+    def store_replacement(self, row: ResourceRow, new: ResourceRow) -> Handler:
+        """RP-2."""
+        return (yield from self.retried(Transaction("RP-2", replace_if_free, (row.id, row.key, new))))
 
 
 class ReplacedAlready(Escape):
@@ -219,9 +229,7 @@ class OneReplacement(Heat):
             raise ReplacedAlready(there)
         return (yield from super().insert_replacement(row, new))
 
-    def store_replacement(self, row: ResourceRow, new: ResourceRow) -> Handler:
-        """RP-2."""
-        return (yield from self.retried(Transaction("RP-2", replace_if_free, (row.id, row.key, new))))
+    store_replacement = ReplacementAndLink.store_replacement
 
     def replace(self, job: Job, data: Data) -> Handler:
         """5.8."""
@@ -242,16 +250,6 @@ class OneReplacement(Heat):
         row = row._replace(replaces=job.row.id)  # PR-1; a cleanup may have cut the link
         its = Job(job.me, job.traversal, job.kind, row, job.st, before, content.get(row.name), job.data, job.senders)
         yield from self.propagate(its, content, False, NONE)
-
-
-class ReplacementAndLink(Heat):
-    """RP-2 inserts the row of a replacement only if it can be linked."""
-
-    name = "replacement-and-link-together"
-
-    def store_replacement(self, row: ResourceRow, new: ResourceRow) -> Handler:
-        """RP-2."""
-        return (yield from self.retried(Transaction("RP-2", replace_if_free, (row.id, row.key, new))))
 
 
 class DefinitionsAreKept(Heat):

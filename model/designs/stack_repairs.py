@@ -77,6 +77,12 @@ class StaleTemplateLoses(Heat):
             return 0
 
 
+def take_back_template(st: StackCopy) -> Handler:
+    """CV-5: delete the template that an operation has stored (CV-4) and does not come to use."""
+    if st.action in (UPDATE, DELETE) and st.template is not None:
+        yield Delete("CV-5", TEMPLATE, {"id": st.template})
+
+
 class LostError(Escape):
     """The stack belongs to another operation."""
 
@@ -90,8 +96,7 @@ class LostAreRefused(Heat):
         """CV-5."""
         if st.action == ROLLBACK:
             return
-        if st.action in (UPDATE, DELETE) and st.template is not None:
-            yield Delete("CV-5", TEMPLATE, {"id": st.template})
+        yield from take_back_template(st)
         raise LostError(st.id)
 
     def _refused(self, handler: Handler) -> Handler:
@@ -121,20 +126,20 @@ class SupersededError(Escape):
     """A set-up found that the stack belongs to another traversal."""
 
 
+def owns(step: str, stack: str, traversal: str) -> Body:
+    """Whether the traversal owns the stack, inside a transaction."""
+    row = yield Read(step, STACK, stack)
+    return row is not None and row.traversal == traversal
+
+
 def insert_if_current(step: str, table: Any, stack: str, traversal: str, row: Any) -> Body:
     """SU-3a, SU-6, SU-7: an insert, if the traversal still owns the stack; the key, or None."""
-    owner = yield Read(step, STACK, stack)
-    if owner is None or owner.traversal != traversal:
-        return None
-    return (yield Insert(step, table, row))
+    return (yield Insert(step, table, row)) if (yield from owns(step, stack, traversal)) else None
 
 
 def write_if_owned(stack: str, traversal: str, row: ResourceRow) -> Body:
     """SU-3b: a write of a row, if the traversal still owns the stack; the number of rows matched."""
-    owner = yield Read("SU-3b", STACK, stack)
-    if owner is None or owner.traversal != traversal:
-        return 0
-    return (yield Update("SU-3b", RESOURCE, row.id, full(row)))
+    return (yield Update("SU-3b", RESOURCE, row.id, full(row))) if (yield from owns("SU-3b", stack, traversal)) else 0
 
 
 class SupersededSetUpStops(Heat):
@@ -308,8 +313,7 @@ class NoTemplateForDeleted(Heat):
         try:
             return (yield from super().publish_operation(st, expected, state))
         except NotFound:
-            if st.action in (UPDATE, DELETE) and st.template is not None:
-                yield Delete("CV-5", TEMPLATE, {"id": st.template})
+            yield from take_back_template(st)
             raise
 
 
