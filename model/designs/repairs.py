@@ -76,23 +76,29 @@ class CleanupLeavesTombstone(Heat):
 
 
 class WhatIsReplacedGoes(Heat):
-    """RD-1 also lets go of a row that has been replaced by one of the same template, once that is made."""
+    """RD-1 also lets go of a row that has been replaced by one of the same template, perhaps by way of others, once that is made."""
 
     name = "what-is-replaced-goes"
 
     def cleanup(self, job: Job) -> Handler:
         """RD-1."""
-        if job.row.template == job.st.template and job.row.replaced_by is not None:
-            other = yield Read("RD-1", RESOURCE, job.row.replaced_by)
-            if (
-                other is not None
-                and other.template == job.st.template
-                and other.status == DONE
-                and other.action not in (INIT, DELETE)
-            ):
-                yield from self.delete_and_unlink(job)
-                return
-        yield from super().cleanup(job)
+        if job.row.template == job.st.template and (yield from self.is_replaced(job)):
+            yield from self.delete_and_unlink(job)
+        else:
+            yield from super().cleanup(job)
+
+    def is_replaced(self, job: Job) -> Handler:
+        """RD-1."""
+        following, passed = job.row.replaced_by, {job.row.id}
+        while following is not None and following not in passed:
+            passed.add(following)
+            other = yield Read("RD-1", RESOURCE, following)
+            if other is None:
+                return False
+            if other.template == job.st.template:
+                return other.status == DONE and other.action not in (INIT, DELETE)
+            following = other.replaced_by
+        return False
 
 
 class UnchangedKnowsWhatItRequires(Heat):

@@ -31,19 +31,29 @@ def _replaced_goes(original: Any) -> Any:
     from heat.engine import scheduler
     from heat.objects import resource as objects
 
-    def delete_convergence(self: Any, template_id: Any, engine_id: Any, timeout: Any, progress_callback: Any = None) -> None:
-        if self.current_template_id == template_id and self.replaced_by is not None:
+    def replaced(self: Any, template_id: Any) -> bool:
+        """Whether a row of the template has come into its place, perhaps by way of others, and is made."""
+        following, passed = self.replaced_by, {self.id}
+        while following is not None and following not in passed:
+            passed.add(following)
             try:
-                other = objects.Resource.get_obj(self.context, self.replaced_by, fields=("current_template_id", "action", "status"))
+                other = objects.Resource.get_obj(
+                    self.context, following, fields=("current_template_id", "action", "status", "replaced_by")
+                )
             except exception.NotFound:
-                other = None
-            made = other is not None and other.status == self.COMPLETE and other.action not in (self.INIT, self.DELETE)
-            if made and other.current_template_id == template_id:
-                self._calling_engine_id = engine_id
-                scheduler.TaskRunner(self.delete)(timeout=timeout, progress_callback=progress_callback)
-                self._update_replacement_data(template_id)
-                return
-        original(self, template_id, engine_id, timeout, progress_callback)
+                return False
+            if other.current_template_id == template_id:
+                return other.status == self.COMPLETE and other.action not in (self.INIT, self.DELETE)
+            following = other.replaced_by
+        return False
+
+    def delete_convergence(self: Any, template_id: Any, engine_id: Any, timeout: Any, progress_callback: Any = None) -> None:
+        if self.current_template_id == template_id and replaced(self, template_id):
+            self._calling_engine_id = engine_id
+            scheduler.TaskRunner(self.delete)(timeout=timeout, progress_callback=progress_callback)
+            self._update_replacement_data(template_id)
+        else:
+            original(self, template_id, engine_id, timeout, progress_callback)
 
     return delete_convergence
 
@@ -312,7 +322,7 @@ CURES: tuple[Cure, ...] = (
     Cure("what-is-replaced-goes",
          "cleanup leaves whatever has the template that the stack goes to, also a failed resource that was replaced on the way back to that same"
          " template",
-         "what has been replaced by a row of that template goes, once that is made",
+         "what has been replaced by a row of that template, perhaps by way of others, goes, once that is made",
          (Patch("heat.engine.resource:Resource.delete_convergence", "(self, template_id, engine_id, timeout, progress_callback=None)",
                 "RD-1", _replaced_goes),)),
     Cure("unchanged-knows-what-it-requires",
