@@ -5,7 +5,7 @@ from __future__ import annotations
 import cProfile
 import os
 import pstats
-import resource
+import re
 import subprocess
 import sys
 import time
@@ -50,7 +50,6 @@ def measure() -> Result:
     rows.append(["reset of the database", f"{_reset() * 1e6:.0f} us"])
     rows += _places(asked)
     rows += _both()
-    rows.append(["most memory that this process had", f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB"])
     return title, ["", ""], rows
 
 
@@ -105,8 +104,8 @@ def _reset(count: int = 100) -> float:
 
 
 def _start() -> str:
-    program = "from benchmarks.engine import _runs; import resource; _runs('heat-engine', (), 'fifo', 1);" \
-        "u = resource.getrusage(resource.RUSAGE_SELF); print(u.ru_utime + u.ru_stime, u.ru_maxrss / 1024)"  # fmt: skip
+    program = "from benchmarks.engine import _memory, _runs; from time import process_time; _runs('heat-engine', (), 'fifo', 1);" \
+        "print(process_time(), _memory())"  # fmt: skip
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=ROOT)
     seconds, megabytes = map(float, done.stdout.split())
     return f"{seconds:.1f} s, {megabytes:.0f} MB"
@@ -137,21 +136,31 @@ def _package(file: str, name: str) -> str:
 
 def _both() -> list[list[str]]:
     """Two processes beside each other against one alone."""
-    alone, together = _beside(1), _beside(2)
+    (alone, memory), (together, _) = _beside(1), _beside(2)
     return [["one process, on the clock", f"{alone:.1f} schedules/s"],
-            ["two processes, both cores", f"{together:.1f} schedules/s, {together / alone:.1f} times"]]  # fmt: skip
+            ["two processes, both cores", f"{together:.1f} schedules/s, {together / alone:.1f} times"],
+            [f"most memory of a process that has made {2 * RUNS + 1} runs", f"{memory:.0f} MB"]]  # fmt: skip
 
 
-def _beside(count: int) -> float:
+def _beside(count: int) -> tuple[float, float]:
+    """Schedules a second of so many processes, and the most memory that one of them had."""
     command = [sys.executable, "-m", "benchmarks.engine", str(2 * RUNS)]
     workers = [subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT) for _ in range(count)]
     for worker in workers:  # until all are ready
         assert worker.stdout is not None
         worker.stdout.readline()
     began = time.perf_counter()
-    for worker in workers:
-        worker.communicate("go\n")
-    return count * 2 * RUNS / (time.perf_counter() - began)
+    for worker in workers:  # before any is waited for: they are to run beside each other
+        assert worker.stdin is not None
+        worker.stdin.write("go\n")
+        worker.stdin.flush()
+    memory = max(float(worker.communicate()[0]) for worker in workers)
+    return count * 2 * RUNS / (time.perf_counter() - began), memory
+
+
+def _memory() -> float:
+    """The most memory that this process had, in megabytes. ``getrusage`` counts that of the process which has started this one, too."""
+    return int(re.findall(r"^VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text(), re.MULTILINE)[0]) / 1024
 
 
 @contextmanager
@@ -173,3 +182,4 @@ if __name__ == "__main__":
     print("ready", flush=True)
     sys.stdin.readline()
     _runs("heat-engine", (), "random", int(sys.argv[1]))
+    print(_memory())
