@@ -35,6 +35,7 @@ from heatproof.model.designs.stack_repairs import (
     KeepReferredTemplate,
     LostAreRefused,
     MadeBeforeUnmade,
+    NoCycleOfCleanups,
     NoTemplateForDeleted,
     OnlyWhatRunsFails,
     OvertakenTemplatesGo,
@@ -342,7 +343,7 @@ REPAIRS: tuple[type[Heat], ...] = (
     ReleaseInSpiteOfSignals, LockNotWithAnOldCopy, UnhealthyInOneWrite,
     UnhealthyOnlyWhatWasMade, LockOnlyInCurrentTraversal, OneReplacement, ReplacementAndLink, KeepReferredTemplate, LostAreRefused,
     StaleTemplateLoses, SupersededSetUpStops, RollbackOnlyWhileInProgress, RollbackToWhatLastHeld, OnlyWhatRunsFails,
-    MadeBeforeUnmade, CancelledSyncPointsGo, OvertakenTemplatesGo, NoTemplateForDeleted, PurgeClearsLinks,
+    MadeBeforeUnmade, NoCycleOfCleanups, CancelledSyncPointsGo, OvertakenTemplatesGo, NoTemplateForDeleted, PurgeClearsLinks,
     WritesAreTriedAgain, WritersKnowWhatTheyWrote, DefinitionsAreKept,
 )  # fmt: skip
 """Every repair; each overrides one or two steps."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import networkx
+
 from heatproof.model.designs.heat import Heat
 from heatproof.model.designs.heat.ending import NotFound, origin, resource_purge_deleted, stack_update, template_delete
 from heatproof.model.designs.heat.values import (
@@ -17,6 +19,7 @@ from heatproof.model.designs.heat.values import (
     SYNC_POINT,
     TEMPLATE,
     UPDATE,
+    Graph,
     ResourceRow,
     StackCopy,
     StackRow,
@@ -39,6 +42,7 @@ from heatproof.model.effects import (
     Update,
 )
 from heatproof.model.scenario import Operation
+from heatproof.model.templates import Template
 
 
 class KeepReferredTemplate(Heat):
@@ -270,6 +274,32 @@ class MadeBeforeUnmade(Heat):
         """SU-3."""
         well = {row.id for row in rows if row.action != DELETE and row.status != FAILED}
         return super().best_existing(st, [row for row in rows if row.action != INIT or row.replaces not in well])
+
+
+def without_circles(ext: dict[str, ResourceRow]) -> dict[str, ResourceRow]:
+    """G-3, G-4: the rows, without the requirements and then the links that would have them cleaned up in a circle."""
+    graph = networkx.DiGraph()
+    graph.add_nodes_from(ext)
+
+    def added(first: str | None, then: str) -> bool:
+        if first not in ext or networkx.has_path(graph, then, first):
+            return False
+        graph.add_edge(first, then)
+        return True
+
+    requires = {row: frozenset([other for other in sorted(ext[row].requires) if added(other, row)]) for row in sorted(ext)}
+    replaces = {row: ext[row].replaces if added(ext[row].replaces, row) else None for row in sorted(ext)}
+    return {name: row._replace(requires=requires[name], replaces=replaces[name]) for name, row in ext.items()}
+
+
+class NoCycleOfCleanups(Heat):
+    """G-4: a replacement is cleaned up before the old copy only where what they require does not say otherwise."""
+
+    name = "no-cycle-of-cleanups"
+
+    def graph(self, content: Template, ext: dict[str, ResourceRow], current: dict[str, str]) -> Graph:
+        """G-1 to G-7."""
+        return super().graph(content, without_circles(ext), current)
 
 
 class CancelledSyncPointsGo(Heat):

@@ -423,6 +423,12 @@ CURES: tuple[Cure, ...] = (
          " replaced",
          "a row for which nothing was made gives way to the one that it is to replace, if that is well",
          (Patch("heat.engine.stack:Stack._get_best_existing_rsrc_db", "(self, rsrc_name)", "SU-3", stacks.made_before_unmade),)),
+    Cure("no-cycle-of-cleanups",
+         "where an update that turns a dependency around fails or is overtaken, the old copy of a resource, its replacement and what is between"
+         " them are to be cleaned up in a circle: no operation on the stack can begin any more, not even a delete",
+         "a replacement is cleaned up before the old copy only where what they require does not say otherwise",
+         (Patch("heat.engine.stack:Stack._compute_convg_dependencies",
+                "(self, existing_resources, current_template_deps, current_resources)", "G-3, G-4", stacks.no_cycle),)),
     Cure("definitions-are-kept",
          "a signal to a resource that the template no longer has ends in an internal error, since nobody keeps the definition that it was made"
          " with",

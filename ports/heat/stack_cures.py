@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from types import SimpleNamespace
 from typing import Any
 
 
@@ -60,6 +61,31 @@ def refuse_lost(original: Any) -> Any:
 
 class Superseded(Exception):
     """A set-up found that the stack belongs to another traversal."""
+
+
+def no_cycle(original: Any) -> Any:
+    import networkx
+
+    def _compute_convg_dependencies(self: Any, existing_resources: Any, current_template_deps: Any, current_resources: Any) -> Any:
+        rows = existing_resources or {}
+        kept = {row: SimpleNamespace(id=row, requires=[], replaces=None) for row in rows}
+        graph = networkx.DiGraph()
+        graph.add_nodes_from(kept)
+
+        def added(first: Any, then: Any) -> bool:
+            """Whether the one may be cleaned up only after the other; it may not where that has to come after it."""
+            if first not in kept or networkx.has_path(graph, then, first):
+                return False
+            graph.add_edge(first, then)
+            return True
+
+        for row in sorted(rows):
+            kept[row].requires = [other for other in sorted(rows[row].requires) if added(other, row)]
+        for row in sorted(rows):
+            kept[row].replaces = rows[row].replaces if added(rows[row].replaces, row) else None
+        return original(self, kept, current_template_deps, current_resources)
+
+    return _compute_convg_dependencies
 
 
 def fenced_rows(original: Any) -> Any:

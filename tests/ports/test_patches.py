@@ -42,6 +42,7 @@ def _installed() -> None:
 NEAR_ON_THE_MODEL = 60
 BEHIND = {
     "cancelled-sync-points-go": ("superseded-set-up-stops",),
+    "no-cycle-of-cleanups": ("only-what-runs-fails",),
     "no-template-for-what-is-deleted": ("lost-operations-are-refused", "overtaken-templates-go"),
     "overtaken-templates-go": ("no-template-for-what-is-deleted", "lost-operations-are-refused"),
 }
@@ -56,6 +57,7 @@ replacements are made."""
 ON_THE_MODEL = 60
 BEHIND = {
     "cancelled-sync-points-go": ("superseded-set-up-stops",),
+    "no-cycle-of-cleanups": ("only-what-runs-fails",),
     "no-template-for-what-is-deleted": ("lost-operations-are-refused", "overtaken-templates-go"),
     "overtaken-templates-go": ("no-template-for-what-is-deleted", "lost-operations-are-refused"),
 }
@@ -69,6 +71,7 @@ is gone on from; an engine that dies a little earlier leaves a physical resource
 ON_THE_MODEL = 60
 BEHIND = {
     "cancelled-sync-points-go": ("superseded-set-up-stops",),
+    "no-cycle-of-cleanups": ("only-what-runs-fails",),
     "no-template-for-what-is-deleted": ("lost-operations-are-refused", "overtaken-templates-go"),
     "overtaken-templates-go": ("no-template-for-what-is-deleted", "lost-operations-are-refused"),
 }
