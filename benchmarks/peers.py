@@ -47,11 +47,11 @@ def spin(name: str, folder: Path) -> tuple[float, float]:
 
 def measure() -> Result:
     """The table."""
-    properties = properties_for(f"{FILE}:Traversal")
-    Search(*instance("I1"), properties).run()  # what Numba compiles is not counted either
+    properties = properties_for(f"{FILE}:Versioned")
+    Search(*instance("I1", "Versioned"), properties).run()  # what Numba compiles is not counted either
     missing, rows = _missing(), []
     for name in INSTANCES:
-        search, wall, used = Search(*instance(name), properties), perf_counter(), process_time()
+        search, wall, used = Search(*instance(name, "Versioned"), properties), perf_counter(), process_time()
         result = search.run()
         wall, used = perf_counter() - wall, process_time() - used
         row = [f"{result.states:,}", f"{result.transitions:,}", f"{result.lessons:,}", f"{wall:.2f} s", f"{used:.2f} s"]
@@ -78,15 +78,15 @@ def measure() -> Result:
 
 def reductions() -> Result:
     """How many states each reduction leaves, on the same protocol; the answers are the same (tests/proving)."""
-    properties, rows = properties_for(f"{FILE}:Traversal"), []
+    properties, rows = properties_for(f"{FILE}:Versioned"), []
     ways = (
-        ("none", {"symmetric": False, "merge": False}), ("merged nodes", {"symmetric": False}), ("and anonymous engines", {}),
-        ("and steps alone", {"reduce": True}),
+        ("none", {"symmetric": False, "merge": False}), ("merged nodes", {"symmetric": False, "versions": False}),
+        ("and anonymous engines", {"versions": False}), ("and versions", {}), ("and steps alone", {"reduce": True}),
     )  # fmt: skip
     for name in ("I1", "I3", "I2", "I6"):
         row = [name]
         for _, options in ways:
-            result = Search(*instance(name), properties, **options).run()
+            result = Search(*instance(name, "Versioned"), properties, **options).run()
             row.append(f"{result.states:,}")
         rows.append(row)
     return "States that each reduction leaves", ["instance", *(title for title, _ in ways)], rows

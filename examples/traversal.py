@@ -9,7 +9,7 @@ The variants at the end take safeguards away, each the seeded bug of that name i
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, ClassVar, NamedTuple
 
 from heatproof.model.design import Design
@@ -210,10 +210,22 @@ def _unlock(name: str, traversal: int, engine: str) -> Body:
     yield Update("W-6", RESOURCE, name, done)
 
 
-def _report(name: str, traversal: int, key: int | None, reported: frozenset[str], reporter: str) -> Body:
+def _report(name: str, traversal: int, key: int, reported: frozenset[str], reporter: str) -> Body:
     point = yield Read("W-8", SYNC_POINT, (name, traversal))
-    if point is None or key not in (None, point.key):
+    if point is None or point.key != key:
         return "lost"
+    return (yield from _reported(point, reported, reporter))
+
+
+def _report_blindly(name: str, traversal: int, reported: frozenset[str], reporter: str) -> Body:
+    point = yield Read("W-8", SYNC_POINT, (name, traversal))
+    if point is None:
+        return "lost"
+    return (yield from _reported(point, reported, reporter))
+
+
+def _reported(point: SyncPoint, reported: frozenset[str], reporter: str) -> Body:
+    name, traversal = point.name, point.traversal
     yield Update("W-8", SYNC_POINT, (name, traversal), {"reported": reported | {reporter}, "key": point.key + 1})
     if reported | {reporter} != point.needed:
         return "waiting"
@@ -281,6 +293,14 @@ def never_stuck(observation: Observation) -> Iterator[Witness]:
 
 PROPERTIES: Iterable[Property] = (requirements_first, one_holder, complete_is_true, never_stuck)
 
+
+class Versioned(Traversal):
+    """The protocol as it is, and what a search may know of it beside its text. The implementations for other checkers count Traversal."""
+
+    sentence = "the convergence traversal, where a search may forget how often a row was written"
+    versions: ClassVar[Mapping[str, tuple[str, ...]]] = {"resource": ("key",), "sync point": ("key",)}
+
+
 # ---------------------------------------------------------------------------------------------------------- seeded bugs
 
 
@@ -298,7 +318,7 @@ class Unconditional(Traversal):
 
     def report(self, point: SyncPoint, reporter: str) -> Any:
         """W-8 without its condition."""
-        return Transaction("W-8", _report, (point.name, point.traversal, None, point.reported, reporter))
+        return Transaction("W-8", _report_blindly, (point.name, point.traversal, point.reported, reporter))
 
 
 class Grabbing(Traversal):

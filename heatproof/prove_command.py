@@ -71,6 +71,7 @@ def _memory(_context: click.Context, _parameter: click.Parameter, value: str | N
               help="Worker processes, if there are several scenarios.")  # fmt: skip
 @click.option("--no-symmetry", is_flag=True, help="Tell engines apart. For designs that compare or sort engine ids.")
 @click.option("--no-merge", is_flag=True, help="Tell handlers apart that have a different past but go on alike.")
+@click.option("--no-versions", is_flag=True, help="Tell states apart that differ in nothing but how often a row was written.")
 @click.option(
     "--reduce", is_flag=True, help="Partial order reduction: take a step alone where it commutes with all that can follow."
 )
@@ -104,7 +105,8 @@ def prove(design: str | None, **given: Any) -> int:
     for note in notes:
         say(note)
     stored = _checkpoint(given["checkpoint"], given["resume"], len(members))
-    switches = (("symmetric", not given["no_symmetry"]), ("merge", not given["no_merge"]), ("reduce", given["reduce"]))
+    without = (("symmetric", "no_symmetry"), ("merge", "no_merge"), ("versions", "no_versions"))
+    switches = (*((name, not given[option]) for name, option in without), ("reduce", given["reduce"]))
     console = Console(highlight=False)
     from heatproof.proving import Budget, Prover, Stored, memory_free
 

@@ -38,7 +38,6 @@ CODES = {FAILS: VIOLATED, ELSEWHERE: VIOLATED, GONE: HELD, UNDECIDED: INCOMPLETE
 @click.option("--nearby", default=BUDGET, show_default=True, metavar="RUNS", type=click.IntRange(0),
               help="Where it does not show its failure exactly: how many runs to look near by; 0: none.")  # fmt: skip
 @click.option(
-    "-o",
     "--output",
     type=click.Path(path_type=Path, dir_okay=False),
     help="Write the case as it is now, with the schedule that shows it.",

@@ -26,7 +26,7 @@ ENDING = ".case.json"
 @click.command()
 @click.argument("path", metavar="CASE|FOLDER", type=click.Path(path_type=Path))
 @click.option(
-    "-o", "--output", type=click.Path(path_type=Path),
+    "--output", type=click.Path(path_type=Path),
     help="The file to write, or the folder; default: beside CASE, or FOLDER itself.",
 )  # fmt: skip
 @click.option("--mermaid", "sequence", is_flag=True, help="Print CASE as a Mermaid sequence diagram instead (up to 60 steps).")

@@ -31,7 +31,6 @@ from heatproof.strategies.shrinking import Failure, Shrinker
 )
 @click.option("--seconds", type=click.FloatRange(0.1), help="Stop after so many seconds. [default: no limit]")
 @click.option(
-    "-o",
     "--output",
     type=click.Path(path_type=Path, dir_okay=False),
     help="Where to write it. [default: NAME.small.case.json beside CASE]",

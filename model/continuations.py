@@ -14,11 +14,16 @@ from __future__ import annotations
 
 import dis
 import gc
-from collections.abc import Generator, Iterable
+from collections.abc import Callable, Generator, Iterable
 from enum import Enum
 from functools import cache
 from types import BuiltinFunctionType, CellType, CodeType, FunctionType, GeneratorType, MethodType, ModuleType
 from typing import Any
+
+from heatproof.model.versions import Column, Version
+
+HOLE = "a version"
+"""Stands in a row for its version."""
 
 PLAIN = (str, int, float, complex, bytes, bool, type(None), type(Ellipsis), range)
 _SAMPLES: tuple[Any, ...] = (
@@ -48,21 +53,36 @@ class Pool:
         self._values: dict[Any, Any] = {}
         self._plain: dict[tuple[type, Any], Any] = {}
         self.names: dict[tuple[str, ...], tuple[str, ...]] = {}  # of attributes
+        self._holed: dict[int, Any] = {}  # rows with versions, by identity; kept, so that identities last
         self.at: dict[int, Any] = {}  # what was looked at, by identity, with what stands for it; kept, so that identities last
         for name, constant in constants:
             self.at[id(constant)] = (("constant", name), constant)
 
-    def of(self, gen: Generator[Any, Any, Any]) -> tuple[Any, ...] | None:
+    def of(self, gen: Generator[Any, Any, Any], beside: Any = None, held: Held | None = None) -> tuple[Any, ...] | None:
         """The continuation of a suspended generator as a hashable value, or None if it holds something that cannot be looked into.
 
-        Equal answers mean equal futures, as far as the generator is a function of what it is sent; they are one object.
+        Equal answers mean equal futures, as far as the generator is a function of what it is sent; they are one object. ``beside``: what else
+        belongs to it. Versions of rows (model/versions.py) are shown by which of the versions of their row they are, in the
+        order in which they are met, and entered into ``held``.
         """
         if not readable():
             return None
+        look = _Look(self, held)
         try:
-            return _frames(gen, _Look(self))
+            frames = _frames(gen, look)
+            return frames if beside is None else self.tuple(_value(beside, look), frames)
         except _Opaque:
             return None
+
+    def holed(self, row: tuple[Any, ...]) -> tuple[Any, tuple[Version, ...]] | None:
+        """A row with nothing where its versions are, and these; None if it has none."""
+        known = self._holed.get(id(row))
+        if known is None:
+            versions = tuple([item for item in tuple.__iter__(row) if type(item) is Version])
+            shell = tuple([HOLE if type(item) is Version else item for item in tuple.__iter__(row)]) if versions else ()
+            plain = bool(versions) and _stands_for_itself(shell)
+            known = self._holed[id(row)] = (self.tuple(type(row), self.value(shell)), versions) if plain else None, row
+        return known[0]
 
     def tuple(self, *parts: Any) -> tuple[Any, ...]:
         """The tuple of these parts, which are of this pool, or last."""
@@ -83,13 +103,41 @@ class Pool:
         return known[0]
 
 
-class _Look:
-    """One look at a generator: the objects met so far, which are numbered, and the pool of what it shows."""
+class Held:
+    """The versions of rows that a handler holds: of each row in the order in which they are met. ``written`` says whether one was ever in
+    its row; ``mixed`` whether they were met in the order of a set, which is none."""
 
-    def __init__(self, pool: Pool) -> None:
+    def __init__(self, written: Callable[[Version], bool]) -> None:
+        self.written = written
+        self.versions: dict[Column, list[Version]] = {}
+        self.count = 0
+        self.mixed = False
+
+    def place(self, version: Version) -> tuple[Column, int, bool]:
+        """What shows a version."""
+        self.count += 1
+        known = self.versions.setdefault(version.column, [])
+        numbers = [other.number for other in known]
+        if version.number not in numbers:
+            known.append(version)
+            numbers.append(version.number)
+        return version.column, numbers.index(version.number), self.written(version)
+
+
+class _Look:
+    """One look at a generator: the objects met so far, which are numbered, the pool of what it shows, and the versions of rows."""
+
+    def __init__(self, pool: Pool, held: Held | None = None) -> None:
         self.pool = pool
         self.seen: dict[int, int] = {}
         self.tuple = pool.tuple
+        self.held = held
+
+    def version(self, version: Version) -> Any:
+        """What shows a version of a row."""
+        if self.held is None:
+            raise _Opaque
+        return self.pool.value(("version", self.held.place(version)))
 
 
 def continuation(gen: Generator[Any, Any, Any]) -> tuple[Any, ...] | None:
@@ -149,8 +197,12 @@ def _value(value: Any, look: _Look) -> Any:
         return known[0]
     if kind in PLAIN:
         return look.pool.value(value)
+    if kind is Version:
+        return look.version(value)
     one = look.tuple
     if isinstance(value, tuple):
+        if look.held is not None and (holed := look.pool.holed(value)) is not None:
+            return one(holed[0], *[look.version(version) for version in holed[1]])
         return look.pool.value(value) if _stands_for_itself(value) else one(kind, *[_value(item, look) for item in value])
     if isinstance(value, frozenset):
         return look.pool.value(value) if _stands_for_itself(value) else one(kind, _set(value, look))
@@ -191,7 +243,11 @@ def _value(value: Any, look: _Look) -> Any:
 
 
 def _set(items: Iterable[Any], look: _Look) -> Any:
-    return look.pool.value(frozenset([_value(item, look) for item in items]))
+    before = look.held.count if look.held is not None else 0
+    shown = look.pool.value(frozenset([_value(item, look) for item in items]))
+    if look.held is not None and look.held.count > before:
+        look.held.mixed = True
+    return shown
 
 
 def _stands_for_itself(value: Any) -> bool:
@@ -200,7 +256,7 @@ def _stands_for_itself(value: Any) -> bool:
         if isinstance(item, tuple | frozenset):
             if not _stands_for_itself(item):
                 return False
-        elif type(item) not in PLAIN and not _by_value(item):
+        elif type(item) is Version or (type(item) not in PLAIN and not _by_value(item)):
             return False
     return True
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from heatproof.model.effects import Handler, Query, Read, Table, Transaction
@@ -44,6 +44,9 @@ class Design:
       not die; empty: an operation is handled by any engine that lives.
     - ``pure``: whether its handlers are generators, which can be run again; if not, it opens targets of its own (:meth:`open`).
     - ``immune``: the kinds of faults that cannot be injected into it.
+    - ``versions``: for the names of tables, columns of which only equality counts: every write of such a column adds one to what is there,
+      and handlers and properties do nothing with it but compare it with another version of the same row; whether it is null counts as
+      little. An exhaustive search then takes states that differ in nothing else for one (model/versions.py).
     - ``apart``: names of tables whose writes are no steps of other targets of the same algorithm, and ids of such steps.
 
     Each handler takes a :class:`heatproof.model.effects.Me` first and yields effects.
@@ -60,6 +63,7 @@ class Design:
     order: ClassVar[str] = "bag"
     front: ClassVar[str] = ""
     pure: ClassVar[bool] = True
+    versions: ClassVar[Mapping[str, tuple[str, ...]]] = {}
     apart: ClassVar[frozenset[str]] = frozenset()
     immune: ClassVar[frozenset[str]] = frozenset()
 
@@ -76,6 +80,13 @@ class Design:
             if method is None:
                 raise DesignError(f"design {self.name!r} lists a handler {name!r} but {type(self).__name__} has no such method")
             found[name] = method
+        columns = {table.name: table.columns for table in self.tables}
+        for table, names in self.versions.items():
+            for column in names:
+                if column not in columns.get(table, ()):
+                    raise DesignError(
+                        f"design {self.name!r}: versions names column {column!r} of table {table!r}, and there is none"
+                    )
         if self.acknowledge not in ("early", "late"):
             raise DesignError(f"design {self.name!r}: acknowledge must be 'early' or 'late', not {self.acknowledge!r}")
         if self.order not in ("bag", "fifo"):

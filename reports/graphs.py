@@ -114,7 +114,7 @@ Goals = dict[int, dict[str, Template]]
 
 def _observed(trace: Trace) -> tuple[States, Goals]:
     """By step and stack: the states of the names that changed, and the templates that changed."""
-    world = trace.world.design.open(trace.world.scenario, trace.world.program)
+    world = World(trace.world.design, trace.world.scenario, trace.world.program)
     try:
         observation: Any = world.design.observe(world)
     except HeatproofError:

@@ -34,7 +34,10 @@ from heatproof.strategies.proving.search import LOAD, Search
 from heatproof.strategies.proving.storage import STEP, Block, Diary, Frontier, Steps
 from heatproof.strategies.proving.symmetry import Renderer
 
-FORMAT = 3
+FORMAT = 4
+
+OPTIONS = ("symmetric", "merge", "versions", "reduce")
+"""The options of a search that say which states are the same."""
 
 RARELY = 20.0
 """How many times as long as it takes to write a checkpoint the search goes on before it writes the next."""
@@ -61,6 +64,7 @@ class Head(msgspec.Struct, forbid_unknown_fields=True):
     scope: Scope
     names_matter: bool
     own_names: bool
+    numbered: list[str] | None
     complete: bool
     passes: int
     result: dict[str, int]
@@ -117,6 +121,7 @@ class Checkpoint:
             self._scope(search),
             search.names_matter,
             search.own_names,
+            search.numbered,
             search.block is None,
             search.passes,
             {name: getattr(search.result, name) for name in NUMBERS},
@@ -195,7 +200,7 @@ class _Reader:
             )
         head = msgspec.json.decode(self.archive.read("head"), type=Head)
         self._same(head.scope)
-        search.begin(head.names_matter, head.own_names)
+        search.begin(head.names_matter, head.own_names, head.numbered)
         search.start()
         self._learn()
         self._must(head.learned == learned(search), "what was learned is not what is learned now")
@@ -299,11 +304,9 @@ class _Reader:
         self._must(len(rows) > 0 and rows.shape[1] <= units, "the states of the frontier")
         known = np.array([len(values) for values in search.space.values[: rows.shape[1]]])
         self._must(bool((rows.max(axis=0) < known).all()), "the states of the frontier")
-        sums = np.zeros((len(rows), len(search.tables.renderers)), np.uint64)
-        for column in range(rows.shape[1]):
-            sums += search.tables.salts[:, column, rows[:, column]].T
-        block = Block(rows, sums, first)
+        block = Block(rows, np.zeros((len(rows), len(search.tables.renderers)), np.uint64), first)
         search.fit(block)
+        search.tables.sum(block.rows, block.sums)
         return block
 
 
@@ -315,7 +318,7 @@ def scope(search: Search) -> Scope:
         search.design.name,
         blake2b(text.encode(), digest_size=16).hexdigest(),
         [prop.name for prop in search.properties],
-        [f"symmetric: {search.symmetric}", f"merge: {search.merge}", f"reduce: {search.reduce}", f"world: {search.kind.__name__}"],
+        [*(f"{name}: {getattr(search, name)}" for name in OPTIONS), f"world: {search.kind.__name__}"],
         source(search.design, search.properties),
     )
 

@@ -77,7 +77,7 @@ def circles(
 ) -> Circles:
     """Judge ``asked``, that every fair run comes to rest, over all runs of a scenario. ``go_on`` as for a search, asked in both passes."""
     answer, graph = Circles(), Graph()
-    result = Search(design, scenario, [], symmetric, go_on=go_on, storage=storage, watchers=[graph]).run()
+    result = Search(design, scenario, [], symmetric, go_on=go_on, storage=storage, watchers=[graph], versions=False).run()
     answer.states, answer.transitions = result.states, result.transitions
     if result.complete:
         graph.close()
@@ -86,7 +86,9 @@ def circles(
             answer.verdict = "held"
             return answer
         graph = Graph()
-        search = Search(design, scenario, [], False, go_on=go_on, storage=storage, watchers=[graph], world=NamedWorld)
+        search = Search(
+            design, scenario, [], False, go_on=go_on, storage=storage, watchers=[graph], versions=False, world=NamedWorld
+        )
         result = search.run()
         answer.named = result.states
         if result.complete:

@@ -132,7 +132,9 @@ def costs(
     if len(scenario.operations) > MOST_OPERATIONS:
         answer.cut = f"more than {MOST_OPERATIONS} operations"
         return answer
-    search = Search(design, scenario, [], symmetric, go_on=go_on, storage=storage, watchers=[graph], world=OwnedWorld)
+    search = Search(
+        design, scenario, [], symmetric, go_on=go_on, storage=storage, watchers=[graph], versions=False, world=OwnedWorld
+    )
     result = search.run()
     answer.states, answer.transitions = result.states, result.transitions
     answer.complete, answer.cut = result.complete, result.cut

@@ -229,4 +229,7 @@ def enabling(tables: Any) -> tuple[Any, ...]:
 def changing(tables: Any) -> tuple[Any, ...]:
     """What outcomes change of the sums."""
     did = tables.outcomes
-    return did.delta, did.blind_from.array, did.blind_to.array, did.write_column.array, tables.salts
+    return (
+        did.delta, did.task_from.array, did.task_to.array, did.task_node.array, did.write_from.array, did.write_to.array,
+        did.write_column.array, did.write_value.array, *tables.beside, tables.salts,
+    )  # fmt: skip

@@ -45,10 +45,14 @@ def possible(
 
 @njit(cache=True)
 def mark_after(
-    rows: Any, sums: Any, i: Any, outcome: Any, delta: Any, blind_from: Any, blind_to: Any, write_column: Any, salts: Any, out: Any
+    rows: Any, sums: Any, i: Any, outcome: Any, delta: Any, task_from: Any, task_to: Any, task_node: Any, write_from: Any, write_to: Any,
+    write_column: Any, write_value: Any, beside_from: Any, beside_to: Any, beside: Any, salts: Any, out: Any,
 ) -> Any:  # fmt: skip
     """The fingerprint of the state that an outcome makes of state i; its sums into the one row of ``out``."""
-    after(rows, sums, i, outcome, delta, blind_from, blind_to, write_column, salts, out, 0)
+    after(
+        rows, sums, i, outcome, delta, task_from, task_to, task_node, write_from, write_to, write_column, write_value,
+        beside_from, beside_to, beside, salts, out, 0,
+    )  # fmt: skip
     mark: Any = fingerprint(out, 0)
     return mark
 
@@ -58,7 +62,8 @@ def transitions(
     rows: Any, sums: Any, begin: Any, end: Any, first: Any,
     guards: Any, guard_from: Any, guard_to: Any, guard_rival: Any, candidates: Any, roots: Any,
     records: Any, keys: Any, values: Any, enabled: Any, system: Any, accesses: Any,
-    delta: Any, blind_from: Any, blind_to: Any, write_column: Any, salts: Any,
+    delta: Any, task_from: Any, task_to: Any, task_node: Any, write_from: Any, write_to: Any, write_column: Any, write_value: Any,
+    beside_from: Any, beside_to: Any, beside: Any, salts: Any,
     outcomes: Any, taken: Any, scratch: Any, out_source: Any, out_action: Any, out_system: Any, out_accesses: Any, out_mark: Any,
 ) -> Any:  # fmt: skip
     """The transitions of the states ``begin`` to ``end`` of a block as far as the outputs have room. Answers how many there are, and
@@ -77,7 +82,10 @@ def transitions(
             out_action[used] = taken[k]
             out_system[used] = system[outcome]
             out_accesses[used] = accesses[outcome]
-            out_mark[used] = mark_after(rows, sums, i, outcome, delta, blind_from, blind_to, write_column, salts, scratch)
+            out_mark[used] = mark_after(
+                rows, sums, i, outcome, delta, task_from, task_to, task_node, write_from, write_to, write_column, write_value,
+                beside_from, beside_to, beside, salts, scratch,
+            )  # fmt: skip
             used += 1
     return used, end
 

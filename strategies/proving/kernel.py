@@ -7,9 +7,10 @@ Rules of this file:
    left to be expanded again once somebody has learned what is missing.
 
 Layouts. ``rows[i, c]`` is the value of column c in state i of a block (uint16, or uint32 where some column has more values),
-``sums[i, p]`` its sum of salts under renaming p (uint64, wraps around). ``records[n]`` is the node n of a tree: the column that it reads (-1
-stands for a leaf, -2 for what nobody has learned), two values with their children, or the outcome of a leaf. The child for any other value v is
-found in an open-addressed table under ``n << VALUE_BITS | v``.
+``sums[i, p]`` its sum under renaming p (uint64, wraps around): of the salts of its values, those of a task scrambled together
+(:func:`after`). ``records[n]`` is the node n of a tree: the column that it reads (-1 stands for a leaf, -2 for what nobody has learned), two
+values with their children, or the outcome of a leaf. The child for any other value v is found in an open-addressed table under
+``n << VALUE_BITS | v``.
 """
 
 from __future__ import annotations
@@ -62,6 +63,16 @@ def mix(x: Any) -> Any:
     x = x ^ (x >> np.uint64(27))
     x = x * MIX_2
     return x ^ (x >> np.uint64(31))
+
+
+@njit(cache=True)
+def mixed(totals: Any) -> Any:
+    """The same for each of an array of two dimensions."""
+    found = np.empty_like(totals)
+    for i in range(totals.shape[0]):
+        for p in range(totals.shape[1]):
+            found[i, p] = mix(totals[i, p])
+    return found
 
 
 @njit(cache=True, inline="always")
@@ -226,16 +237,63 @@ def put_pairs(pairs: Any, old: Any) -> None:
 
 
 @njit(cache=True, inline="always")
-def after(rows: Any, sums: Any, i: Any, outcome: Any, delta: Any, blind_from: Any, blind_to: Any, write_column: Any, salts: Any,
-          into: Any, at: Any) -> None:  # fmt: skip
-    """The sums of the state that an outcome makes of state i, into row ``at`` of ``into``. The delta of an outcome does not know what was
-    in the columns that it writes blindly."""
+def written(column: Any, value: Any, begin: Any, end: Any, write_column: Any, write_value: Any) -> Any:
+    """The value of a column after the writes ``begin`` to ``end``; ``value``: what it is before."""
+    for w in range(begin, end):
+        if write_column[w] == column:
+            return np.int64(write_value[w])
+    return value
+
+
+@njit(cache=True, inline="always")
+def after(
+    rows: Any, sums: Any, i: Any, outcome: Any, delta: Any, task_from: Any, task_to: Any, task_node: Any, write_from: Any, write_to: Any,
+    write_column: Any, write_value: Any, beside_from: Any, beside_to: Any, beside: Any, salts: Any, into: Any, at: Any,
+) -> None:  # fmt: skip
+    """The sums of the state that an outcome makes of state i, into row ``at`` of ``into``. The delta of an outcome is without the tasks that
+    it touches whatever they are: for those of ``task_node[task_from[outcome]:task_to[outcome]]``, columns of nodes, it depends on the state.
+
+    A task adds its node with what belongs to it, scrambled together, so that what belongs to one task cannot be taken for another's.
+    """
     for p in range(sums.shape[1]):
         into[at, p] = sums[i, p] + delta[outcome, p]
-    for w in range(blind_from[outcome], blind_to[outcome]):
-        column = write_column[w]
+    begin, end = write_from[outcome], write_to[outcome]
+    for t in range(task_from[outcome], task_to[outcome]):
+        node = task_node[t]
+        value = np.int64(rows[i, node])
+        fresh = written(node, value, begin, end, write_column, write_value)
+        same = value == fresh
+        if same:
+            for k in range(beside_from[node], beside_to[node]):
+                was = np.int64(rows[i, beside[k]])
+                if was != 0 and was != written(beside[k], was, begin, end, write_column, write_value):
+                    same = False
+        if same:
+            continue
         for p in range(sums.shape[1]):
-            into[at, p] -= salts[p, column, rows[i, column]]
+            old, new = salts[p, node, value], salts[p, node, fresh]
+            for k in range(beside_from[node], beside_to[node]):
+                column = beside[k]
+                was = np.int64(rows[i, column])
+                old += salts[p, column, was]
+                new += salts[p, column, written(column, was, begin, end, write_column, write_value)]
+            if value != 0:
+                into[at, p] -= mix(old)
+            if fresh != 0:
+                into[at, p] += mix(new)
+
+
+@njit(cache=True)
+def add_tasks(rows: Any, sums: Any, nodes: Any, beside_from: Any, beside_to: Any, beside: Any, salts: Any) -> None:
+    """Add to the sums of states what their tasks add; ``nodes``: the columns of nodes."""
+    for i in range(rows.shape[0]):
+        for node in nodes:
+            if rows[i, node] != 0:
+                for p in range(sums.shape[1]):
+                    total = salts[p, node, rows[i, node]]
+                    for k in range(beside_from[node], beside_to[node]):
+                        total += salts[p, beside[k], rows[i, beside[k]]]
+                    sums[i, p] += mix(total)
 
 
 @njit(cache=True)
@@ -281,8 +339,8 @@ def expand(
     guards: Any, guard_from: Any, guard_to: Any, guard_rival: Any, candidates: Any, roots: Any,
     records: Any, keys: Any, values: Any,
     enabled: Any, system: Any, write_from: Any, write_to: Any, write_column: Any, write_value: Any,
-    outcome_found: Any, found_seen: Any, delta: Any, blind_from: Any, blind_to: Any,
-    salts: Any, table: Any, depths: Any, room: Any,
+    outcome_found: Any, found_seen: Any, delta: Any, task_from: Any, task_to: Any, task_node: Any,
+    beside_from: Any, beside_to: Any, beside: Any, salts: Any, table: Any, depths: Any, room: Any,
     stepping: Any, mine: Any, private: Any, outcome_reads: Any, outcome_writes: Any,
     owners: Any, kinds: Any, items: Any, whole: Any, future_reads: Any, future_writes: Any, pairs: Any,
     new_rows: Any, new_sums: Any, new_parent: Any, new_action: Any,
@@ -368,7 +426,10 @@ def expand(
                     row, own, outcome_reads[outcomes[k]], outcome_writes[outcomes[k]], mine[own], private[own],
                     owners, kinds, items, whole, future_reads, future_writes,
                 ):  # fmt: skip
-                    after(rows, sums, i, outcomes[k], delta, blind_from, blind_to, write_column, salts, batch_sums, batch)
+                    after(
+                        rows, sums, i, outcomes[k], delta, task_from, task_to, task_node, write_from, write_to, write_column, write_value,
+                        beside_from, beside_to, beside, salts, batch_sums, batch,
+                    )  # fmt: skip
                     at = slot_of(table, fingerprint(batch_sums, batch))
                     if table[at] == np.uint64(0) or depths[at] == depth + 1:  # else it might be put off for ever
                         begin, stop = k, k + 1
@@ -378,7 +439,10 @@ def expand(
         for k in range(begin, stop):
             outcome = outcomes[k]
             counters[TRANSITIONS] += 1
-            after(rows, sums, i, outcome, delta, blind_from, blind_to, write_column, salts, batch_sums, batch)
+            after(
+                rows, sums, i, outcome, delta, task_from, task_to, task_node, write_from, write_to, write_column, write_value,
+                beside_from, beside_to, beside, salts, batch_sums, batch,
+            )  # fmt: skip
             seen = outcome_found[outcome]
             if seen > 0 and not found_seen[seen]:
                 found_seen[seen] = True

@@ -29,7 +29,8 @@ from heatproof.model.world import Action, Entry, Message, Task, World
 from heatproof.properties.base import Property, Witness
 from heatproof.properties.monitor import Monitor
 from heatproof.strategies.proving.symmetry import Nameless
-from heatproof.strategies.proving.views import ABSENT, ADDRESSED, AT, CLOCK, MEMBERSHIP, Space, Unit, View
+from heatproof.strategies.proving.versions import Versions
+from heatproof.strategies.proving.views import ABSENT, ADDRESSED, AT, CLOCK, MEMBERSHIP, PRESENT, Space, Unit, View
 from heatproof.strategies.running import SYSTEM, in_property
 
 REST = Action("rest", "")
@@ -131,7 +132,9 @@ class LearningWorld(World):
         merge: bool = True,
         names_matter: bool = False,
         own_names: bool = False,
+        numbered: Iterable[str] | None = None,
     ):
+        """``numbered``: the names of the tables whose versions are numbers; None: all."""
         super().__init__(design, scenario)
         self.own_names = own_names or not merge
         self.me = _watched(self)
@@ -144,6 +147,8 @@ class LearningWorld(World):
         self.class_of: dict[Node, int] = {}
         self.exposed: set[tuple[int, int]] = set()  # values of nodes by column that go with the name of their task
         self.names_matter = names_matter
+        names = {} if numbered is None or not merge else {t: n for t, n in design.versions.items() if t not in set(numbered)}
+        self.versions = Versions(self, {table: names[table.name] for table in design.tables if table.name in names})
         self.log = _Log()
         self.started: list[tuple[int, int]] = []
         self._exchange()
@@ -167,7 +172,10 @@ class LearningWorld(World):
             return fresh
 
         for table in database.rows:
-            rows = View(space, f"row of {table.name}", members=True)
+            options: dict[str, Any] = {}
+            if table in self.versions.names:
+                options = {"encode": self.versions.encode(table), "decode": self.versions.decode(table)}
+            rows = View(space, f"row of {table.name}", members=True, **options)
             plain.append((rows, dict(database.rows[table])))
             database.rows[table] = rows
         database.used = view(database.used, "used")
@@ -240,8 +248,10 @@ class LearningWorld(World):
             if self.merge and node.effect is not None:
                 if node.gen is None:
                     node.gen = self.program._again(node)
-                known = self.pool.of(node.gen)
-            identity = (_pending(node.effect), known) if known is not None else _path(node)
+                held = self.versions.looking()
+                known = self.pool.of(node.gen, _pending(node.effect), held)
+                self.versions.found(node, held, known is None)
+            identity = known if known is not None else _path(node)
             number = self.classes.get(identity)
             if number is None:
                 number = self.classes[identity] = len(self.members)
@@ -259,6 +269,8 @@ class LearningWorld(World):
             static, member, name = identity
             held = self.members[member][1]
             return ("node", static, held if self.own_names else Nameless(held), name)
+        if group.startswith(PRESENT):
+            return (group, identity)
         if group == "message":
             return ("message", identity)
         if group == MEMBERSHIP + "message" and not self.any_order:
@@ -285,6 +297,11 @@ class LearningWorld(World):
             if dictionary is self.bag and value.to is not None:
                 self.addressed[key] = True
             dictionary[key] = value
+
+    def advance(self, action: Action, task: Task, node: Node, result: Any) -> Entry:
+        """As in a world."""
+        self.versions.holding()
+        return super().advance(action, task, node, result)
 
     def begin(self, name: str, handler: str, args: tuple[Any, ...], engine: str, message: Message | None) -> tuple[Task, Node]:
         """As in a world."""
@@ -341,19 +358,23 @@ class LearningWorld(World):
         self.database.forget_indexes()
         monitor.violations.clear()
         monitor.reached.clear()
+        self.versions.begin(action.subject if action.kind == "step" else None)
         if action == REST:
             self._ask(lambda: monitor.at_rest(1) if self.state["issued"] else None)
+            self.versions.check()
             return Lesson(tuple(space.path), True, (), self._found(), searched=tuple(space.searched), assumed=tuple(space.assumed))
         system = action.kind in SYSTEM or (action.kind == "restart" and not self.free)
         try:
             entry = self.perform(action)
         except NotEnabled:
+            self.versions.check()
             return Lesson(tuple(space.path), False, searched=tuple(space.searched), assumed=tuple(space.assumed))
         self._ask(lambda: monitor.after(1))
         accesses = 0
         if entry.before is not None and entry.after is not None:
             monitor.saw((met(entry.before, entry.after),))
             accesses = int(type(entry.before.effect) in fx.DATABASE)
+        self.versions.settle(entry)
         writes = self._written()
         if self.own_name_read and not self.own_names:
             raise OwnNamesMatter

@@ -108,7 +108,9 @@ def prove(
             )
         )  # fmt: skip
 
-    options: dict[str, Any] = dict(switches)
+    options: dict[str, Any] = {"versions": True} | dict(switches)
+    if REST_IS_REACHED in properties:
+        options["versions"] = False  # that nothing ever comes back is told by what only grows
     file = None if checkpoint is None else Checkpoint(checkpoint)
     search = Search(design, scenario, properties, go_on=asked, checkpoint=file, storage=storage, **options)
     if resume and checkpoint is not None and checkpoint.exists():

@@ -21,6 +21,7 @@ from heatproof.strategies.proving.reduction import Independence
 from heatproof.strategies.proving.storage import Block, Diary, Frontier, Steps, Storage
 from heatproof.strategies.proving.symmetry import renderers
 from heatproof.strategies.proving.tables import Tables
+from heatproof.strategies.proving.versions import VersionsMatter
 from heatproof.strategies.proving.views import Space
 
 CHUNK = 4096
@@ -108,6 +109,7 @@ class Search:
 
     ``go_on`` is asked after every chunk with the result so far and answers why the search must stop, or an empty text. ``storage``
     says how much of the frontier is kept in memory. ``reduce``: whether steps that commute with all that can follow are taken alone.
+    ``versions``: whether states are the same that differ in nothing but the numbers of versions.
     ``world`` is the world in which actions are learned; ``watchers`` look on, ``checkpoint`` writes down where the search stands.
     """
 
@@ -124,23 +126,27 @@ class Search:
         watchers: Iterable[Watcher] = (),
         checkpoint: Keeper | None = None,
         world: type[LearningWorld] = LearningWorld,
+        versions: bool = True,
     ):
         if not design.pure:
             raise HeatproofError(
                 f"design {design.name!r} runs real code that cannot be searched exhaustively; use 'heatproof check'"
             )
         self.design, self.scenario, self.properties = design, scenario, list(properties)
-        self.symmetric, self.merge, self.reduce, self.go_on = symmetric, merge, reduce, go_on
+        self.symmetric, self.merge, self.versions, self.reduce, self.go_on = symmetric, merge, versions, reduce, go_on
         self.storage, self.watchers, self.kind = storage or Storage(), list(watchers), world
         self.checkpoint = checkpoint
-        self.begin(False, False)
+        self.begin(False, False, () if versions else None)
 
-    def begin(self, names_matter: bool, own_names: bool) -> None:
+    def begin(self, names_matter: bool, own_names: bool, numbered: Iterable[str] | None) -> None:
         """Begin anew, with nothing learned and nothing seen. ``names_matter``: the arguments of tasks are part of the state; ``own_names``:
-        so is what handlers hold of the names of their tasks."""
+        so is what handlers hold of the names of their tasks; ``numbered``: so are the versions of these tables (None: of all)."""
         self.names_matter, self.own_names = names_matter, own_names
+        self.numbered = None if numbered is None else sorted(numbered)
         self.space = Space()
-        self.world = self.kind(self.design, self.scenario, self.properties, self.space, self.merge, names_matter, own_names)
+        self.world = self.kind(
+            self.design, self.scenario, self.properties, self.space, self.merge, names_matter, own_names, numbered
+        )
         self.tables = Tables(self.world, renderers(self.scenario, self.symmetric), self.reduce)
         renamings = len(self.tables.renderers)
         self.width = 64
@@ -187,9 +193,11 @@ class Search:
                 self._run()
                 break
             except NamesMatter:
-                self.begin(True, self.own_names)
+                self.begin(True, self.own_names, self.numbered)
             except OwnNamesMatter:
-                self.begin(self.names_matter, True)
+                self.begin(self.names_matter, True, self.numbered)
+            except VersionsMatter as matter:
+                self.begin(self.names_matter, self.own_names, {*(self.numbered or ()), *matter.tables})
         while self.reduce and self.result.complete and not self._relied_rightly():
             self._again()
             self._run()
@@ -210,7 +218,7 @@ class Search:
                         possible.append(outcome)
                 if not possible:
                     break
-                row = self._row(self._applied(state, random.choice(possible))).tolist()
+                row = self._row(self._applied(state, random.choice(possible)))
         tables.refresh()
         self.independence = self._independence()
 
@@ -275,21 +283,20 @@ class Search:
         tables = self.tables
         if self.reduce and self.passes == 1:
             self._warm_up()
-        state, row = self._beginning()
+        _, row = self._beginning()
         tables.refresh()
         self._widen()
         rows = np.zeros((1, self.width), self.kind_of_rows)
         rows[0, : len(row)] = row
         sums = np.zeros((1, len(tables.renderers)), np.uint64)
-        for column, value in state.items():
-            sums[0] += tables.salts[:, column, value]
+        tables.sum(rows, sums)
         mark = np.uint64(kernel.fingerprint(sums, 0))
         self.table[kernel.slot_of(self.table, mark)] = mark
         self.counters[kernel.TABLE_USED] = 1
         self.steps.extend(np.zeros(1, np.uint32), np.zeros(1, np.uint16))
         return Block(rows, sums, 0)
 
-    def _beginning(self) -> tuple[dict[int, int], NDArray[np.uint32]]:
+    def _beginning(self) -> tuple[dict[int, int], list[int]]:
         """The first state by column, and as a row."""
         tables, state = self.tables, dict(self.world.started)
         row = self._row(state)
@@ -301,8 +308,8 @@ class Search:
             self._applied(state, tables.learn(row, possible[0]))
         return state, self._row(state)
 
-    def _row(self, state: dict[int, int]) -> NDArray[np.uint32]:
-        row = np.zeros(max(len(self.space.units), 1), np.uint32)
+    def _row(self, state: dict[int, int]) -> list[int]:
+        row = [0] * max(len(self.space.units), 1)
         for column, value in state.items():
             row[column] = value
         return row
@@ -359,7 +366,8 @@ class Search:
             tables.trees.records, tables.trees.keys, tables.trees.children,
             outcomes.enabled.array, outcomes.system.array, outcomes.write_from.array, outcomes.write_to.array,
             outcomes.write_column.array, outcomes.write_value.array, outcomes.found.array, outcomes.found_seen.array,
-            outcomes.delta, outcomes.blind_from.array, outcomes.blind_to.array, tables.salts, self.table, self.depths, int(LOAD * len(self.table)),
+            outcomes.delta, outcomes.task_from.array, outcomes.task_to.array, outcomes.task_node.array, *tables.beside, tables.salts,
+            self.table, self.depths, int(LOAD * len(self.table)),
             tables.stepping, among.mine, among.private, among.reads, among.writes,
             among.owners, among.kinds, among.items, among.whole, among.future_reads, among.future_writes, self.pairs,
             self.out.rows, self.out.sums, self.out_parent, self.out_action, misses, pending, found, self.outcomes, self.taken,

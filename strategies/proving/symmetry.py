@@ -23,6 +23,7 @@ from typing import Any
 from heatproof.model.effects import Me
 from heatproof.model.errors import DesignError
 from heatproof.model.scenario import Scenario
+from heatproof.model.versions import Version
 
 ENGINE = re.compile(r"(?<![A-Za-z0-9_])E(\d+)(?![A-Za-z0-9_])")
 """The id of an engine wherever it stands in a text; what follows a slash is its life."""
@@ -146,6 +147,8 @@ class Renderer:
             return f"{type(value).__name__}{self.text(tuple([getattr(value, f.name) for f in fields(value)]))}"
         if isinstance(value, BaseException):
             return f"{type(value).__name__}{self.text(value.args)}"
+        if type(value) is Version:
+            return repr(value)  # where a version must not be, which it takes notice of itself
         if isinstance(value, list | set):
             return self._whole(value)
         if isinstance(value, dict):

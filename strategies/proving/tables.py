@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from heatproof.model.design import Design
-from heatproof.model.errors import HeatproofError
 from heatproof.model.faults import FAULTS, HOLDS
 from heatproof.model.scenario import Scenario
 from heatproof.model.world import Action
@@ -18,7 +17,10 @@ from heatproof.strategies.proving.learning import REST, Found, LearningWorld, Le
 from heatproof.strategies.proving.reduction import BY_NAME, Futures
 from heatproof.strategies.proving.symmetry import Renderer
 from heatproof.strategies.proving.trees import Trees
-from heatproof.strategies.proving.views import ABSENT, AT, CLOCK, Space, Unit
+from heatproof.strategies.proving.views import ABSENT, AT, CLOCK, OWNED, PRESENT, Space, Unit
+
+WHATEVER = ("node", PRESENT)
+"""Groups of units that are written whatever is in them."""
 
 
 class Growing:
@@ -130,13 +132,18 @@ class Actions:
             self._add(Action("timeout", str(topic)), -1)
 
 
+Term = tuple[bool, tuple[tuple[int, int], ...]]
+"""What a task adds to the sums after an outcome (True) or takes from them that was there before: its node and what belongs to it, as columns
+and values."""
+
+
 class Outcomes:
     """What actions do, one for each leaf of a tree, as arrays by number; and which columns each reads and writes, as bits."""
 
     def __init__(self, renamings: int):
         self.enabled, self.system = Growing(np.bool_), Growing(np.bool_)
         self.write_from, self.write_to = Growing(np.int32), Growing(np.int32)
-        self.blind_from, self.blind_to = Growing(np.int32), Growing(np.int32)  # of the writes, those without a look
+        self.task_from, self.task_to, self.task_node = Growing(np.int32), Growing(np.int32), Growing(np.int32)  # whose sums change
         self.write_column, self.write_value = Growing(np.int32), Growing(np.uint32)
         self.found, self.accesses = Growing(np.int32), Growing(np.int32)
         self.founds: list[Found] = [Found()]
@@ -150,19 +157,24 @@ class Outcomes:
         self.differences: list[
             tuple[int, int, int, int]
         ] = []  # outcome, column, old value (-1: unknown) and new, not yet in its delta
+        self.terms: list[tuple[int, bool, tuple[tuple[int, int], ...]]] = []  # outcome, and a term that is not yet in its delta
         self._found_numbers: dict[Found, int] = {Found(): 0}
         self._written: dict[tuple[tuple[int, int], ...], int] = {}
 
-    def add(self, lesson: Lesson, before: dict[int, int], salted: Callable[[int], bool]) -> int:
-        """A new outcome; its number. ``before``: what is known of the values of columns before it."""
+    def add(
+        self, lesson: Lesson, before: dict[int, int], tasks: Iterable[int], known: Iterable[Term], salted: Callable[[int], bool]
+    ) -> int:
+        """A new outcome; its number. ``before``: what is known of the values of columns before it; ``tasks``: the columns of the nodes of
+        the tasks that it writes something of, whatever they are; ``known``: what other tasks add after it (True) and before it (False);
+        ``salted``: whether a column counts and does not belong to a task."""
         number = self.enabled.append(lesson.enabled)
-        blind = tuple([write for write in lesson.writes if write[0] not in before])
-        seen = tuple([write for write in lesson.writes if write[0] in before])
-        begin = self._write((*seen, *blind))
+        begin = self._write(lesson.writes)
         self.write_from.append(begin)
         self.write_to.append(begin + len(lesson.writes))
-        self.blind_from.append(begin + len(seen))
-        self.blind_to.append(begin + len(lesson.writes))
+        self.task_from.append(self.task_node.used)
+        for node in tasks:
+            self.task_node.append(node)
+        self.task_to.append(self.task_node.used)
         found = self._found_numbers.get(lesson.found)
         if found is None:
             found = self._found_numbers[lesson.found] = len(self.founds)
@@ -173,6 +185,7 @@ class Outcomes:
         self.system.append(lesson.system)
         if number >= len(self.delta):
             self.delta = np.concatenate([self.delta, np.zeros_like(self.delta)])
+        self.terms += [(number, adds, values) for adds, values in known]
         self.differences += [(number, column, before.get(column, -1), value) for column, value in lesson.writes if salted(column)]
         return number
 
@@ -200,6 +213,15 @@ class Outcomes:
             was = np.where(old < 0, np.uint64(0), salts[:, column, old])
             np.add.at(self.delta, number, (salts[:, column, new] - was).T)
             self.differences.clear()
+        if self.terms:
+            which = [n for n, (_, _, values) in enumerate(self.terms) for _ in values]
+            column, value = np.array([pair for _, _, values in self.terms for pair in values], np.int64).T
+            totals = np.zeros((len(self.terms), salts.shape[0]), np.uint64)
+            np.add.at(totals, which, salts[:, column, value].T)
+            mixed = kernel.mixed(totals)
+            adds = np.array([adds for _, adds, _ in self.terms])
+            np.add.at(self.delta, [number for number, _, _ in self.terms], np.where(adds[:, None], mixed, np.uint64(0) - mixed))
+            self.terms.clear()
 
 
 def bits(columns: Iterable[int]) -> int:
@@ -221,6 +243,11 @@ class Tables:
         self.trees = Trees()
         self.roots = Growing(np.int32)
         self.salts: NDArray[np.uint64] = np.zeros((len(renderers), 64, 64), np.uint64)
+        self.task_of: dict[int, int] = {}  # columns that belong to a task -> the column of its node
+        self.parts: dict[int, list[int]] = {}  # the column of a node -> the others that belong to its task
+        self.besides = 0  # how many others there are in the arrays
+        self.attributed = 0  # columns looked at for it
+        self.beside = tuple([np.zeros(64, np.int32) for _ in range(3)])  # the same for the kernel: from, to, columns
         self.mine: dict[str, int] = {}  # the columns that go by the name of each task, as bits
         # the ends of lessons that hold while a unit or what else a dictionary might have is absent: the leaf, and the columns it knows
         self.assumed: dict[Unit, list[list[int]]] = {}
@@ -231,44 +258,31 @@ class Tables:
 
     # ----------------------------------------------------------------------------------------------------------- lessons
 
-    def resolve(self, row: Any, action: int) -> int:
-        """The outcome of ``action`` for a state, or -1 if nobody has learned it."""
-        return self.trees.resolve(row, int(self.roots.array[action]))
-
-    def learn(self, row: Any, action: int) -> int:
+    def learn(self, row: list[int], action: int) -> int:
         """The outcome of ``action`` for a state, learned if need be."""
-        outcome = self.resolve(row, action)
-        if outcome < 0:
-            born = len(self.space.units)
-            outcome = self._enter(action, row, self.world.lesson(row, len(row), self.actions.names[action]), born)
-            self.lessons += 1
-        return outcome
+        trees, born = self.trees, len(self.space.units)
+        node, columns, ended = trees.descend(row, int(self.roots.array[action]))
+        if ended and trees.column[node] == kernel.LEAF:
+            return trees.outcome[node]
+        lesson = self.world.lesson(row, len(row), self.actions.names[action])
+        width = len(row)
+        asked = {column: row[column] if column < width else ABSENT for column in columns}
+        if not ended:
+            node = trees.child(node, asked[columns[-1]])
+        self.lessons += 1
+        return self._enter(action, row, lesson, born, node, asked)
 
-    def _enter(self, action: int, row: Any, lesson: Lesson, born: int) -> int:
-        """Put what was learned where the walk for this state ends. What the tree asks on the way there need not be asked again."""
+    def _enter(self, action: int, row: list[int], lesson: Lesson, born: int, node: int, asked: dict[int, int]) -> int:
+        """Put what was learned where the walk for this state ends: at a new node, after the tree has asked these columns, which need not be
+        asked again."""
         trees, width = self.trees, len(row)
-        columns, edges = trees.column, trees.edges
-        node = int(self.roots.array[action])
-        asked: dict[int, int] = {}
-        while columns[node] >= 0:
-            column = columns[node]
-            value = asked[column] = int(row[column]) if column < width else ABSENT
-            after = edges.get(node << kernel.VALUE_BITS | value)
-            if after is None:
-                node = trees.child(node, value)
-                break
-            node = after
-        if columns[node] == kernel.LEAF:
-            raise HeatproofError(
-                f"{self.actions.names[action]}: done twice in equal circumstances it had different outcomes; a handler or a property"
-                " is no function of what it is given: it must not use module or object state, clocks, random numbers or the order of"
-                " sets"
-            )
         # what is written without a look is asked too: then the outcome alone says by how much the sums change
-        # (but of nodes, which can be many: a crash takes them away whatever they are)
+        # (but of nodes, which can be many: a crash takes them away whatever they are; and of who holds a version, who are many)
         units = self.space.units
         blind = [
-            (column, int(row[column]) if column < width else ABSENT) for column, _ in lesson.writes if units[column].group != "node"
+            (column, row[column] if column < width else ABSENT)
+            for column, _ in lesson.writes
+            if not units[column].group.startswith(WHATEVER)
         ]
         for column, value in (*lesson.path, *blind):
             if column not in asked:
@@ -285,8 +299,48 @@ class Tables:
                 self.assumed.setdefault(unit, []).append(end)
         return outcome
 
+    def _tasks(self, writes: dict[int, int], before: dict[int, int]) -> tuple[list[int], list[Term]]:
+        """Of the tasks of which something is written: the columns of the nodes of those of which not all is known before, and what the
+        others add after it and before it."""
+        blindly, terms, task_of, units = [], list[Term](), self.task_of, self.space.units
+        for node in dict.fromkeys([task_of[column] for column in writes if column in task_of]):
+            was = {}
+            for column in (node, *self.parts[node]):
+                value = before.get(column, ABSENT if column != node and self.world.versions.absent(units[column]) else -1)
+                if value < 0:
+                    blindly.append(node)
+                    break
+                was[column] = value
+            else:
+                new = {column: writes.get(column, value) for column, value in was.items()}
+                terms += [(adds, tuple(pairs.items())) for adds, pairs in ((False, was), (True, new)) if pairs[node] != ABSENT]
+        return blindly, terms
+
+    def _attribute(self) -> None:
+        """Which new columns belong to a task: its node, and what goes with that."""
+        units, columns = self.space.units, self.space.columns
+        while self.attributed < len(units):
+            unit = units[self.attributed]
+            if unit.group == "node" or unit.group.startswith(PRESENT):
+                node = columns[Unit("node", unit.key)]
+                self.task_of[self.attributed] = node
+                self.parts.setdefault(node, [])
+                if unit.group != "node":
+                    self.parts[node].append(self.attributed)
+            self.attributed += 1
+
+    def sum(self, rows: NDArray[Any], sums: NDArray[np.uint64]) -> None:
+        """Work out the sums of states, which are 0 so far."""
+        for column in range(len(self.space.units)):
+            if column not in self.task_of and self.salts[0, column].any():
+                sums += self.salts[:, column, rows[:, column]].T
+        nodes = np.array([*self.parts], np.int64)
+        kernel.add_tasks(rows, sums, nodes, *self.beside, self.salts)  # type: ignore[call-arg]  # a tuple of arrays spread out
+
     def _outcome(self, action: int, row: Any, lesson: Lesson, before: dict[int, int]) -> int:
-        outcome = self.outcomes.add(lesson, before, self._salted)
+        self._attribute()
+        blindly, known = self._tasks(dict(lesson.writes), before)
+        outcome = self.outcomes.add(lesson, before, blindly, known, self._salted)
         if self.reduce:
             owner, item = self.actions.owners[action], 0
             if owner is not None:
@@ -298,13 +352,16 @@ class Tables:
         return outcome
 
     def _salted(self, column: int) -> bool:
-        """Whether the values of a column count in fingerprints."""
-        return self.world.content(column, 1) is not None
+        """Whether the values of a column count in fingerprints for themselves, and not as part of a task."""
+        return column not in self.task_of and self.world.content(column, 1) is not None
 
     def _ask(self, column: int) -> None:
         """A unit has got a column. What was learned before holds where the unit is absent, so let its end ask."""
         unit, trees, outcomes = self.space.units[column], self.trees, self.outcomes
-        for end in (*self.assumed.pop(unit, ()), *self.searched.get(unit.group, ())):
+        ends = [*self.assumed.pop(unit, ()), *self.searched.get(unit.group, ())]
+        if unit.group.startswith(PRESENT):
+            ends += self.searched.get(OWNED + unit.key, ())
+        for end in ends:
             node, born = end
             if column >= born:
                 outcome = trees.outcome[node]
@@ -328,9 +385,22 @@ class Tables:
             self.asked += 1
         self.trees.refresh()
         self._salt()
+        self._beside()
         self.outcomes.settle(self.salts)
         if self.actions.update():
             self._arrange()
+
+    def _beside(self) -> None:
+        self._attribute()
+        parts = self.parts
+        if sum(map(len, parts.values())) > self.besides or self.salts.shape[1] > len(self.beside[0]):
+            begin = end = np.zeros(self.salts.shape[1], np.int32)
+            begin, end = begin.copy(), end.copy()
+            ends = np.cumsum([len(some) for some in parts.values()])
+            begin[list(parts)] = [0, *ends[:-1]]
+            end[list(parts)] = ends
+            self.beside = begin, end, np.array([c for some in parts.values() for c in some], np.int32)
+            self.besides = int(ends[-1])
 
     def _salt(self) -> None:
         space, salts = self.space, self.salts
@@ -349,9 +419,14 @@ class Tables:
         for column, value in space.fresh:
             content = self.world.content(column, value)
             if content is not None:
-                for p, renderer in enumerate(self.renderers):
-                    salts[p, column, value] = renderer.salt(content)
+                plain = self.renderers[0]
+                plain.mentions = False
+                salts[:, column, value] = plain.salt(content)
+                if plain.mentions:
+                    for p, renderer in enumerate(self.renderers[1:], 1):
+                        salts[p, column, value] = renderer.salt(content)
         space.fresh.clear()
+        self.world.versions.check()
         if self.renderers[0].leaked and not self.world.own_names:
             raise OwnNamesMatter
 

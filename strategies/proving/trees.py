@@ -77,15 +77,17 @@ class Trees:
         self.column[node], self.outcome[node] = kernel.LEAF, outcome
         self._changed.append(node)
 
-    def resolve(self, row: Any, root: int) -> int:
-        """The outcome for a state, from a root down, or -1 if nobody has learned it."""
-        node, width, edges, columns = root, len(row), self.edges, self.column
+    def descend(self, row: Any, root: int) -> tuple[int, list[int], bool]:
+        """From a root down as far as a state goes: the last node, the columns that it and those before it ask for, and whether the last
+        one is a leaf, or such that nobody has learned what comes there; if not, it has no child for the state."""
+        node, width, edges, columns, asked = root, len(row), self.edges, self.column, []
         while (column := columns[node]) >= 0:
-            after = edges.get(node << kernel.VALUE_BITS | (int(row[column]) if column < width else ABSENT))
+            asked.append(column)
+            after = edges.get(node << kernel.VALUE_BITS | (row[column] if column < width else ABSENT))
             if after is None:
-                return -1
+                return node, asked, False
             node = after
-        return self.outcome[node] if column == kernel.LEAF else -1
+        return node, asked, True
 
     def refresh(self) -> None:
         """Bring the arrays up to date."""

@@ -29,6 +29,10 @@ AT, CLOCK, ADDRESSED = "tasks at ", "asking for ", "addressed"
 """Groups of units that follow from others: the names of the tasks of an engine, of those that are about to ask for a time limit, and of the
 messages to one engine."""
 
+PRESENT, OWNED = "present version of ", "present versions with "
+"""Groups of units that say which of the versions of a row that a task holds is the present one, by task; and the name by which somebody looks
+through all that a task may have of these (versions.py)."""
+
 MOST_VALUES = 2**18 - 1
 """Values that one unit can take: what is known of them is kept in arrays as long as that for each unit."""
 
@@ -124,11 +128,11 @@ class View(dict[Any, Any]):
     ``members``: whether which keys it has is a unit of its own. Where it is not, looking through it reads the unit of every key
     that any state ever had; that is dear where it happens often, and otherwise spares the many who put something in a dependence
     on everything else that is in. ``ordered``: whether the order in which entries came is part of the state. ``encode`` answers
-    for a key and a value what tells the value from others, and what stands for it from then on.
+    for a key and a value what tells the value from others, and what stands for it from then on; ``decode`` makes a value of that again.
     """
 
     __slots__ = (
-        "_all", "_columns", "_known", "_space", "_touched", "dirty", "encode", "group", "members", "membership", "ordered", "sort",
+        "_all", "_columns", "_known", "_space", "_touched", "decode", "dirty", "encode", "group", "members", "membership", "ordered", "sort",
     )  # fmt: skip
 
     def __init__(
@@ -139,11 +143,12 @@ class View(dict[Any, Any]):
         members: bool = False,
         ordered: bool = False,
         sort: Callable[[Any], Any] = str,
+        decode: Callable[[Any, Any], Any] | None = None,
     ):
         super().__init__()
         self._space = space
         self.group = group
-        self.encode = encode
+        self.encode, self.decode = encode, decode
         self.members = members or ordered
         self.membership = Unit(MEMBERSHIP + group, ())
         self.ordered = ordered
@@ -174,7 +179,7 @@ class View(dict[Any, Any]):
             if column is None:
                 space.assumed.append(Unit(self.group, key))
             elif (value := space.read(column)) is not None:
-                dict.__setitem__(self, key, value)
+                dict.__setitem__(self, key, value if self.decode is None else self.decode(key, value))
 
     def _column(self, key: Any) -> int | None:
         """The column of a key; None if no state ever had it."""

@@ -95,7 +95,7 @@ def test_a_checkpoint_is_written_when_it_is_time(tmp_path: Path, monkeypatch: py
     monkeypatch.setattr("heatproof.strategies.proving.checkpoints.monotonic", lambda: float(next(now)))
     search = searching(None)
     search.checkpoint = Checkpoint(tmp_path / "search", every=50)
-    search.begin(False, False)
+    search.begin(False, False, ())
     monkeypatch.setattr(Checkpoint, "save", lambda self, search: saved.append(search.result.depth))
     search.run()
     assert 1 < len(saved) < search.result.depth / 10

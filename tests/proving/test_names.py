@@ -60,7 +60,7 @@ def test_the_name_of_a_task_does_not_count_where_no_handler_looks_at_it() -> Non
     search = searched(engine_only)
     assert not search.own_names
     named = Search(search.design, search.scenario, [])
-    named.begin(False, True)
+    named.begin(False, True, ())
     assert named.run().states > search.result.states
 
 

@@ -11,7 +11,8 @@ resume, adopt and abandon, tags, credentials, the operator's reset (8.6), softwa
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 from heatproof.model.designs.heat.requests import Requests
 from heatproof.model.designs.heat.seen import HeatObservation
@@ -26,6 +27,7 @@ class Heat(Requests):
     name = "heat"
     sentence = "OpenStack Heat's convergence engine as it is (openstack-heat 27.0.1)"
     tables = (CREDENTIALS, TEMPLATE, STACK, RESOURCE, SYNC_POINT)
+    versions: ClassVar[Mapping[str, tuple[str, ...]]] = {"resource": ("key",), "sync_point": ("key",)}
     messages = ("check_resource", "cancel_check_resource")
     tasks = ("converge_create_or_update", "cancel_update", "purge_again")
     operations = {  # noqa: RUF012  # a constant

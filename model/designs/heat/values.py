@@ -284,4 +284,4 @@ def unlocked(row: ResourceRow) -> dict[str, Any]:
 
 def next_key(key: int | None) -> int:
     """The version after ``key`` (null, 1, 2, ...)."""
-    return (key or 0) + 1
+    return 1 if key is None else key + 1
