@@ -102,6 +102,17 @@ class WhatIsReplacedGoes(Heat):
         return False
 
 
+class MadeIsNoTombstone(Heat):
+    """ST-2 makes only a row for which nothing was made a tombstone."""
+
+    name = "made-is-no-tombstone"
+
+    def retrigger_replaced(self, row: ResourceRow, kind: str, st: StackCopy) -> Handler:
+        """5.2."""
+        if row.action == INIT:
+            yield from super().retrigger_replaced(row, kind, st)
+
+
 class UnchangedKnowsWhatItRequires(Heat):
     """A row that an update leaves unchanged takes over what it requires by now, with the template."""
 
@@ -339,7 +350,7 @@ class WritersKnowWhatTheyWrote(Heat):
 
 
 REPAIRS: tuple[type[Heat], ...] = (
-    RollbackMakesWhatIsGone, CleanupLeavesTombstone, WhatIsReplacedGoes, UnchangedKnowsWhatItRequires,
+    RollbackMakesWhatIsGone, CleanupLeavesTombstone, WhatIsReplacedGoes, MadeIsNoTombstone, UnchangedKnowsWhatItRequires,
     ReleaseInSpiteOfSignals, LockNotWithAnOldCopy, UnhealthyInOneWrite,
     UnhealthyOnlyWhatWasMade, LockOnlyInCurrentTraversal, OneReplacement, ReplacementAndLink, KeepReferredTemplate, LostAreRefused,
     StaleTemplateLoses, SupersededSetUpStops, RollbackOnlyWhileInProgress, RollbackToWhatLastHeld, OnlyWhatRunsFails,

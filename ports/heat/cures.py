@@ -435,6 +435,12 @@ CURES: tuple[Cure, ...] = (
          "the stack keeps the definitions that it loads for such resources",
          (Patch("heat.engine.stack:Stack._resource_from_db_resource", "(self, db_res, stk_def_cache=None)", "8.1",
                 stacks.keep_definitions),)),
+    Cure("made-is-no-tombstone",
+         "a message of an old traversal for a replacement that the new one does not update makes the row of that a tombstone, also where it is"
+         " made: nobody deletes what was made",
+         "only a row for which nothing was made becomes a tombstone so",
+         (Patch("heat.engine.worker:WorkerService._retrigger_replaced", "(self, is_update, rsrc, stack, check_resource)", "ST-2",
+                stacks.only_unmade_go),)),
     Cure("cancelled-sync-points-go",
          "a cancel that is overtaken between its two writes does not delete the sync points of the traversal that it has stopped",
          "it deletes them as soon as it has stopped the traversal",

@@ -88,6 +88,14 @@ def no_cycle(original: Any) -> Any:
     return _compute_convg_dependencies
 
 
+def only_unmade_go(original: Any) -> Any:
+    def _retrigger_replaced(self: Any, is_update: Any, rsrc: Any, stack: Any, check_resource: Any) -> None:
+        if rsrc.action == rsrc.INIT:
+            original(self, is_update, rsrc, stack, check_resource)
+
+    return _retrigger_replaced
+
+
 def fenced_rows(original: Any) -> Any:
     def _update_or_store_resources(self: Any) -> Any:
         self.context.set_up_of = (self.id, self.current_traversal)
