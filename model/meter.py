@@ -178,7 +178,8 @@ class Metering:
         done = splits(world.database, effect)[action.kind] if action.kind in SPLITS else len(inside)
         found: set[Any] = set()  # what the queries of a union have asked for and found
         for one in inside[len(known) : done]:
-            if type(one.effect) is fx.Update and one.effect.compared and all(w.before == w.after for w in one.writes):
+            unchanged = type(one.result) is not fx.Thrown and all(w.before == w.after for w in one.writes)
+            if type(one.effect) is fx.Update and one.effect.compared and unchanged:
                 continue
             numbers = self._measure(one)
             joined = getattr(one.effect, "joined", False)

@@ -13,7 +13,7 @@ if reason := installation.why_not():
     pytest.skip(f"the real engine is not here: {reason}", allow_module_level=True)
 
 from heatproof.conform_command import asked
-from heatproof.ports.heat.conformance.comparing import run
+from heatproof.ports.heat.conformance.comparing import accesses_differ, run
 from heatproof.ports.heat.conformance.lockstep import Lockstep
 from heatproof.strategies.running import Plan
 
@@ -257,3 +257,33 @@ def test_a_stack_that_is_deleted_while_it_is_created() -> None:
     assert walk.both.world.nodes["create#1"].effect.step == "C-2"
     walk.rest()
     assert walk.both.model.world.requests[1][0] == "refused"
+
+
+def test_a_write_that_a_foreign_key_refuses_is_counted() -> None:
+    """A set-up writes a row anew where it stands (SU-3b), whose template a rollback has deleted: the statement is sent and refused."""
+    one, other = (Template([resource("A", {"p": 1}, kind=kind)]) for kind in ("plain", "other"))
+    walk = Walk(scenario(create(one), update(other), Operation("rollback"), Operation("cancel")))
+    for kind, about, times in (
+        ("operate", "create#1", 1), ("step", "create#1", 7), ("step", "set up(T1)", 1), ("operate", "update#2", 1),
+        ("step", "update#2", 5), ("step", "set up(T2)", 3), ("operate", "rollback#3", 1), ("step", "set up(T2)", 4),
+        ("deliver", "check(A@T2, U, T2)", 1), ("step", "check(A@T2, U, T2)", 15), ("step", "set up(T1)", 2),
+    ):  # fmt: skip
+        for _ in range(times):
+            walk.do(kind, about)
+    assert walk.both.world.nodes["set up(T1)"].effect.step == "MF-1"
+    assert accesses_differ(walk.both) is None
+
+
+def test_the_limit_that_a_row_has_no_reason() -> None:
+    """A limit: marking a resource unhealthy that a CHECK has found to be so changes nothing but a text, which the model does not have."""
+    walk = Walk(scenario(create(ONE), Operation("check"), Operation("mark unhealthy", resource="A"), faults={"vanish": 1}))
+    for kind, about in (("operate", "create#1"), ("vanish", "A@T1.1"), ("operate", "check#2"), ("operate", "mark unhealthy#3")):
+        walk.do(kind, about)
+        walk.rest()
+    parted = accesses_differ(walk.both)
+    assert parted is not None
+    assert (parted.subject, parted.model, parted.engine) == (
+        "updates of resource for operation 3",
+        "0 with 0 rows",
+        "1 with 1 rows",
+    )
