@@ -21,6 +21,7 @@ from heatproof.model.scenario import KINDS, Operation, Scope
 from heatproof.reports import cases, files, tables, verdicts
 from heatproof.reports.judging import replay_command
 from heatproof.strategies import scenario_files
+from heatproof.strategies.asked import names_for
 from heatproof.strategies.proving import scopes, shapes
 from heatproof.strategies.proving.scopes import Limits, Member
 from heatproof.telling import kept, reporter, tell_table
@@ -64,6 +65,8 @@ def _memory(_context: click.Context, _parameter: click.Parameter, value: str | N
               help="Faults that may strike, anywhere: crash,lose=2. Without a number: --fault-budget times. [default: none]")  # fmt: skip
 @click.option("--fault-budget", default=1, show_default=True, type=click.IntRange(0, 20), help="Most faults of each kind in a run.")
 @click.option("--property", "wanted", multiple=True, help="Ask only this property (may be given several times).")
+@click.option("--except", "unwanted", multiple=True, metavar="PROPERTY",
+              help="Ask all properties but this one (may be given several times).")  # fmt: skip
 @click.option("--seconds", type=click.FloatRange(0.1), help="Time budget. [default: no limit]")
 @click.option("--memory", callback=_memory, metavar="SIZE",
               help=f"Memory budget, such as 500M or 2G. [default: {SHARE:.0%} of what is free]")  # fmt: skip
@@ -114,7 +117,8 @@ def prove(design: str | None, **given: Any) -> int:
     memory = given["memory"] or (None if free is None else int(free * SHARE))
     budget = Budget(given["seconds"], memory, given["processes"], given["shrink"])
     keep = None if stored is None else Stored(*stored)
-    prover = Prover(spec, given["wanted"], members, switches, budget, reporter(console, 1.0), keep)
+    wanted = names_for(spec, given["wanted"], given["unwanted"])
+    prover = Prover(spec, wanted, members, switches, budget, reporter(console, 1.0), keep)
     return _tell(prover, prover.run(), given["report"], console)
 
 

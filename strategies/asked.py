@@ -10,6 +10,18 @@ from heatproof.properties.base import Property
 from heatproof.properties.catalogue import ALL
 
 
+def names_for(spec: str, wanted: Sequence[str], unwanted: Sequence[str]) -> tuple[str, ...]:
+    """The names of the properties that a design is to be asked: the ``wanted``, or all if there are none, but not the ``unwanted``. Raises
+    :class:`HeatproofError` as :func:`properties_for`, and if nothing is left."""
+    if not unwanted:
+        return tuple(wanted)
+    properties_for(spec, unwanted)
+    left = tuple([p.name for p in properties_for(spec, wanted) if p.name not in unwanted])
+    if not left:
+        raise HeatproofError("with these properties left out nothing would be asked")
+    return left
+
+
 def properties_for(spec: str, wanted: Sequence[str] = ()) -> list[Property]:
     """The properties a design is asked; only the ``wanted`` if any.
 

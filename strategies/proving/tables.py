@@ -304,9 +304,11 @@ class Tables:
         others add after it and before it."""
         blindly, terms, task_of, units = [], list[Term](), self.task_of, self.space.units
         for node in dict.fromkeys([task_of[column] for column in writes if column in task_of]):
-            was = {}
+            was: dict[int, int] = {}
             for column in (node, *self.parts[node]):
-                value = before.get(column, ABSENT if column != node and self.world.versions.absent(units[column]) else -1)
+                value = before.get(column, -1)
+                if value < 0 and node in was and self.world.versions.absent(units[column], self.space.values[node][was[node]]):
+                    value = ABSENT
                 if value < 0:
                     blindly.append(node)
                     break

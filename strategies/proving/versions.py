@@ -228,9 +228,9 @@ class Versions:
 
     # -------------------------------------------------------------------------------------------------------- for nodes
 
-    def absent(self, unit: Unit) -> bool:
-        """Whether a unit of the task whose step was learned last is known to be absent before it: the task held no version of that row."""
-        return self.held is not None and unit.key == self.task and self.columns.get(unit.group) not in self.held
+    def absent(self, unit: Unit, node: Node | None) -> bool:
+        """Whether a task that stands at a node (None: it is not there) cannot have this unit, since it holds no version of that row."""
+        return node is None or self.columns.get(unit.group) not in self.holdings.get(node, {})
 
     def looking(self) -> Held:
         """What is to take down the versions that a handler holds, for :meth:`found`."""
