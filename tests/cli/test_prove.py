@@ -104,6 +104,16 @@ def test_what_holds_is_said_to_hold(tmp_path: Path) -> None:
     assert not list(out.glob("*.case.json"))
 
 
+def test_what_is_left_out_is_not_asked_and_then_numbers_of_versions_may_be_forgotten(tmp_path: Path) -> None:
+    words, states = ("--operations", "create,update:same", "--faults", "crash", "--shrink", "0", "--processes", "1"), []
+    for switch in ((), ("--no-versions",)):
+        prove("heat", *words, "--except", "rest is reached", *switch, "--report", tmp_path / "out")
+        said = json.loads((tmp_path / "out" / "verdicts.json").read_text())
+        assert "rest is reached" not in [line["name"] for line in said["table"]]
+        states.append(int(said["summary"].split(": ")[1].split(" states")[0].replace(",", "")))
+    assert states[0] < states[1]
+
+
 def test_a_proof_takes_away_what_the_one_before_left(tmp_path: Path) -> None:
     out = tmp_path / "out"
     for name, code in (("Toy", 1), ("Guarded", 0)):
@@ -184,6 +194,8 @@ def test_a_case_is_a_scope(tmp_path: Path) -> None:
         (("heat-engine",), "runs real code"),
         (("nosuch",), "unknown design"),
         (("--property", "nosuch"), "unknown property"),
+        (("--except", "nosuch"), "unknown property"),
+        (("--property", "rest is reached", "--except", "rest is reached"), "nothing would be asked"),
         (("--faults", "stall"), "every delay"),
         (("--faults", "nosuch"), "unknown fault"),
         (("--operations", "delete"), "begin with create"),
