@@ -45,8 +45,8 @@ class Design:
     - ``pure``: whether its handlers are generators, which can be run again; if not, it opens targets of its own (:meth:`open`).
     - ``immune``: the kinds of faults that cannot be injected into it.
     - ``versions``: for the names of tables, columns of which only equality counts: every write of such a column adds one to what is there,
-      and handlers and properties do nothing with it but compare it with another version of the same row; whether it is null counts as
-      little. An exhaustive search then takes states that differ in nothing else for one (model/versions.py).
+      and handlers and properties do nothing with it but compare it with another version of the same row; they neither ask whether it is
+      null nor look it up in a set. An exhaustive search then takes states that differ in nothing else for one (model/versions.py).
     - ``apart``: names of tables whose writes are no steps of other targets of the same algorithm, and ids of such steps.
 
     Each handler takes a :class:`heatproof.model.effects.Me` first and yields effects.
@@ -80,12 +80,18 @@ class Design:
             if method is None:
                 raise DesignError(f"design {self.name!r} lists a handler {name!r} but {type(self).__name__} has no such method")
             found[name] = method
-        columns = {table.name: table.columns for table in self.tables}
-        for table, names in self.versions.items():
-            for column in names:
-                if column not in columns.get(table, ()):
+        tables = {table.name: table for table in self.tables}
+        for name, columns in self.versions.items():
+            for column in columns:
+                table = tables.get(name)
+                if table is None or column not in table.columns:
                     raise DesignError(
-                        f"design {self.name!r}: versions names column {column!r} of table {table!r}, and there is none"
+                        f"design {self.name!r}: versions names column {column!r} of table {name!r}, and there is none"
+                    )
+                if column in (*table.key_columns, *table.index, *table.references):
+                    raise DesignError(
+                        f"design {self.name!r}: versions names column {column!r} of table {name!r}, which is looked up by its value"
+                        " (it is a key, an index or refers to another table); leave it out"
                     )
         if self.acknowledge not in ("early", "late"):
             raise DesignError(f"design {self.name!r}: acknowledge must be 'early' or 'late', not {self.acknowledge!r}")

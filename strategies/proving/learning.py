@@ -21,7 +21,7 @@ from heatproof.model.database import MISSING
 from heatproof.model.design import Design
 from heatproof.model.effects import Me
 from heatproof.model.errors import HeatproofError, NotEnabled
-from heatproof.model.faults import limit
+from heatproof.model.faults import FAULTS, limit
 from heatproof.model.program import Node
 from heatproof.model.scenario import Scenario
 from heatproof.model.watching import Watch, met
@@ -358,7 +358,8 @@ class LearningWorld(World):
         self.database.forget_indexes()
         monitor.violations.clear()
         monitor.reached.clear()
-        self.versions.begin(action.subject if action.kind == "step" else None)
+        of_task = action.kind == "step" or (action.kind in FAULTS and FAULTS[action.kind].domain == "task")
+        self.versions.begin(action.subject if of_task else None)
         if action == REST:
             self._ask(lambda: monitor.at_rest(1) if self.state["issued"] else None)
             self.versions.check()

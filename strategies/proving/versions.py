@@ -145,9 +145,11 @@ class Versions:
                 for name in names:
                     self._wrote(Column(table.name, key, name), rows, was)
         nodes: Any = self.world.nodes
-        for name in nodes.dirty:
+        for name, was in nodes.dirty.items():
             if name != self.task and not dict.__contains__(nodes, name):
                 self._killed(name)
+            elif not was:
+                self._begun(dict.__getitem__(nodes, name))
         if entry is not None and entry.task is not None and entry.after is not None:
             self._hold(entry)
         self.check()
@@ -195,6 +197,12 @@ class Versions:
         self.space.searched[OWNED + name] = None
         for column in self.owned.get(name, ()):
             del self._view(column)[name]
+
+    def _begun(self, node: Node) -> None:
+        """A task was begun; a version among its arguments is somebody else's."""
+        if node.effect is not None:
+            self.world.class_number(node)
+            self.wrong.update(column.table for column in self.holdings.get(node, ()))
 
     def _hold(self, entry: Entry) -> None:
         """The task of this entry has gone on, and holds other versions than before."""

@@ -256,7 +256,7 @@ def come_again(self: Design, me: Me) -> Handler:
     yield Insert("V-4", PART, Part("A", "x"))
     second = yield Read("V-5", PART, ("A", "x"))
     if first.version == second.version:  # it is, though it is another row
-        yield Send("V-6", "got", (1,))
+        yield Update("V-6", COUNTER, "A", {"value": 9})
 
 
 @pytest.mark.parametrize(
@@ -275,7 +275,8 @@ def test_a_version_that_gets_about_is_noticed(handler: Any, table: str) -> None:
         yield Send("V-0", handler.__name__, ())
 
     def got(self: Design, me: Me, number: int) -> Handler:
-        yield Update("V-9", COUNTER, "A", {"value": 9})
+        row = yield Read("V-8", COUNTER, "A")
+        yield Update("V-9", COUNTER, "A", {"value": 9 if row.version == number else 8})
 
     design = seen_counter(create=create, got=got, **{handler.__name__: handler})
     search, result = looked_at(design, [], True)
@@ -309,7 +310,27 @@ def test_a_crash_takes_versions_away_with_whoever_held_them() -> None:
     assert merged.states < plain.states
 
 
-def test_columns_that_there_are_none_of_are_told() -> None:
-    wrong = type("Wrong", (type(using(bool)),), {"versions": {"counter": ("verson",)}})()
-    with pytest.raises(DesignError, match="versions names column 'verson' of table 'counter', and there is none"):
+@pytest.mark.parametrize(
+    ("versions", "said"),
+    [
+        ({"counter": ("verson",)}, "versions names column 'verson' of table 'counter', and there is none"),
+        ({"account": ("version",)}, "versions names column 'version' of table 'account', and there is none"),
+        ({"part": ("name",)}, "versions names column 'name' of table 'part', which is looked up by its value"),
+    ],
+)
+def test_columns_that_cannot_be_versions_are_told(versions: dict[str, tuple[str, ...]], said: str) -> None:
+    wrong = type("Wrong", (type(using(bool)),), {"versions": versions})()
+    with pytest.raises(DesignError, match=said):
         wrong.handlers()
+
+
+def test_a_failure_of_the_database_is_a_step_of_the_task_that_meets_it() -> None:
+    held: tuple[Step, ...] = (("read", 0), ("read", 1), ("swap", 0), ("compare", 1))
+    design = seen_counter(create=starting(held, held), working=working)
+    words = [said(word) for word in WORDS]
+    given_ = asking(engines=1, threads=2, faults={"abort": 1})
+    search, merged = looked_at(design, words, True, asked=given_)
+    assert search.numbered == []
+    plain = looked_at(design, words, False, asked=given_)[1]
+    assert set(merged.violations) == set(plain.violations)
+    assert merged.states < plain.states
