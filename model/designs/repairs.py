@@ -59,6 +59,7 @@ from heatproof.model.effects import (
     Query,
     Read,
     Refused,
+    Send,
     Transaction,
     Update,
 )
@@ -111,6 +112,20 @@ class MadeIsNoTombstone(Heat):
         """5.2."""
         if row.action == INIT:
             yield from super().retrigger_replaced(row, kind, st)
+
+
+class CancelledTriesAgain(Heat):
+    """DO-5: who was stopped though its traversal still owns the stack sends its message once more."""
+
+    name = "cancelled-tries-again"
+
+    def cancelled(self, job: Job, data: Data) -> Handler:
+        """RN-1."""
+        fresh = yield from self.reload_stack("RN-1", job.st)
+        if fresh.traversal != job.traversal:
+            yield from self.retrigger(job.row.id, job.kind, fresh)
+        else:
+            yield Send("RN-1", "check_resource", (job.row.id, job.kind, job.traversal, data))
 
 
 class UnchangedKnowsWhatItRequires(Heat):
@@ -350,7 +365,8 @@ class WritersKnowWhatTheyWrote(Heat):
 
 
 REPAIRS: tuple[type[Heat], ...] = (
-    RollbackMakesWhatIsGone, CleanupLeavesTombstone, WhatIsReplacedGoes, MadeIsNoTombstone, UnchangedKnowsWhatItRequires,
+    RollbackMakesWhatIsGone, CleanupLeavesTombstone, WhatIsReplacedGoes, MadeIsNoTombstone, CancelledTriesAgain,
+    UnchangedKnowsWhatItRequires,
     ReleaseInSpiteOfSignals, LockNotWithAnOldCopy, UnhealthyInOneWrite,
     UnhealthyOnlyWhatWasMade, LockOnlyInCurrentTraversal, OneReplacement, ReplacementAndLink, KeepReferredTemplate, LostAreRefused,
     StaleTemplateLoses, SupersededSetUpStops, RollbackOnlyWhileInProgress, RollbackToWhatLastHeld, OnlyWhatRunsFails,

@@ -5,6 +5,7 @@ Functions of Heat are found when a patch runs, so that importing this module imp
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from types import SimpleNamespace
@@ -94,6 +95,36 @@ def only_unmade_go(original: Any) -> Any:
             original(self, is_update, rsrc, stack, check_resource)
 
     return _retrigger_replaced
+
+
+def remembers_its_message(original: Any) -> Any:
+    def _do_check_resource(
+        self: Any, cnxt: Any, current_traversal: Any, tmpl: Any, resource_data: Any, is_update: Any, rsrc: Any, stack: Any,
+        adopt_stack_data: Any,
+    ) -> Any:  # fmt: skip
+        self.message_of = (rsrc, adopt_stack_data)
+        return original(self, cnxt, current_traversal, tmpl, resource_data, is_update, rsrc, stack, adopt_stack_data)
+
+    return _do_check_resource
+
+
+def cancelled_tries_again(original: Any) -> Any:
+    from heat.engine import check_resource, sync_point
+    from heat.engine import stack as parser
+
+    def _retrigger_new_traversal(self: Any, cnxt: Any, current_traversal: Any, is_update: Any, stack_id: Any, rsrc_id: Any) -> None:
+        if not isinstance(sys.exc_info()[1], check_resource.CancelOperation):
+            return original(self, cnxt, current_traversal, is_update, stack_id, rsrc_id)  # type: ignore[no-any-return]
+        latest = parser.Stack.load(cnxt, stack_id=stack_id, force_reload=True)
+        if latest.current_traversal != current_traversal:
+            return self.retrigger_check_resource(cnxt, rsrc_id, latest)  # type: ignore[no-any-return]
+        rsrc, adopt = self.message_of
+        data = sync_point.serialize_input_data(self.input_data)
+        return self._rpc_client.check_resource(  # type: ignore[no-any-return]
+            cnxt, rsrc_id, current_traversal, data, is_update, adopt, abandon=rsrc.abandon_in_progress
+        )
+
+    return _retrigger_new_traversal
 
 
 def fenced_rows(original: Any) -> Any:

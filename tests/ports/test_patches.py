@@ -54,34 +54,6 @@ NOT_FURTHER = {"made-before-unmade": 4, "what-is-replaced-goes-2": 4, "what-is-r
 is gone on from; an engine that dies a little earlier leaves a physical resource whose id is nowhere (docs/findings.md, behind the patches); two
 replacements are made."""
 
-ON_THE_MODEL = 60
-BEHIND = {
-    "cancelled-sync-points-go": ("superseded-set-up-stops",),
-    "no-cycle-of-cleanups": ("only-what-runs-fails",),
-    "no-template-for-what-is-deleted": ("lost-operations-are-refused", "overtaken-templates-go"),
-    "overtaken-templates-go": ("no-template-for-what-is-deleted", "lost-operations-are-refused"),
-}
-"""Patches that a case runs with: without them another defect shows near by as a failure of the same kind."""
-
-
-NOT_FURTHER = {"made-before-unmade": 4, "what-is-replaced-goes-2": 4}
-"""Runs near by on the engine where more show what the patch leaves as it is, as a failure of the same kind: a replacement that is made already
-is gone on from; an engine that dies a little earlier leaves a physical resource whose id is nowhere (docs/findings.md, behind the patches)."""
-
-ON_THE_MODEL = 60
-BEHIND = {
-    "cancelled-sync-points-go": ("superseded-set-up-stops",),
-    "no-cycle-of-cleanups": ("only-what-runs-fails",),
-    "no-template-for-what-is-deleted": ("lost-operations-are-refused", "overtaken-templates-go"),
-    "overtaken-templates-go": ("no-template-for-what-is-deleted", "lost-operations-are-refused"),
-}
-"""Patches that a case runs with: without them another defect shows near by as a failure of the same kind."""
-
-
-NOT_FURTHER = {"made-before-unmade": 4}
-"""Runs near by on the engine where more show what the patch leaves as it is: a replacement that is made already is gone on from, and that
-is a failure of the same kind (docs/findings.md, behind the patches)."""
-
 ON_THE_MODEL = {"writes-are-tried-again": "writes-are-tried-again-2"}
 """A case of the same defect that is in the model's reach: the model writes the properties with the row, and so cannot lose only those."""
 

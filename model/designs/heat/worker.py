@@ -128,7 +128,7 @@ class Worker(Resource):
         except TimedOut as error:
             return (yield from self.timed_out(job, str(error), failures))
         except Cancelled:
-            yield from self.retrigger_new_traversal(job.row.id, job.kind, job.traversal, job.st)
+            yield from self.cancelled(job, data)
         return False, False, failures
 
     def dispatch(self, job: Job) -> Handler:
@@ -150,6 +150,10 @@ class Worker(Resource):
     def timed_out(self, job: Job, reason: str, failures: Failures) -> Handler:
         """DO-5: a timeout takes the ordinary path of failure."""
         return (yield from self.failure(job, reason, failures))
+
+    def cancelled(self, job: Job, data: Data) -> Handler:
+        """DO-5: who stops the workers is taken to have stopped the traversal."""
+        yield from self.retrigger_new_traversal(job.row.id, job.kind, job.traversal, job.st)
 
     def failure(self, job: Job, reason: str, failures: Failures) -> Handler:
         """5.11a (check_resource.py:_handle_resource_failure)."""
