@@ -122,6 +122,8 @@ def prove(
     unjudged = ""
     if REST_IS_REACHED in properties:
         unjudged = result.cut
+        if result.complete:
+            search.forget()  # what is judged now is what was learned, or another pass
         if result.complete and (search.reduce or not never_returns(search)):
             seen = Live(result.states, result.transitions, result.depth, 0, frozenset(result.reached), frozenset(found))
             answer = _round(design, scenario, search.symmetric, lambda part: go_on(seen._replace(depth=part.depth)))

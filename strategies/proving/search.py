@@ -238,6 +238,12 @@ class Search:
         assert self.checkpoint is not None
         self.checkpoint.resume(self)
 
+    def forget(self) -> None:
+        """Give back the memory of a search that is over: what was seen and what was learned stay known, but it cannot go on."""
+        self.table, self.depths = np.zeros(1, np.uint64), np.zeros(0, np.uint16)
+        self.block, self.out, self.spare = None, Block(self.out.rows[:0].copy(), self.out.sums[:0].copy(), 0), []
+        self.level, self.following = Frontier(self.storage), Frontier(self.storage)
+
     def way(self, state: int) -> list[Action]:
         """The actions that lead to a state, by its number, from the beginning of the scenario."""
         names = self.tables.actions.names
