@@ -393,11 +393,11 @@ class Tables:
             self._arrange()
 
     def _beside(self) -> None:
+        """Tell the kernel what else belongs to each task."""
         self._attribute()
         parts = self.parts
         if sum(map(len, parts.values())) > self.besides or self.salts.shape[1] > len(self.beside[0]):
-            begin = end = np.zeros(self.salts.shape[1], np.int32)
-            begin, end = begin.copy(), end.copy()
+            begin, end = np.zeros((2, self.salts.shape[1]), np.int32)
             ends = np.cumsum([len(some) for some in parts.values()])
             begin[list(parts)] = [0, *ends[:-1]]
             end[list(parts)] = ends
