@@ -346,8 +346,8 @@ def learned(search: Search) -> str:
     digest = blake2b(names.encode(), digest_size=16)
     for numbers in (tables.trees.column, tables.trees.outcome):
         digest.update(np.array(numbers, np.int64).tobytes())
-    for grown in (outcomes.write_column, outcomes.write_value, outcomes.found):
-        digest.update(grown.array[: grown.used].tobytes())
+    digest.update(outcomes.leaves[: outcomes.count].tobytes())
+    digest.update(outcomes.writes.tobytes())
     digest.update(tables.salts[:, : len(space.units)].sum(axis=2).tobytes())
     return digest.hexdigest()
 

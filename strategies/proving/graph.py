@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from heatproof.model.errors import HeatproofError
 from heatproof.model.world import Action
-from heatproof.strategies.proving import graph_kernel
+from heatproof.strategies.proving import graph_kernel, kernel
 from heatproof.strategies.proving.search import Search
 from heatproof.strategies.proving.storage import Block, NoRoom, Records, memory_free
 
@@ -69,9 +69,8 @@ class Graph:
         self.marked.add(marks)
         while begin < end:
             used, begin = compiled.transitions(
-                block.rows, block.sums, begin, end, block.first, *enabling(tables), tables.outcomes.system.array,
-                tables.outcomes.accesses.array,
-                *changing(tables), outcomes, taken, scratch, source, action, system, accesses, mark,
+                block.rows, block.sums, begin, end, block.first, *enabling(tables), *changing(tables)[1:],
+                outcomes, taken, scratch, source, action, system, accesses, mark,
             )  # fmt: skip
             records = np.empty(used, TRANSITION)
             columns: tuple[NDArray[Any], ...] = (source, action, system, accesses, mark)
@@ -201,19 +200,18 @@ class Walker:
             row, sums = block.rows[0], block.sums[0]
             outcomes = np.empty(len(tables.actions.names), np.int64)
             taken, out = np.empty(len(outcomes), np.int64), np.empty((1, len(sums)), np.uint64)
-            count = compiled.possible(row, *enabling(tables), tables.salts, outcomes, taken)
+            count = compiled.possible(block.rows, 0, *enabling(tables), tables.salts, outcomes, taken)
             if count >= 0:
                 break
             tables.learn(row.tolist(), -1 - count)
         for outcome, action in zip(outcomes[:count].tolist(), taken[:count].tolist(), strict=True):
             if (
-                tables.outcomes.accesses.array[outcome] == accesses
+                tables.outcomes.leaves[outcome, kernel.ACCESSES] == accesses
                 and compiled.mark_after(block.rows, block.sums, 0, outcome, *changing(tables), out) == mark
             ):
                 sums[:] = out[0]
-                did = tables.outcomes
-                for w in range(did.write_from.array[outcome], did.write_to.array[outcome]):
-                    row[did.write_column.array[w]] = did.write_value.array[w]
+                for column, value in tables.outcomes.written(outcome):
+                    row[column] = value
                 return int(action)
         raise HeatproofError("states that differ only in their engines go on differently here; try it without symmetry")
 
@@ -222,14 +220,11 @@ def enabling(tables: Any) -> tuple[Any, ...]:
     """What :func:`graph_kernel.possible` needs of the tables, less the salts."""
     return (
         tables.guards, tables.guard_from, tables.guard_to, tables.guard_rival, tables.candidates, tables.roots.array,
-        tables.trees.records, tables.trees.keys, tables.trees.children, tables.outcomes.enabled.array,
+        tables.trees.records, tables.trees.keys, tables.trees.children, tables.outcomes.leaves,
     )  # fmt: skip
 
 
 def changing(tables: Any) -> tuple[Any, ...]:
     """What outcomes change of the sums."""
     did = tables.outcomes
-    return (
-        did.delta, did.task_from.array, did.task_to.array, did.task_node.array, did.write_from.array, did.write_to.array,
-        did.write_column.array, did.write_value.array, *tables.beside, tables.salts,
-    )  # fmt: skip
+    return did.leaves, did.writes, did.delta, did.task_node.array, *tables.beside, tables.salts

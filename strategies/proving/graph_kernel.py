@@ -13,7 +13,17 @@ from typing import Any
 import numpy as np
 
 from heatproof.strategies.proving import kernel
-from heatproof.strategies.proving.kernel import after, fingerprint, mix, njit, stood_for, walk  # type: ignore[attr-defined]
+from heatproof.strategies.proving.kernel import (  # type: ignore[attr-defined]
+    ACCESSES,
+    ENABLED,
+    SYSTEM,
+    after,
+    fingerprint,
+    mix,
+    njit,
+    stood_for,
+    walk,
+)
 
 NOWHERE = np.uint32(0xFFFFFFFF)
 """No state."""
@@ -21,22 +31,22 @@ NOWHERE = np.uint32(0xFFFFFFFF)
 
 @njit(cache=True)
 def possible(
-    row: Any, guards: Any, guard_from: Any, guard_to: Any, guard_rival: Any, candidates: Any, roots: Any,
-    records: Any, keys: Any, values: Any, enabled: Any, salts: Any, outcomes: Any, taken: Any,
+    rows: Any, i: Any, guards: Any, guard_from: Any, guard_to: Any, guard_rival: Any, candidates: Any, roots: Any,
+    records: Any, keys: Any, values: Any, leaves: Any, salts: Any, outcomes: Any, taken: Any,
 ) -> Any:  # fmt: skip
     """The actions that are possible in a state of which everything was learned, into ``taken``, their outcomes into ``outcomes``. Answers
     how many there are, or -1 - a if nobody has learned action a."""
     count = 0
     for g in range(guards.shape[0]):
         guard = guards[g]
-        if guard >= 0 and (row[guard] == 0 or stood_for(row, g, guards, guard_rival, salts)):
+        if guard != np.uint32(kernel.ALWAYS) and (rows[i, guard] == 0 or stood_for(rows, i, g, guards, guard_rival, salts)):
             continue
         for c in range(guard_from[g], guard_to[g]):
             action = candidates[c]
-            outcome = walk(row, roots[action], records, keys, values)
-            if outcome < 0:
+            outcome = walk(rows, i, roots[action], records, keys, values)
+            if outcome == kernel.NOWHERE:
                 return -1 - action
-            if enabled[outcome]:
+            if leaves[outcome, ENABLED]:
                 outcomes[count] = outcome
                 taken[count] = action
                 count += 1
@@ -45,13 +55,12 @@ def possible(
 
 @njit(cache=True)
 def mark_after(
-    rows: Any, sums: Any, i: Any, outcome: Any, delta: Any, task_from: Any, task_to: Any, task_node: Any, write_from: Any, write_to: Any,
-    write_column: Any, write_value: Any, beside_from: Any, beside_to: Any, beside: Any, salts: Any, out: Any,
+    rows: Any, sums: Any, i: Any, outcome: Any, leaves: Any, writes: Any, delta: Any, task_node: Any,
+    beside_from: Any, beside_to: Any, beside: Any, salts: Any, out: Any,
 ) -> Any:  # fmt: skip
     """The fingerprint of the state that an outcome makes of state i; its sums into the one row of ``out``."""
     after(
-        rows, sums, i, outcome, delta, task_from, task_to, task_node, write_from, write_to, write_column, write_value,
-        beside_from, beside_to, beside, salts, out, 0,
+        rows, sums, i, outcome, leaves, writes, delta, task_node, beside_from, beside_to, beside, salts, out, 0,
     )  # fmt: skip
     mark: Any = fingerprint(out, 0)
     return mark
@@ -61,8 +70,7 @@ def mark_after(
 def transitions(
     rows: Any, sums: Any, begin: Any, end: Any, first: Any,
     guards: Any, guard_from: Any, guard_to: Any, guard_rival: Any, candidates: Any, roots: Any,
-    records: Any, keys: Any, values: Any, enabled: Any, system: Any, accesses: Any,
-    delta: Any, task_from: Any, task_to: Any, task_node: Any, write_from: Any, write_to: Any, write_column: Any, write_value: Any,
+    records: Any, keys: Any, values: Any, leaves: Any, writes: Any, delta: Any, task_node: Any,
     beside_from: Any, beside_to: Any, beside: Any, salts: Any,
     outcomes: Any, taken: Any, scratch: Any, out_source: Any, out_action: Any, out_system: Any, out_accesses: Any, out_mark: Any,
 ) -> Any:  # fmt: skip
@@ -73,18 +81,17 @@ def transitions(
         if used + taken.shape[0] > out_source.shape[0]:
             return used, i
         count = possible(
-            rows[i], guards, guard_from, guard_to, guard_rival, candidates, roots, records, keys, values, enabled, salts,
+            rows, i, guards, guard_from, guard_to, guard_rival, candidates, roots, records, keys, values, leaves, salts,
             outcomes, taken,
         )  # fmt: skip
         for k in range(count):
             outcome = outcomes[k]
             out_source[used] = first + i
             out_action[used] = taken[k]
-            out_system[used] = system[outcome]
-            out_accesses[used] = accesses[outcome]
+            out_system[used] = leaves[outcome, SYSTEM]
+            out_accesses[used] = leaves[outcome, ACCESSES]
             out_mark[used] = mark_after(
-                rows, sums, i, outcome, delta, task_from, task_to, task_node, write_from, write_to, write_column, write_value,
-                beside_from, beside_to, beside, salts, scratch,
+                rows, sums, i, outcome, leaves, writes, delta, task_node, beside_from, beside_to, beside, salts, scratch,
             )  # fmt: skip
             used += 1
     return used, end

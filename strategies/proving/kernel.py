@@ -8,9 +8,10 @@ Rules of this file:
 
 Layouts. ``rows[i, c]`` is the value of column c in state i of a block (uint16, or uint32 where some column has more values),
 ``sums[i, p]`` its sum under renaming p (uint64, wraps around): of the salts of its values, those of a task scrambled together
-(:func:`after`). ``records[n]`` is the node n of a tree: the column that it reads (-1 stands for a leaf, -2 for what nobody has learned), two
-values with their children, or the outcome of a leaf. The child for any other value v is found in an open-addressed table under
-``n << VALUE_BITS | v``.
+(:func:`after`). ``records[4 * n:4 * n + 4]`` is the node n of a tree: the column that it reads (or ``LEAF``, or ``UNKNOWN`` for what nobody has
+learned), two values with their children, or the outcome of a leaf. The child for any other value v is found in an open-addressed table under
+``n << VALUE_BITS | v``. ``leaves[o]`` is what outcome o is and does (``ENABLED`` to ``ACCESSES``), ``writes[w]`` the column and the value of
+a write.
 """
 
 from __future__ import annotations
@@ -31,12 +32,26 @@ except ImportError:  # the same text, interpreted
         return lambda function: function
 
 
-LEAF, UNKNOWN = -1, -2
+LEAF, UNKNOWN = 0xFFFFFFFF, 0xFFFFFFFE
+"""Stand for the column in the record of a node that reads none. Columns, like all that is an index here, are kept without a sign where it
+counts: for a number that may be negative Numba adds code that counts from the end of the array."""
+
+NOWHERE = 0xFFFFFFFF
+"""Stands for the other child, or the outcome, in the record of a node that has none. Node 0 is one of which nobody has learned anything."""
+
+ALWAYS = 0xFFFFFFFF
+"""Stands for the guard of actions that have none."""
 
 COLUMN, NEXT, VALUE, CHILD, OUTCOME = 0, 1, 2, 3, 3
 RECORD = 4
 """What stands in the record of a node, in four numbers of 32 bits, so that one fetch brings all of it. ``NEXT`` is the value for which the
 child is the node with the next number: there the processor goes on before it knows that it may. ``VALUE`` has the child ``CHILD``."""
+
+ENABLED, SYSTEM, WRITE_FROM, WRITE_TO, TASK_FROM, TASK_TO, TELLS, ACCESSES = range(8)
+OUTCOMES = 8
+"""What stands in the record of an outcome, again in one place: whether the action is possible, whether the system does it by itself, where its
+writes begin and end, where the tasks that it touches whatever they are begin and end, the number of what properties say of it, and how
+many database accesses it is."""
 
 VALUE_BITS = 20
 """Bits for the value of a column in the key of a tree node's child."""
@@ -65,29 +80,15 @@ def mix(x: Any) -> Any:
     return x ^ (x >> np.uint64(31))
 
 
-@njit(cache=True)
-def mixed(totals: Any) -> Any:
-    """The same for each of an array of two dimensions."""
-    found = np.empty_like(totals)
-    for i in range(totals.shape[0]):
-        for p in range(totals.shape[1]):
-            found[i, p] = mix(totals[i, p])
-    return found
-
-
 @njit(cache=True, inline="always")
 def child(keys: Any, values: Any, node: Any, value: Any) -> Any:
-    """The child of a tree node for a value, or -1."""
+    """The child of a tree node for a value, or 0."""
     mask = np.uint64(keys.shape[0] - 1)
     key = np.int64(node) << VALUE_BITS | np.int64(value)
     at = (np.uint64(key) * GOLDEN) >> np.uint64(40) & mask
-    while True:
-        known = keys[at]
-        if known == key:
-            return values[at]
-        if known == -1:
-            return -1
+    while keys[at] != key and keys[at] != -1:
         at = (at + np.uint64(1)) & mask
+    return values[at]
 
 
 @njit(cache=True)
@@ -136,31 +137,30 @@ def fingerprint(sums: Any, i: Any) -> Any:
 
 
 @njit(cache=True, inline="always")
-def walk(row: Any, root: Any, records: Any, keys: Any, values: Any) -> Any:
-    """From the root of a tree to the outcome for this state, or -1 if nobody has learned it."""
-    node = np.int64(root)
-    while True:
-        column = records[node, COLUMN]
-        if column < 0:
-            return records[node, OUTCOME]
-        value = row[column]
-        if value == records[node, NEXT]:
-            node += 1
-        elif value == records[node, VALUE]:
-            node = records[node, CHILD]
+def walk(rows: Any, i: Any, root: Any, records: Any, keys: Any, values: Any) -> Any:
+    """From the root of a tree to the outcome for state i, or ``NOWHERE`` if nobody has learned it. There is one way out, because of others
+    Numba would count references to the arrays, which takes longer than all the rest."""
+    at = np.uint64(root) << np.uint64(2)
+    column = records[at]
+    while column < np.uint32(UNKNOWN):
+        value = rows[i, column]
+        if value == records[at + np.uint64(NEXT)]:
+            at += np.uint64(RECORD)
+        elif value == records[at + np.uint64(VALUE)]:
+            at = np.uint64(records[at + np.uint64(CHILD)]) << np.uint64(2)
         else:
-            node = np.int64(child(keys, values, node, value))
-            if node < 0:
-                return -1
+            at = np.uint64(child(keys, values, at >> np.uint64(2), value)) << np.uint64(2)
+        column = records[at]
+    return np.int64(records[at + np.uint64(OUTCOME)])
 
 
 @njit(cache=True, inline="always")
-def stood_for(row: Any, g: Any, guards: Any, guard_rival: Any, salts: Any) -> Any:
+def stood_for(rows: Any, i: Any, g: Any, guards: Any, guard_rival: Any, salts: Any) -> Any:
     """Whether the guard g is a message that an equal one of a lower number stands for in this state: delivering that is enough."""
-    value = row[guards[g]]
+    value = rows[i, guards[g]]
     rival = guard_rival[g]
     while rival >= 0:
-        other = row[guards[rival]]
+        other = rows[i, guards[rival]]
         if other != 0 and salts[0, guards[rival], other] == salts[0, guards[g], value]:
             return True
         rival = guard_rival[rival]
@@ -169,7 +169,7 @@ def stood_for(row: Any, g: Any, guards: Any, guard_rival: Any, salts: Any) -> An
 
 @njit(cache=True)
 def commutes(
-    row: Any, own: Any, reads: Any, writes: Any, mine: Any, private: Any,
+    rows: Any, i: Any, own: Any, reads: Any, writes: Any, mine: Any, private: Any,
     owners: Any, kinds: Any, items: Any, whole: Any, future_reads: Any, future_writes: Any,
 ) -> bool:  # fmt: skip
     """Whether a step of the task in column ``own`` commutes with all that the others can ever do from here on (reduction.py).
@@ -186,7 +186,7 @@ def commutes(
             local = False
     for o in range(owners.shape[0]):
         column = owners[o]
-        value = row[column]
+        value = rows[i, column]
         if value == 0 or column == own:
             continue
         if column >= items.shape[0] or value >= items.shape[1]:
@@ -208,12 +208,12 @@ def commutes(
 
 
 @njit(cache=True)
-def rely(row: Any, own: Any, outcome: Any, owners: Any, items: Any, pairs: Any, counters: Any) -> None:
+def rely(rows: Any, i: Any, own: Any, outcome: Any, owners: Any, items: Any, pairs: Any, counters: Any) -> None:
     """Note that ``outcome`` was taken alone beside the other items of this state, so that it can be judged again later."""
     mask = np.uint64(pairs.shape[0] - 1)
     for o in range(owners.shape[0]):
         column = owners[o]
-        value = row[column]
+        value = rows[i, column]
         if value != 0 and column != own:
             pair = np.uint64(outcome + 1) << np.uint64(32) | np.uint64(items[column, value])
             at = mix(pair) & mask
@@ -237,36 +237,36 @@ def put_pairs(pairs: Any, old: Any) -> None:
 
 
 @njit(cache=True, inline="always")
-def written(column: Any, value: Any, begin: Any, end: Any, write_column: Any, write_value: Any) -> Any:
+def written(column: Any, value: Any, begin: Any, end: Any, writes: Any) -> Any:
     """The value of a column after the writes ``begin`` to ``end``; ``value``: what it is before."""
     for w in range(begin, end):
-        if write_column[w] == column:
-            return np.int64(write_value[w])
+        if writes[w, 0] == column:
+            return np.int64(writes[w, 1])
     return value
 
 
 @njit(cache=True, inline="always")
 def after(
-    rows: Any, sums: Any, i: Any, outcome: Any, delta: Any, task_from: Any, task_to: Any, task_node: Any, write_from: Any, write_to: Any,
-    write_column: Any, write_value: Any, beside_from: Any, beside_to: Any, beside: Any, salts: Any, into: Any, at: Any,
+    rows: Any, sums: Any, i: Any, outcome: Any, leaves: Any, writes: Any, delta: Any, task_node: Any,
+    beside_from: Any, beside_to: Any, beside: Any, salts: Any, into: Any, at: Any,
 ) -> None:  # fmt: skip
     """The sums of the state that an outcome makes of state i, into row ``at`` of ``into``. The delta of an outcome is without the tasks that
-    it touches whatever they are: for those of ``task_node[task_from[outcome]:task_to[outcome]]``, columns of nodes, it depends on the state.
+    it touches whatever they are: for those of ``task_node``, columns of nodes, it depends on the state.
 
     A task adds its node with what belongs to it, scrambled together, so that what belongs to one task cannot be taken for another's.
     """
     for p in range(sums.shape[1]):
         into[at, p] = sums[i, p] + delta[outcome, p]
-    begin, end = write_from[outcome], write_to[outcome]
-    for t in range(task_from[outcome], task_to[outcome]):
+    begin, end = leaves[outcome, WRITE_FROM], leaves[outcome, WRITE_TO]
+    for t in range(leaves[outcome, TASK_FROM], leaves[outcome, TASK_TO]):
         node = task_node[t]
         value = np.int64(rows[i, node])
-        fresh = written(node, value, begin, end, write_column, write_value)
+        fresh = written(node, value, begin, end, writes)
         same = value == fresh
         if same:
             for k in range(beside_from[node], beside_to[node]):
                 was = np.int64(rows[i, beside[k]])
-                if was != 0 and was != written(beside[k], was, begin, end, write_column, write_value):
+                if was != 0 and was != written(beside[k], was, begin, end, writes):
                     same = False
         if same:
             continue
@@ -276,7 +276,7 @@ def after(
                 column = beside[k]
                 was = np.int64(rows[i, column])
                 old += salts[p, column, was]
-                new += salts[p, column, written(column, was, begin, end, write_column, write_value)]
+                new += salts[p, column, written(column, was, begin, end, writes)]
             if value != 0:
                 into[at, p] -= mix(old)
             if fresh != 0:
@@ -297,9 +297,30 @@ def add_tasks(rows: Any, sums: Any, nodes: Any, beside_from: Any, beside_to: Any
 
 
 @njit(cache=True)
+def add_terms(terms: Any, salts: Any, delta: Any) -> None:
+    """Add to the deltas of outcomes what is listed in ``terms``, number after number: an outcome, 1 to add or -1 to take away, and how many
+    pairs of column and value follow, whose salts are scrambled together; if it is 0, one follows, and is not scrambled."""
+    at = 0
+    while at < terms.shape[0]:
+        outcome, sign, pairs = terms[at], terms[at + 1], terms[at + 2]
+        end = at + 3 + 2 * max(pairs, 1)
+        for p in range(delta.shape[1]):
+            total = np.uint64(0)
+            for k in range(at + 3, end, 2):
+                total += salts[p, terms[k], terms[k + 1]]
+            if pairs > 0:
+                total = mix(total)
+            if sign > 0:
+                delta[outcome, p] += total
+            else:
+                delta[outcome, p] -= total
+        at = end
+
+
+@njit(cache=True)
 def enter(
     count: Any, batch_state: Any, batch_outcome: Any, batch_action: Any, batch_sums: Any, batch_slot: Any,
-    rows: Any, first: Any, write_from: Any, write_to: Any, write_column: Any, write_value: Any,
+    rows: Any, first: Any, leaves: Any, writes: Any,
     table: Any, depths: Any, depth: Any, new_rows: Any, new_sums: Any, new_parent: Any, new_action: Any, counters: Any,
 ) -> None:  # fmt: skip
     """Enter the states after a batch of transitions. Looking all of them up first lets the processor fetch many places at once."""
@@ -324,8 +345,8 @@ def enter(
         source = batch_state[b]
         for c in range(rows.shape[1]):
             new_rows[n, c] = rows[source, c]
-        for w in range(write_from[outcome], write_to[outcome]):
-            new_rows[n, write_column[w]] = write_value[w]
+        for w in range(leaves[outcome, WRITE_FROM], leaves[outcome, WRITE_TO]):
+            new_rows[n, writes[w, 0]] = writes[w, 1]
         for p in range(batch_sums.shape[1]):
             new_sums[n, p] = batch_sums[b, p]
         new_parent[n] = first + batch_state[b]
@@ -338,8 +359,7 @@ def expand(
     todo: Any, rows: Any, sums: Any, first: Any, depth: Any,
     guards: Any, guard_from: Any, guard_to: Any, guard_rival: Any, candidates: Any, roots: Any,
     records: Any, keys: Any, values: Any,
-    enabled: Any, system: Any, write_from: Any, write_to: Any, write_column: Any, write_value: Any,
-    outcome_found: Any, found_seen: Any, delta: Any, task_from: Any, task_to: Any, task_node: Any,
+    leaves: Any, writes: Any, found_seen: Any, delta: Any, task_node: Any,
     beside_from: Any, beside_to: Any, beside: Any, salts: Any, table: Any, depths: Any, room: Any,
     stepping: Any, mine: Any, private: Any, outcome_reads: Any, outcome_writes: Any,
     owners: Any, kinds: Any, items: Any, whole: Any, future_reads: Any, future_writes: Any, pairs: Any,
@@ -356,7 +376,6 @@ def expand(
     reducing = pairs.shape[0] > 0
     for position in range(todo.shape[0]):
         i = todo[position]
-        row = rows[i]
         if counters[PENDING] >= pending.shape[0] or counters[MISSES] + roots.shape[0] >= misses.shape[0]:
             done = position
             break
@@ -366,29 +385,29 @@ def expand(
         missed = False
         for g in range(guards.shape[0]):
             guard = guards[g]
-            if guard >= 0:
-                if row[guard] == 0:
+            if guard != np.uint32(ALWAYS):
+                if rows[i, guard] == 0:
                     continue
-                if stood_for(row, g, guards, guard_rival, salts):
+                if guard_rival[g] >= 0 and stood_for(rows, i, g, guards, guard_rival, salts):
                     continue
             for c in range(guard_from[g], guard_to[g]):
                 action = candidates[c]
-                outcome = walk(row, roots[action], records, keys, values)
-                if outcome < 0:
+                outcome = walk(rows, i, roots[action], records, keys, values)
+                if outcome == NOWHERE:
                     misses[counters[MISSES], 0] = i
                     misses[counters[MISSES], 1] = action
                     counters[MISSES] += 1
                     missed = True
-                elif enabled[outcome]:
+                elif leaves[outcome, ENABLED]:
                     outcomes[count] = outcome
                     taken[count] = action
                     count += 1
-                    if system[outcome]:
+                    if leaves[outcome, SYSTEM]:
                         going = True
         resting = np.int64(-1)
         if not missed and not going:  # at rest: action 0 asks what must hold
-            resting = walk(row, roots[0], records, keys, values)
-            if resting < 0:
+            resting = walk(rows, i, roots[0], records, keys, values)
+            if resting == NOWHERE:
                 misses[counters[MISSES], 0] = i
                 misses[counters[MISSES], 1] = 0
                 counters[MISSES] += 1
@@ -408,7 +427,7 @@ def expand(
         counters[STATES] += 1
         if resting >= 0:
             counters[RESTING] += 1
-            seen = outcome_found[resting]
+            seen = leaves[resting, TELLS]
             if seen > 0 and not found_seen[seen]:
                 found_seen[seen] = True
                 found[counters[FOUND], 0] = seen
@@ -423,27 +442,26 @@ def expand(
             for k in range(count):
                 own = stepping[taken[k]]
                 if own >= 0 and outcomes[k] < outcome_reads.shape[0] and commutes(
-                    row, own, outcome_reads[outcomes[k]], outcome_writes[outcomes[k]], mine[own], private[own],
+                    rows, i, own, outcome_reads[outcomes[k]], outcome_writes[outcomes[k]], mine[own], private[own],
                     owners, kinds, items, whole, future_reads, future_writes,
                 ):  # fmt: skip
                     after(
-                        rows, sums, i, outcomes[k], delta, task_from, task_to, task_node, write_from, write_to, write_column, write_value,
-                        beside_from, beside_to, beside, salts, batch_sums, batch,
+                        rows, sums, i, outcomes[k], leaves, writes, delta, task_node, beside_from, beside_to, beside, salts,
+                        batch_sums, batch,
                     )  # fmt: skip
                     at = slot_of(table, fingerprint(batch_sums, batch))
                     if table[at] == np.uint64(0) or depths[at] == depth + 1:  # else it might be put off for ever
                         begin, stop = k, k + 1
-                        rely(row, own, outcomes[k], owners, items, pairs, counters)
+                        rely(rows, i, own, outcomes[k], owners, items, pairs, counters)
                         counters[REDUCED] += 1
                         break
         for k in range(begin, stop):
             outcome = outcomes[k]
             counters[TRANSITIONS] += 1
             after(
-                rows, sums, i, outcome, delta, task_from, task_to, task_node, write_from, write_to, write_column, write_value,
-                beside_from, beside_to, beside, salts, batch_sums, batch,
+                rows, sums, i, outcome, leaves, writes, delta, task_node, beside_from, beside_to, beside, salts, batch_sums, batch,
             )  # fmt: skip
-            seen = outcome_found[outcome]
+            seen = leaves[outcome, TELLS]
             if seen > 0 and not found_seen[seen]:
                 found_seen[seen] = True
                 found[counters[FOUND], 0] = seen
@@ -457,13 +475,13 @@ def expand(
             if batch == batch_state.shape[0]:
                 enter(
                     batch, batch_state, batch_outcome, batch_action, batch_sums, batch_slot, rows, first,
-                    write_from, write_to, write_column, write_value, table, depths, depth,
+                    leaves, writes, table, depths, depth,
                     new_rows, new_sums, new_parent, new_action, counters,
                 )  # fmt: skip
                 batch = 0
     enter(
         batch, batch_state, batch_outcome, batch_action, batch_sums, batch_slot, rows, first,
-        write_from, write_to, write_column, write_value, table, depths, depth,
+        leaves, writes, table, depths, depth,
         new_rows, new_sums, new_parent, new_action, counters,
     )  # fmt: skip
     return done

@@ -30,7 +30,7 @@ from heatproof.properties.base import Property, Witness
 from heatproof.properties.monitor import Monitor
 from heatproof.strategies.proving.symmetry import Nameless
 from heatproof.strategies.proving.versions import Versions
-from heatproof.strategies.proving.views import ABSENT, ADDRESSED, AT, CLOCK, MEMBERSHIP, PRESENT, Space, Unit, View
+from heatproof.strategies.proving.views import ADDRESSED, AT, CLOCK, MEMBERSHIP, PRESENT, Space, Unit, View
 from heatproof.strategies.running import SYSTEM, in_property
 
 REST = Action("rest", "")
@@ -46,6 +46,9 @@ class Found(NamedTuple):
     reached: tuple[str, ...] = ()
 
 
+NOTHING_FOUND = Found()
+
+
 class Lesson(NamedTuple):
     """What was learned of one action in one state.
 
@@ -58,7 +61,7 @@ class Lesson(NamedTuple):
     path: tuple[tuple[int, int], ...]
     enabled: bool
     writes: tuple[tuple[int, int], ...] = ()
-    found: Found = Found()
+    found: Found = NOTHING_FOUND
     accesses: int = 0
     system: bool = False
     searched: tuple[str, ...] = ()
@@ -146,6 +149,7 @@ class LearningWorld(World):
         self.members: list[tuple[Node, Any]] = []  # a node of each class, and what the class is known by
         self.class_of: dict[Node, int] = {}
         self.exposed: set[tuple[int, int]] = set()  # values of nodes by column that go with the name of their task
+        self._statics: dict[Any, Any] = {}
         self.names_matter = names_matter
         names = {} if numbered is None or not merge else {t: n for t, n in design.versions.items() if t not in set(numbered)}
         self.versions = Versions(self, {table: names[table.name] for table in design.tables if table.name in names})
@@ -204,6 +208,8 @@ class LearningWorld(World):
         self.addressed = View(space, ADDRESSED)
         self.clocks: dict[Any, View] = {}
         self._ordered = ()
+        by_name: Any = (self.listens, self.notices, self.split, self.asked, self.reality.workers)
+        self._by_name: tuple[View, ...] = by_name  # what goes by the names of tasks
         space.look_at((), 0)
         for fresh, old in plain:
             for key, value in old.items():
@@ -224,21 +230,20 @@ class LearningWorld(World):
         """What of a task matters beside its node."""
         to = None if task.message is None else task.message.to
         args = task.args if self.names_matter or (self.late and task.worker) else ()
-        return (task.handler, task.engine, task.worker, to, args)
+        static = (task.handler, task.engine, task.worker, to, args)
+        return self._statics.setdefault(static, static)  # one object for equal ones, whose text need not be made again
 
     def _goes_by_name(self, name: str) -> bool:
         """Whether something else in the state goes by the name of this task. Read only where that may have changed."""
-        if any(name in view.dirty for view in self._by_name()):
-            return any(name in view for view in self._by_name())
+        for view in self._by_name:
+            if name in view.dirty:
+                return any(name in view for view in self._by_name)  # no further than to the first
         column = self.space.columns.get(Unit("node", name))
-        before = next((number for c, number in self.space.path if c == column), ABSENT)
-        identity: Any = None if column is None else self.space.identities[column][before]
-        return identity is not None and identity[2] != ""
-
-    def _by_name(self) -> list[View]:
-        """What goes by the names of tasks."""
-        views: Any = [self.listens, self.notices, self.split, self.asked, self.reality.workers]
-        return views  # type: ignore[no-any-return]
+        for read, number in self.space.path:
+            if read == column:
+                identity: Any = self.space.identities[column][number]
+                return identity is not None and identity[2] != ""
+        return False
 
     def class_number(self, node: Node) -> int:
         """The class of a node: nodes of a class behave alike from here on (model/continuations.py)."""
@@ -390,12 +395,14 @@ class LearningWorld(World):
             raise in_property(error) from error
 
     def _found(self) -> Found:
+        if not self.monitor.violations and not self.monitor.reached:
+            return NOTHING_FOUND
         violations = tuple((key, _told(v.witness)) for key, v in sorted(self.monitor.violations.items()))
         return Found(violations, tuple(sorted(self.monitor.reached)))
 
     def _written(self) -> tuple[tuple[int, int], ...]:
         nodes: Any = self.nodes
-        for view in self._by_name():
+        for view in self._by_name:
             for name in view.dirty:
                 if name not in nodes.dirty and name in nodes:
                     nodes[name] = nodes[name]

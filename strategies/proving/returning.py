@@ -97,11 +97,9 @@ class Moves:
 
     def _writes(self, outcome: int) -> Iterator[tuple[int, int]]:
         """The writes of an outcome that count in fingerprints."""
-        did = self.search.tables.outcomes
-        for w in range(did.write_from.array[outcome], did.write_to.array[outcome]):
-            column = int(did.write_column.array[w])
+        for column, value in self.search.tables.outcomes.written(outcome):
             if self.counts[column]:
-                yield column, int(did.write_value.array[w])
+                yield column, value
 
     def _learned(self) -> Iterator[tuple[int, dict[int, int]]]:
         """Every outcome of a possible action, with what it read, by column."""
@@ -114,11 +112,11 @@ class Moves:
             while waiting:
                 node, path = waiting.pop()
                 column = tables.trees.column[node]
-                if column >= 0:
+                if column < kernel.UNKNOWN:
                     waiting += [(child, {**path, column: value}) for value, child in children.get(node, ())]
                 elif column == kernel.LEAF:
                     outcome = tables.trees.outcome[node]
-                    if tables.outcomes.enabled.array[outcome]:
+                    if tables.outcomes.leaves[outcome, kernel.ENABLED]:
                         yield outcome, path
 
     # ----------------------------------------------------------------------------------------------------------- cycles

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import gc
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any, Protocol
@@ -31,7 +33,7 @@ OUT = 1 << 16
 """New states that fit into one block."""
 
 FULL = OUT - OUT // 8
-"""New states with which room for a block is handed over as it is, rather than copied into less room."""
+"""New states with which room for a block is handed over as it is, rather than copied into less room; the first of a level always is."""
 
 SPARE = 4
 """Blocks whose room is kept to be used again."""
@@ -47,6 +49,10 @@ MOST_ACTIONS = 30_000
 
 SMALL = 2**16 - 1
 """The greatest value in rows of 16-bit numbers; where a column has greater ones rows are of 32-bit numbers."""
+
+COLLECTED = (100_000, 50, 100)
+"""The thresholds of Python's garbage collector during a search: what is learned stays, and going through all of it every so many hundred
+objects takes a fifth of the time of a search that learns much."""
 
 LOAD = 0.8
 """How full the table of fingerprints may be."""
@@ -184,10 +190,14 @@ class Search:
         tables, outcomes = self.tables, self.tables.outcomes
         self.known = tables.lessons
         tables.futures.changed = False
-        return Independence(self.space, tables.futures, outcomes.reads, outcomes.writes, outcomes.tasks, tables.mine)
+        return Independence(self.space, tables.futures, outcomes.reads, outcomes.changes, outcomes.tasks, tables.mine)
 
     def run(self) -> Result:
         """Search everything, or until told to stop. Called again, it goes on where it was stopped."""
+        with _rarely_collected():
+            return self._search()
+
+    def _search(self) -> Result:
         while True:
             try:
                 self._run()
@@ -214,7 +224,7 @@ class Search:
                 possible = []
                 for action in range(1, len(tables.actions.names)):
                     outcome = tables.learn(row, action)
-                    if tables.outcomes.enabled.array[outcome]:
+                    if tables.outcomes.leaves[outcome, kernel.ENABLED]:
                         possible.append(outcome)
                 if not possible:
                     break
@@ -224,9 +234,7 @@ class Search:
 
     def _applied(self, state: dict[int, int], outcome: int) -> dict[int, int]:
         """The state, by column, with what an outcome writes written into it."""
-        outcomes = self.tables.outcomes
-        for w in range(outcomes.write_from.array[outcome], outcomes.write_to.array[outcome]):
-            state[int(outcomes.write_column.array[w])] = int(outcomes.write_value.array[w])
+        state.update(self.tables.outcomes.written(outcome))
         return state
 
     def _relied_rightly(self) -> bool:
@@ -307,7 +315,11 @@ class Search:
         tables, state = self.tables, dict(self.world.started)
         row = self._row(state)
         tables.refresh()
-        possible = [a for a in range(1, len(tables.actions.names)) if tables.outcomes.enabled.array[tables.learn(row, a)]]
+        possible = []
+        for action in range(1, len(tables.actions.names)):
+            outcome = tables.learn(row, action)
+            if tables.outcomes.leaves[outcome, kernel.ENABLED]:
+                possible.append(action)
         self.forced = []
         if len(possible) == 1 and tables.actions.names[possible[0]].kind == "operate":
             self.forced = [tables.actions.names[possible[0]]]
@@ -370,9 +382,8 @@ class Search:
             todo, block.rows, block.sums, block.first, self.result.depth,
             tables.guards, tables.guard_from, tables.guard_to, tables.guard_rival, tables.candidates, tables.roots.array,
             tables.trees.records, tables.trees.keys, tables.trees.children,
-            outcomes.enabled.array, outcomes.system.array, outcomes.write_from.array, outcomes.write_to.array,
-            outcomes.write_column.array, outcomes.write_value.array, outcomes.found.array, outcomes.found_seen.array,
-            outcomes.delta, outcomes.task_from.array, outcomes.task_to.array, outcomes.task_node.array, *tables.beside, tables.salts,
+            outcomes.leaves, outcomes.writes, outcomes.found_seen.array, outcomes.delta, outcomes.task_node.array,
+            *tables.beside, tables.salts,
             self.table, self.depths, int(LOAD * len(self.table)),
             tables.stepping, among.mine, among.private, among.reads, among.writes,
             among.owners, among.kinds, among.items, among.whole, among.future_reads, among.future_writes, self.pairs,
@@ -394,7 +405,7 @@ class Search:
         count = int(self.counters[kernel.NEW])
         if count:
             block = Block(self.out.rows[:count], self.out.sums[:count], self.out.first)
-            if count >= FULL:
+            if count >= FULL or not self.following.blocks:
                 self.out = self.spare.pop() if self.spare else self._buffer()
             else:
                 block = Block(block.rows.copy(), block.sums.copy(), block.first)
@@ -461,6 +472,16 @@ class Search:
                 result.violations[key] = Sighting(witness, state, tables.actions.names[action], depth)
         for name_of in said.reached:
             result.reached.setdefault(name_of, depth)
+
+
+@contextmanager
+def _rarely_collected() -> Iterator[None]:
+    before = gc.get_threshold()
+    gc.set_threshold(*COLLECTED)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
 
 
 def explore(design: Design, scenario: Scenario, properties: Iterable[Property], **options: Any) -> Result:

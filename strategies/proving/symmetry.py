@@ -29,6 +29,10 @@ ENGINE = re.compile(r"(?<![A-Za-z0-9_])E(\d+)(?![A-Za-z0-9_])")
 """The id of an engine wherever it stands in a text; what follows a slash is its life."""
 
 
+SHORT = 40
+"""The longest text of a tuple that stands for itself within the text of another; of a longer one it is a hash."""
+
+
 class Nameless:
     """What a handler holds, to be rendered without the name of its own task, which nobody looks at."""
 
@@ -57,7 +61,8 @@ class Renderer:
 
     def salt(self, value: Any) -> int:
         """The 64-bit hash of a value. Raises :class:`DesignError` for a value that shows nothing of what it holds."""
-        return int.from_bytes(blake2b(self.text(value).encode(), digest_size=8).digest(), "big")
+        text = self._whole(value) if type(value) is tuple else self.text(value)  # whole: nobody asks for the same once more
+        return int.from_bytes(blake2b(text.encode(), digest_size=8).digest(), "big")
 
     def rename(self, text: str) -> str:
         """A text with the ids of engines in it exchanged."""
@@ -111,7 +116,9 @@ class Renderer:
             shell, known = True, None
         if known is None:
             before, self.mentions = self.mentions, False
-            text = blake2b(self._whole(value).encode(), digest_size=12).hexdigest()
+            text = self._whole(value)
+            if len(text) > SHORT:
+                text = blake2b(text.encode(), digest_size=12).hexdigest()
             known = (text, self.mentions, value)
             self.mentions = before
             if not shell:
@@ -124,8 +131,12 @@ class Renderer:
             return f"Me{self.text(value.engine)}" + (repr(tuple.__getitem__(value, 1)) if self.names else "")
         items, at = [], self.at
         for item in value:
-            known = at.get(id(item))
-            if known is None:
+            kind = type(item)
+            if kind is str:
+                items.append(repr(item if "E" not in item else self.rename(item)))
+            elif kind is int or item is None:
+                items.append(repr(item))
+            elif (known := at.get(id(item))) is None:
                 items.append(self.text(item))
             else:
                 self.mentions = self.mentions or known[1]

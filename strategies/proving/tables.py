@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -24,20 +24,27 @@ WHATEVER = ("node", PRESENT)
 
 
 class Growing:
-    """An array that grows at its end. ``array`` is the whole of it, ``used`` how much counts."""
+    """An array that grows at its end, with so many numbers in each of its rows (0: one and no rows). ``array`` is the whole of it, ``used`` how
+    much counts."""
 
-    def __init__(self, dtype: Any, fill: int = 0, size: int = 1024):
-        self.array: NDArray[Any] = np.full(size, fill, dtype)
-        self.fill = fill
+    def __init__(self, dtype: Any, wide: int = 0):
+        self.array: NDArray[Any] = np.zeros((1024, wide) if wide else 1024, dtype)
+        self.cells = self.array.reshape(-1).data  # through which single numbers are written in less time
+        self.wide = max(wide, 1)
         self.used = 0
 
-    def append(self, value: int) -> int:
-        """Add a value; where it stands."""
-        if self.used == len(self.array):
-            self.array = np.concatenate([self.array, np.full(len(self.array), self.fill, self.array.dtype)])
-        self.array[self.used] = value
-        self.used += 1
-        return self.used - 1
+    def append(self, *values: int) -> int:
+        """Add a value, or a row of values; where it stands."""
+        place = self.used
+        if place == len(self.array):
+            self.array = np.concatenate([self.array, np.zeros_like(self.array)])
+            self.cells = self.array.reshape(-1).data
+        cells, at = self.cells, place * self.wide
+        for value in values:
+            cells[at] = value
+            at += 1
+        self.used = place + 1
+        return place
 
 
 class Actions:
@@ -132,95 +139,79 @@ class Actions:
             self._add(Action("timeout", str(topic)), -1)
 
 
-Term = tuple[bool, tuple[tuple[int, int], ...]]
-"""What a task adds to the sums after an outcome (True) or takes from them that was there before: its node and what belongs to it, as columns
-and values."""
-
-
 class Outcomes:
     """What actions do, one for each leaf of a tree, as arrays by number; and which columns each reads and writes, as bits."""
 
     def __init__(self, renamings: int):
-        self.enabled, self.system = Growing(np.bool_), Growing(np.bool_)
-        self.write_from, self.write_to = Growing(np.int32), Growing(np.int32)
-        self.task_from, self.task_to, self.task_node = Growing(np.int32), Growing(np.int32), Growing(np.int32)  # whose sums change
-        self.write_column, self.write_value = Growing(np.int32), Growing(np.uint32)
-        self.found, self.accesses = Growing(np.int32), Growing(np.int32)
+        self._leaves, self._writes, self.task_node = Growing(np.int32, kernel.OUTCOMES), Growing(np.int32, 2), Growing(np.int32)
         self.founds: list[Found] = [Found()]
         self.found_seen = Growing(np.bool_)
         self.found_seen.append(0)
         self.reads: list[int] = []
-        self.writes: list[int] = []
+        self.changes: list[int] = []
         self.tasks: list[str] = []  # the task that does it, or nothing
         self.items: list[int] = []
         self.delta: NDArray[np.uint64] = np.zeros((1024, renamings), np.uint64)
-        self.differences: list[
-            tuple[int, int, int, int]
-        ] = []  # outcome, column, old value (-1: unknown) and new, not yet in its delta
-        self.terms: list[tuple[int, bool, tuple[tuple[int, int], ...]]] = []  # outcome, and a term that is not yet in its delta
+        # what is not yet in their deltas: the outcome, 1 or -1 for what is added or taken away, how many pairs of column and value (0: one, that
+        # counts for itself and is not scrambled), and these
+        self.terms: list[int] = []
         self._found_numbers: dict[Found, int] = {Found(): 0}
-        self._written: dict[tuple[tuple[int, int], ...], int] = {}
+        self._places: dict[tuple[tuple[int, int], ...], int] = {(): 0}
 
-    def add(
-        self, lesson: Lesson, before: dict[int, int], tasks: Iterable[int], known: Iterable[Term], salted: Callable[[int], bool]
-    ) -> int:
-        """A new outcome; its number. ``before``: what is known of the values of columns before it; ``tasks``: the columns of the nodes of
-        the tasks that it writes something of, whatever they are; ``known``: what other tasks add after it (True) and before it (False);
-        ``salted``: whether a column counts and does not belong to a task."""
-        number = self.enabled.append(lesson.enabled)
-        begin = self._write(lesson.writes)
-        self.write_from.append(begin)
-        self.write_to.append(begin + len(lesson.writes))
-        self.task_from.append(self.task_node.used)
+    @property
+    def leaves(self) -> NDArray[np.int32]:
+        """What stands in kernel.py under this name."""
+        return self._leaves.array
+
+    @property
+    def writes(self) -> NDArray[np.int32]:
+        """What stands in kernel.py under this name."""
+        return self._writes.array
+
+    @property
+    def count(self) -> int:
+        """How many there are."""
+        return self._leaves.used
+
+    def written(self, outcome: int) -> list[tuple[int, int]]:
+        """What an outcome writes: columns with their new values."""
+        begin, end = self.leaves[outcome, [kernel.WRITE_FROM, kernel.WRITE_TO]]
+        return [(column, value) for column, value in self.writes[begin:end].tolist()]
+
+    def add(self, lesson: Lesson, tasks: Iterable[int]) -> int:
+        """A new outcome; its number. ``tasks``: the columns of the nodes of the tasks that it writes something of, whatever they are."""
+        writes = lesson.writes
+        begin = self._places.get(writes)
+        if begin is None:
+            begin = self._places[writes] = self._writes.used
+            for column, value in writes:
+                self._writes.append(column, value)
+        first = self.task_node.used
         for node in tasks:
             self.task_node.append(node)
-        self.task_to.append(self.task_node.used)
         found = self._found_numbers.get(lesson.found)
         if found is None:
             found = self._found_numbers[lesson.found] = len(self.founds)
             self.founds.append(lesson.found)
             self.found_seen.append(0)
-        self.found.append(found)
-        self.accesses.append(lesson.accesses)
-        self.system.append(lesson.system)
+        number = self._leaves.append(
+            lesson.enabled, lesson.system, begin, begin + len(writes), first, self.task_node.used, found, lesson.accesses
+        )
         if number >= len(self.delta):
             self.delta = np.concatenate([self.delta, np.zeros_like(self.delta)])
-        self.terms += [(number, adds, values) for adds, values in known]
-        self.differences += [(number, column, before.get(column, -1), value) for column, value in lesson.writes if salted(column)]
         return number
-
-    def _write(self, writes: tuple[tuple[int, int], ...]) -> int:
-        """Where these writes stand."""
-        place = self._written.get(writes)
-        if place is None:
-            place = self._written[writes] = self.write_column.used
-            for column, value in writes:
-                self.write_column.append(column)
-                self.write_value.append(value)
-        return place
 
     def relate(self, lesson: Lesson, task: str, item: int) -> None:
         """Note what the newest outcome reads and writes, which task does it, and of which item it is: for a reduction."""
         self.reads.append(bits(column for column, _ in lesson.path))
-        self.writes.append(bits(column for column, _ in lesson.writes))
+        self.changes.append(bits(column for column, _ in lesson.writes))
         self.tasks.append(task)
         self.items.append(item)
 
     def settle(self, salts: NDArray[np.uint64]) -> None:
         """Work out the deltas that are still to be worked out."""
-        if self.differences:
-            number, column, old, new = np.array(self.differences, np.int64).T
-            was = np.where(old < 0, np.uint64(0), salts[:, column, old])
-            np.add.at(self.delta, number, (salts[:, column, new] - was).T)
-            self.differences.clear()
         if self.terms:
-            which = [n for n, (_, _, values) in enumerate(self.terms) for _ in values]
-            column, value = np.array([pair for _, _, values in self.terms for pair in values], np.int64).T
-            totals = np.zeros((len(self.terms), salts.shape[0]), np.uint64)
-            np.add.at(totals, which, salts[:, column, value].T)
-            mixed = kernel.mixed(totals)
-            adds = np.array([adds for _, adds, _ in self.terms])
-            np.add.at(self.delta, [number for number, _, _ in self.terms], np.where(adds[:, None], mixed, np.uint64(0) - mixed))
+            kernel.add_terms(np.array(self.terms, np.int64), salts, self.delta)
             self.terms.clear()
 
 
@@ -243,10 +234,12 @@ class Tables:
         self.trees = Trees()
         self.roots = Growing(np.int32)
         self.salts: NDArray[np.uint64] = np.zeros((len(renderers), 64, 64), np.uint64)
-        self.task_of: dict[int, int] = {}  # columns that belong to a task -> the column of its node
         self.parts: dict[int, list[int]] = {}  # the column of a node -> the others that belong to its task
         self.besides = 0  # how many others there are in the arrays
-        self.attributed = 0  # columns looked at for it
+        self.owners: list[int] = []  # of each column the column of the node of its task, or -1 if it belongs to none
+        self.blind: list[bool] = []  # whether what is written there is written whatever was there
+        self.salted: list[bool] = []  # whether its values count in fingerprints for themselves, and not as part of a task
+        self._held: dict[tuple[int, int], tuple[int, tuple[int, ...]]] = {}  # what _may_have has found, of so many parts
         self.beside = tuple([np.zeros(64, np.int32) for _ in range(3)])  # the same for the kernel: from, to, columns
         self.mine: dict[str, int] = {}  # the columns that go by the name of each task, as bits
         # the ends of lessons that hold while a unit or what else a dictionary might have is absent: the leaf, and the columns it knows
@@ -275,22 +268,21 @@ class Tables:
     def _enter(self, action: int, row: list[int], lesson: Lesson, born: int, node: int, asked: dict[int, int]) -> int:
         """Put what was learned where the walk for this state ends: at a new node, after the tree has asked these columns, which need not be
         asked again."""
-        trees, width = self.trees, len(row)
         # what is written without a look is asked too: then the outcome alone says by how much the sums change
         # (but of nodes, which can be many: a crash takes them away whatever they are; and of who holds a version, who are many)
-        units = self.space.units
-        blind = [
-            (column, row[column] if column < width else ABSENT)
-            for column, _ in lesson.writes
-            if not units[column].group.startswith(WHATEVER)
-        ]
-        for column, value in (*lesson.path, *blind):
-            if column not in asked:
-                asked[column] = value
-                trees.ask(node, column)
-                node = trees.child(node, value)
+        self._attribute()
+        width, blind, asking = len(row), self.blind, []
+        for pair in lesson.path:
+            if pair[0] not in asked:
+                asked[pair[0]] = pair[1]
+                asking.append(pair)
+        for column, _ in lesson.writes:
+            if column not in asked and not blind[column]:
+                value = asked[column] = row[column] if column < width else ABSENT
+                asking.append((column, value))
+        node = self.trees.grow(node, asking)
         outcome = self._outcome(action, row, lesson, asked)
-        trees.end(node, outcome)
+        self.trees.end(node, outcome)
         if lesson.searched or lesson.assumed:
             end = [node, born]
             for group in lesson.searched:
@@ -299,50 +291,66 @@ class Tables:
                 self.assumed.setdefault(unit, []).append(end)
         return outcome
 
-    def _tasks(self, writes: dict[int, int], before: dict[int, int]) -> tuple[list[int], list[Term]]:
-        """Of the tasks of which something is written: the columns of the nodes of those of which not all is known before, and what the
-        others add after it and before it."""
-        blindly, terms, task_of, units = [], list[Term](), self.task_of, self.space.units
-        for node in dict.fromkeys([task_of[column] for column in writes if column in task_of]):
-            was: dict[int, int] = {}
-            for column in (node, *self.parts[node]):
-                value = before.get(column, -1)
-                if value < 0 and node in was and self.world.versions.absent(units[column], self.space.values[node][was[node]]):
-                    value = ABSENT
-                if value < 0:
-                    blindly.append(node)
-                    break
-                was[column] = value
-            else:
-                new = {column: writes.get(column, value) for column, value in was.items()}
-                terms += [(adds, tuple(pairs.items())) for adds, pairs in ((False, was), (True, new)) if pairs[node] != ABSENT]
-        return blindly, terms
+    def _tasks(self, lesson: Lesson, before: dict[int, int]) -> list[int]:
+        """Of the tasks of which a lesson writes something the columns of the nodes of those of which not all is known before. What the next
+        outcome adds to the sums and takes from them is noted, as far as it is known. ``before``: values before it, by column."""
+        owners, salted, number, terms = self.owners, self.salted, self.outcomes.count, self.outcomes.terms
+        tasks: dict[int, dict[int, int]] = {}  # what is written of each task, by the column of its node
+        for column, value in lesson.writes:
+            if (node := owners[column]) >= 0:
+                tasks.setdefault(node, {})[column] = value
+            elif salted[column]:
+                terms += (number, 1, 0, column, value)
+                if (was := before[column]) != ABSENT:
+                    terms += (number, -1, 0, column, was)
+        blindly = []
+        for node, new in tasks.items():
+            stood = before.get(node, -1)
+            held = self._may_have(node, stood) if stood > ABSENT else ()
+            if stood < ABSENT or any(column not in before for column in held):
+                blindly.append(node)
+                continue
+            old = {node: stood, **{column: before[column] for column in held}}
+            for sign, pairs in ((-1, old), (1, {**old, **new})):
+                if pairs[node] != ABSENT:
+                    terms += (number, sign, len(pairs))
+                    for pair in pairs.items():
+                        terms += pair
+        return blindly
+
+    def _may_have(self, node: int, value: int) -> tuple[int, ...]:
+        """Which of the columns that belong to a task, whose node is in that column, it may have a value in while its node is ``value``."""
+        parts = self.parts[node]
+        known = self._held.get((node, value))
+        if known is None or known[0] < len(parts):
+            units, stands, absent = self.space.units, self.space.values[node][value], self.world.versions.absent
+            known = self._held[node, value] = len(parts), tuple([column for column in parts if not absent(units[column], stands)])
+        return known[1]
 
     def _attribute(self) -> None:
         """Which new columns belong to a task: its node, and what goes with that."""
-        units, columns = self.space.units, self.space.columns
-        while self.attributed < len(units):
-            unit = units[self.attributed]
+        units, columns, owners = self.space.units, self.space.columns, self.owners
+        while len(owners) < len(units):
+            column, unit, node = len(owners), units[len(owners)], -1
             if unit.group == "node" or unit.group.startswith(PRESENT):
                 node = columns[Unit("node", unit.key)]
-                self.task_of[self.attributed] = node
                 self.parts.setdefault(node, [])
-                if unit.group != "node":
-                    self.parts[node].append(self.attributed)
-            self.attributed += 1
+                if node != column:
+                    self.parts[node].append(column)
+            owners.append(node)
+            self.blind.append(unit.group.startswith(WHATEVER))
+            self.salted.append(node < 0 and self.world.content(column, 1) is not None)
 
     def sum(self, rows: NDArray[Any], sums: NDArray[np.uint64]) -> None:
         """Work out the sums of states, which are 0 so far."""
         for column in range(len(self.space.units)):
-            if column not in self.task_of and self.salts[0, column].any():
+            if self.owners[column] < 0 and self.salts[0, column].any():
                 sums += self.salts[:, column, rows[:, column]].T
         nodes = np.array([*self.parts], np.int64)
         kernel.add_tasks(rows, sums, nodes, *self.beside, self.salts)  # type: ignore[call-arg]  # a tuple of arrays spread out
 
     def _outcome(self, action: int, row: Any, lesson: Lesson, before: dict[int, int]) -> int:
-        self._attribute()
-        blindly, known = self._tasks(dict(lesson.writes), before)
-        outcome = self.outcomes.add(lesson, before, blindly, known, self._salted)
+        outcome = self.outcomes.add(lesson, self._tasks(lesson, before))
         if self.reduce:
             owner, item = self.actions.owners[action], 0
             if owner is not None:
@@ -350,12 +358,8 @@ class Tables:
                 item = self.futures.number(column, int(row[column]))
             self.outcomes.relate(lesson, owner.key if owner is not None and owner.group == "node" else "", item)
             if item:
-                self.futures.learn(item, self.outcomes.reads[outcome], self.outcomes.writes[outcome], lesson.writes)
+                self.futures.learn(item, self.outcomes.reads[outcome], self.outcomes.changes[outcome], lesson.writes)
         return outcome
-
-    def _salted(self, column: int) -> bool:
-        """Whether the values of a column count in fingerprints for themselves, and not as part of a task."""
-        return column not in self.task_of and self.world.content(column, 1) is not None
 
     def _ask(self, column: int) -> None:
         """A unit has got a column. What was learned before holds where the unit is absent, so let its end ask."""
@@ -439,7 +443,7 @@ class Tables:
             self.roots.append(self.trees.node())
         guarded = self.actions.guarded
         places = {column: place for place, column in enumerate(guarded)}
-        self.guards = np.array(list(guarded), np.int64)
+        self.guards = np.array([kernel.ALWAYS if column < 0 else column for column in guarded], np.uint32)
         ends = np.cumsum([len(actions) for actions in guarded.values()])
         self.guard_to = np.array(ends, np.int64)
         self.guard_from = np.array([0, *ends[:-1]], np.int64)[: len(guarded)]

@@ -31,37 +31,39 @@ class Trees:
         self.column: list[int] = []
         self.outcome: list[int] = []
         self.edges: dict[int, int] = {}
-        self.records: NDArray[np.int32] = np.zeros((1024, kernel.RECORD), np.int32)
+        self.records: NDArray[np.uint32] = np.empty(0, np.uint32)
+        self._enlarge(1024)
         self.keys: NDArray[np.int64] = np.full(1 << 10, -1, np.int64)
         self.children: NDArray[np.int32] = np.zeros(1 << 10, np.int32)
-        self._next: list[int] = []  # of each node, the value for which the child has the next number, or NONE
-        self._value: list[int] = []  # the value for which its record has the other child, or NONE
-        self._child: list[int] = []  # that child
-        self._further: dict[int, int] = {}  # the edges to all other children
+        self._further: dict[int, int] = {}  # the edges to children that do not stand in a record
         self._fresh: list[int] = []  # those of them that are not in the table yet, by key
-        self._changed: list[int] = []  # nodes whose records are out of date
+        self.node()  # what the kernel comes to where there is no child
+
+    def _enlarge(self, size: int) -> None:
+        """Make room for the records of so many nodes."""
+        larger = np.tile(np.array([kernel.UNKNOWN, NONE, NONE, kernel.NOWHERE], np.uint32), size)
+        larger[: len(self.records)] = self.records
+        self.records, self.room = larger, size
+        self._cells = larger.data  # through which single numbers are written in less time
 
     def node(self) -> int:
         """A new node of which nothing is known."""
         number = len(self.column)
+        if number == self.room:
+            self._enlarge(2 * number)
         self.column.append(kernel.UNKNOWN)
         self.outcome.append(-1)
-        self._next.append(NONE)
-        self._value.append(NONE)
-        self._child.append(-1)
-        self._changed.append(number)
         return number
 
     def child(self, node: int, value: int) -> int:
         """A new child of a node for a value that it has none for."""
         key = node << kernel.VALUE_BITS | value
         number = self.edges[key] = self.node()
+        cells, at = self._cells, kernel.RECORD * node
         if number == node + 1:
-            self._next[node] = value
-            self._changed.append(node)
-        elif self._child[node] < 0:
-            self._value[node], self._child[node] = value, number
-            self._changed.append(node)
+            cells[at + kernel.NEXT] = value
+        elif cells[at + kernel.CHILD] == kernel.NOWHERE:
+            cells[at + kernel.VALUE], cells[at + kernel.CHILD] = value, number
         else:
             self._further[key] = number
             self._fresh.append(key)
@@ -70,18 +72,39 @@ class Trees:
     def ask(self, node: int, column: int) -> None:
         """Let a node without children ask for a column from now on."""
         self.column[node] = column
-        self._changed.append(node)
+        at = kernel.RECORD * node
+        self._cells[at], self._cells[at + kernel.CHILD] = column, kernel.NOWHERE
+
+    def grow(self, node: int, asking: list[tuple[int, int]]) -> int:
+        """Let a node without children ask for columns one after the other, and make a child for each of these values; the last child."""
+        columns, outcomes, edges = self.column, self.outcome, self.edges
+        for column, value in asking:
+            number = len(columns)
+            if number == self.room:
+                self._enlarge(2 * number)
+            cells, at = self._cells, kernel.RECORD * node
+            if number == node + 1:
+                cells[at + kernel.NEXT], cells[at + kernel.CHILD] = value, kernel.NOWHERE
+            else:
+                cells[at + kernel.VALUE], cells[at + kernel.CHILD] = value, number
+            cells[at] = columns[node] = column
+            columns.append(kernel.UNKNOWN)
+            outcomes.append(-1)
+            edges[node << kernel.VALUE_BITS | value] = number
+            node = number
+        return node
 
     def end(self, node: int, outcome: int) -> None:
         """Make a node a leaf."""
         self.column[node], self.outcome[node] = kernel.LEAF, outcome
-        self._changed.append(node)
+        at = kernel.RECORD * node
+        self._cells[at], self._cells[at + kernel.OUTCOME] = kernel.LEAF, outcome
 
     def descend(self, row: Any, root: int) -> tuple[int, list[int], bool]:
         """From a root down as far as a state goes: the last node, the columns that it and those before it ask for, and whether the last
         one is a leaf, or such that nobody has learned what comes there; if not, it has no child for the state."""
         node, width, edges, columns, asked = root, len(row), self.edges, self.column, []
-        while (column := columns[node]) >= 0:
+        while (column := columns[node]) < kernel.UNKNOWN:
             asked.append(column)
             after = edges.get(node << kernel.VALUE_BITS | (row[column] if column < width else ABSENT))
             if after is None:
@@ -91,7 +114,6 @@ class Trees:
 
     def refresh(self) -> None:
         """Bring the arrays up to date."""
-        self._records()
         fresh = self._fresh
         if not fresh:
             return
@@ -104,22 +126,3 @@ class Trees:
         found = [self._further[key] for key in fresh]
         kernel.put_children(self.keys, self.children, np.array(fresh, np.int64), np.array(found, np.int32))
         self._fresh = []
-
-    def _records(self) -> None:
-        changed = self._changed
-        if not changed:
-            return
-        if len(self.column) > len(self.records):
-            size = len(self.records)
-            while size < len(self.column):
-                size *= 2
-            larger = np.zeros((size, kernel.RECORD), np.int32)
-            larger[: len(self.records)] = self.records
-            self.records = larger
-        column, outcome, child = self.column, self.outcome, self._child
-        records = self.records
-        records[changed, kernel.COLUMN] = [column[node] for node in changed]
-        records[changed, kernel.NEXT] = [self._next[node] for node in changed]
-        records[changed, kernel.VALUE] = [self._value[node] for node in changed]
-        records[changed, kernel.CHILD] = [child[node] if column[node] >= 0 else outcome[node] for node in changed]
-        self._changed = []

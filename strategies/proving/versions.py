@@ -58,6 +58,7 @@ class Versions:
         self.owned: dict[str, list[Column]] = {}  # the columns with a unit for a task
         self.looked = 0  # how many units were looked at for it
         self._known: dict[tuple[int, tuple[Number, ...]], Any] = {}  # rows with their versions, by stored row
+        self._of: dict[Table, dict[Any, list[Column]]] = {}
         self.begin(None)
 
     def begin(self, task: str | None) -> None:
@@ -86,10 +87,10 @@ class Versions:
 
     def decode(self, table: Table) -> Callable[[Any, Any], Any]:
         """What a view of the rows of a table makes of a stored row: one with versions."""
-        names, known = self.names[table], self._known
+        known, of = self._known, self._of.setdefault(table, {})
 
         def decoded(key: Any, row: Any) -> Any:
-            columns = [Column(table.name, key, name) for name in names]
+            columns = of.get(key) or self._columns_of(table, key)
             numbers = tuple([self._present(column) for column in columns])
             found = known.get((id(row), numbers))
             if found is None:
@@ -98,6 +99,13 @@ class Versions:
             return found[0]
 
         return decoded
+
+    def _columns_of(self, table: Table, key: Any) -> list[Column]:
+        """The columns of versions of a row, which are made once."""
+        known = self._of.setdefault(table, {})
+        if key not in known:
+            known[key] = [Column(table.name, key, name) for name in self.names[table]]
+        return known[key]
 
     def encode(self, table: Table) -> Callable[[Any, Any], Any]:
         """What a view stores of a row: not its versions."""
@@ -113,9 +121,13 @@ class Versions:
         """The number of the version that a row has, for the task whose step this is."""
         number = self.present.get(column)
         if number is None:
-            held = self.holding().get(column, ())
-            place = self._view(column).get(self.task) if held else None
-            number = held[place - 1][0] if place else (min(set(range(len(held) + 1)) - {n[0] for n, _ in held}), 0)
+            held = (self.held if self.held is not None else self.holding()).get(column)
+            if not held:
+                number = (0, 0)
+            elif place := self._view(column).get(self.task):
+                number = held[place - 1][0]
+            else:
+                number = (min(set(range(len(held) + 1)) - {n[0] for n, _ in held}), 0)
             self.present[column] = number
             self.real.add((column, number))
         return number
@@ -139,11 +151,11 @@ class Versions:
 
     def settle(self, entry: Entry | None) -> None:
         """Bring what tasks hold up to date with what the action has written. Raises :class:`VersionsMatter`."""
-        for table, names in self.names.items():
+        for table in self.names:
             rows: Any = self.world.database.rows[table]
             for key, was in rows.dirty.items():
-                for name in names:
-                    self._wrote(Column(table.name, key, name), rows, was)
+                for column in self._columns_of(table, key):
+                    self._wrote(column, rows, was)
         nodes: Any = self.world.nodes
         for name, was in nodes.dirty.items():
             if name != self.task and not dict.__contains__(nodes, name):

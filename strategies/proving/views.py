@@ -15,7 +15,7 @@ that also serves the random runs.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from heatproof.model.errors import HeatproofError
@@ -66,8 +66,8 @@ class Space:
         self.assumed: list[Unit] = []  # the units read so far that no state ever had
         self.searched: dict[str, None] = {}  # dictionaries without a membership that were looked through
         self.touched: list[View] = []
-        self._row: Any = ()  # the state that is being looked at: a sequence of values by column
-        self._width = 0  # how many columns that state has; later ones are ABSENT
+        self.row: Sequence[int] = ()  # the state that is being looked at: values by column
+        self.width = 0  # how many columns that state has; later ones are ABSENT
         self._ids: list[dict[Hashable, int]] = []
         self.most = 0  # the greatest number of a value
 
@@ -85,11 +85,16 @@ class Space:
         column = self.columns.get(unit)
         if column is None:
             column = self._new(unit)
+        return column, self.number(column, identity, value)
+
+    def number(self, column: int, identity: Hashable, value: Any) -> int:
+        """The number of a value of the unit in a column; ``identity`` tells values apart. Raises :class:`TooManyValues`."""
         ids = self._ids[column]
         number = ids.get(identity)
         if number is None:
             number = len(self.values[column])
             if number > MOST_VALUES:
+                unit = self.units[column]
                 raise TooManyValues(
                     f"{unit.group} {unit.key} takes more than {MOST_VALUES:,} values in this scope; make it smaller"
                 )
@@ -98,17 +103,17 @@ class Space:
             self.values[column].append(value)
             self.identities[column].append(identity)
             self.fresh.append((column, number))
-        return column, number
+        return number
 
     def read(self, column: int) -> Any:
         """The value of a unit, by its column, in the state that is being looked at; None if it is absent. Noted in ``path``."""
-        number = int(self._row[column]) if column < self._width else ABSENT
+        number = self.row[column] if column < self.width else ABSENT
         self.path.append((column, number))
         return self.values[column][number]
 
-    def look_at(self, row: Any, width: int) -> None:
+    def look_at(self, row: Sequence[int], width: int) -> None:
         """Begin to look at another state: a sequence of ``width`` numbers."""
-        self._row, self._width, self.path, self.assumed, self.searched = row, width, [], [], {}
+        self.row, self.width, self.path, self.assumed, self.searched = row, width, [], [], {}
         for view in self.touched:
             view.forget()
         self.touched = []
@@ -167,19 +172,28 @@ class View(dict[Any, Any]):
         self._all = None
         self._touched = False
 
+    def _touch(self) -> None:
+        """Something of this dictionary is looked at or written for the first time."""
+        self._touched = True
+        self._space.touched.append(self)
+
     def _fetch(self, key: Any) -> None:
-        known = self._known
-        if key not in known:
-            known.add(key)
-            space = self._space
-            if not self._touched:
-                self._touched = True
-                space.touched.append(self)
+        """Read a unit that was not read yet."""
+        self._known.add(key)
+        space = self._space
+        if not self._touched:
+            self._touch()
+        column = self._columns.get(key)
+        if column is None:
             column = self._column(key)
             if column is None:
                 space.assumed.append(Unit(self.group, key))
-            elif (value := space.read(column)) is not None:
-                dict.__setitem__(self, key, value if self.decode is None else self.decode(key, value))
+                return
+        number = space.row[column] if column < space.width else ABSENT
+        space.path.append((column, number))
+        value = space.values[column][number]
+        if value is not None:
+            dict.__setitem__(self, key, value if self.decode is None else self.decode(key, value))
 
     def _column(self, key: Any) -> int | None:
         """The column of a key; None if no state ever had it."""
@@ -195,8 +209,7 @@ class View(dict[Any, Any]):
         if self._all is None:
             space = self._space
             if not self._touched:
-                self._touched = True
-                space.touched.append(self)
+                self._touch()
             if self.members:
                 column = space.columns.get(self.membership)
                 if column is None:
@@ -211,7 +224,8 @@ class View(dict[Any, Any]):
     def _in_order(self) -> list[Any]:
         before = self._before()
         for key in before:
-            self._fetch(key)
+            if key not in self._known:
+                self._fetch(key)
         present = list(dict.keys(self))
         if self.ordered:
             first = [key for key in before if dict.__contains__(self, key) and key not in self.dirty]
@@ -221,15 +235,18 @@ class View(dict[Any, Any]):
     # ------------------------------------------------------------------------------- what the world does with a dictionary
 
     def __getitem__(self, key: Any) -> Any:
-        self._fetch(key)
+        if key not in self._known:
+            self._fetch(key)
         return dict.__getitem__(self, key)
 
     def get(self, key: Any, default: Any = None) -> Any:
-        self._fetch(key)
+        if key not in self._known:
+            self._fetch(key)
         return dict.get(self, key, default)
 
     def __contains__(self, key: Any) -> bool:
-        self._fetch(key)
+        if key not in self._known:
+            self._fetch(key)
         return dict.__contains__(self, key)
 
     def _write(self, key: Any) -> None:
@@ -238,10 +255,10 @@ class View(dict[Any, Any]):
                 self.dirty[key] = self.dirty.pop(key)
             return
         if self.members:
-            self._fetch(key)
+            if key not in self._known:
+                self._fetch(key)
         elif not self._touched:
-            self._touched = True
-            self._space.touched.append(self)
+            self._touch()
         self._known.add(key)
         self.dirty[key] = dict.__contains__(self, key)
 
@@ -281,12 +298,18 @@ class View(dict[Any, Any]):
         space, found, moved = self._space, [], False
         for key, was in self.dirty.items():
             there = dict.__contains__(self, key)
+            column = self._columns.get(key)
+            if column is None:
+                column = self._column(key)
             if there:
                 identity = value = dict.__getitem__(self, key)
                 if self.encode is not None:
                     identity, value = self.encode(key, value)
-                found.append(space.intern(Unit(self.group, key), identity, value))
-            elif (column := self._column(key)) is not None:
+                if column is None:
+                    found.append(space.intern(Unit(self.group, key), identity, value))
+                else:
+                    found.append((column, space.number(column, identity, value)))
+            elif column is not None:
                 found.append((column, ABSENT))
             else:  # taken out without a look, and no state ever had it: the lesson holds while that is so
                 space.assumed.append(Unit(self.group, key))
