@@ -60,7 +60,7 @@ class Graph:
         tables = search.tables
         actions = len(tables.actions.names)
         outcomes, taken = np.empty(actions, np.int64), np.empty(actions, np.int64)
-        scratch = np.empty((1, block.sums.shape[1]), np.uint64)
+        scratch = np.empty((3, block.sums.shape[1]), np.uint64)
         room = ROOM + actions
         source, action = np.empty(room, np.uint32), np.empty(room, np.uint16)
         system, accesses, mark = np.empty(room, np.uint8), np.empty(room, np.uint8), np.empty(room, np.uint64)
@@ -199,7 +199,7 @@ class Walker:
             search.fit(block)
             row, sums = block.rows[0], block.sums[0]
             outcomes = np.empty(len(tables.actions.names), np.int64)
-            taken, out = np.empty(len(outcomes), np.int64), np.empty((1, len(sums)), np.uint64)
+            taken, out = np.empty(len(outcomes), np.int64), np.empty((3, len(sums)), np.uint64)
             count = compiled.possible(block.rows, 0, *enabling(tables), tables.salts, outcomes, taken)
             if count >= 0:
                 break

@@ -58,7 +58,7 @@ def mark_after(
     rows: Any, sums: Any, i: Any, outcome: Any, leaves: Any, writes: Any, delta: Any, task_node: Any,
     beside_from: Any, beside_to: Any, beside: Any, salts: Any, out: Any,
 ) -> Any:  # fmt: skip
-    """The fingerprint of the state that an outcome makes of state i; its sums into the one row of ``out``."""
+    """The fingerprint of the state that an outcome makes of state i; its sums into the first of the three rows of ``out``."""
     after(
         rows, sums, i, outcome, leaves, writes, delta, task_node, beside_from, beside_to, beside, salts, out, 0,
     )  # fmt: skip

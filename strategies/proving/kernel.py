@@ -250,8 +250,9 @@ def after(
     rows: Any, sums: Any, i: Any, outcome: Any, leaves: Any, writes: Any, delta: Any, task_node: Any,
     beside_from: Any, beside_to: Any, beside: Any, salts: Any, into: Any, at: Any,
 ) -> None:  # fmt: skip
-    """The sums of the state that an outcome makes of state i, into row ``at`` of ``into``. The delta of an outcome is without the tasks that
-    it touches whatever they are: for those of ``task_node``, columns of nodes, it depends on the state.
+    """The sums of the state that an outcome makes of state i, into row ``at`` of ``into``, of which the next two are needed for it. The delta
+    of an outcome is without the tasks that it touches whatever they are: for those of ``task_node``, columns of nodes, it depends on the
+    state.
 
     A task adds its node with what belongs to it, scrambled together, so that what belongs to one task cannot be taken for another's.
     """
@@ -262,6 +263,8 @@ def after(
         node = task_node[t]
         value = np.int64(rows[i, node])
         fresh = written(node, value, begin, end, writes)
+        if value == 0 and fresh == 0:  # there is no such task
+            continue
         same = value == fresh
         if same:
             for k in range(beside_from[node], beside_to[node]):
@@ -271,16 +274,20 @@ def after(
         if same:
             continue
         for p in range(sums.shape[1]):
-            old, new = salts[p, node, value], salts[p, node, fresh]
-            for k in range(beside_from[node], beside_to[node]):
-                column = beside[k]
-                was = np.int64(rows[i, column])
-                old += salts[p, column, was]
-                new += salts[p, column, written(column, was, begin, end, writes)]
+            into[at + 1, p], into[at + 2, p] = salts[p, node, value], salts[p, node, fresh]
+        for k in range(beside_from[node], beside_to[node]):
+            column = beside[k]
+            was = np.int64(rows[i, column])
+            now = written(column, was, begin, end, writes)
+            if was != 0 or now != 0:
+                for p in range(sums.shape[1]):
+                    into[at + 1, p] += salts[p, column, was]
+                    into[at + 2, p] += salts[p, column, now]
+        for p in range(sums.shape[1]):
             if value != 0:
-                into[at, p] -= mix(old)
+                into[at, p] -= mix(into[at + 1, p])
             if fresh != 0:
-                into[at, p] += mix(new)
+                into[at, p] += mix(into[at + 2, p])
 
 
 @njit(cache=True)

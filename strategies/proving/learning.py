@@ -305,7 +305,8 @@ class LearningWorld(World):
 
     def advance(self, action: Action, task: Task, node: Node, result: Any) -> Entry:
         """As in a world."""
-        self.versions.holding()
+        if self.versions.names:
+            self.versions.holding()
         return super().advance(action, task, node, result)
 
     def begin(self, name: str, handler: str, args: tuple[Any, ...], engine: str, message: Message | None) -> tuple[Task, Node]:

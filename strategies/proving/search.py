@@ -163,7 +163,7 @@ class Search:
         self.found = np.empty((2 * CHUNK, 3), np.int64)
         self.outcomes, self.taken = np.empty(0, np.int64), np.empty(0, np.int64)
         self.batch = [np.empty(BATCH, np.int64) for _ in range(3)]
-        self.batch_sums, self.batch_slot = np.empty((BATCH, renamings), np.uint64), np.empty(BATCH, np.uint64)
+        self.batch_sums, self.batch_slot = np.empty((BATCH + 2, renamings), np.uint64), np.empty(BATCH, np.uint64)
         self.diary = Diary(self.storage) if self.checkpoint else None
         self.passes = 0
         self._again()
@@ -398,7 +398,7 @@ class Search:
         result.terminal_sum = int(counters[kernel.TERMINAL_SUM])
         self._learn(block, misses[: counters[kernel.MISSES]])
         again = pending[: counters[kernel.PENDING]]
-        return np.concatenate([again, todo[done:]])
+        return np.concatenate([again, todo[done:]]) if done < len(todo) else again.copy()
 
     def seal(self) -> None:
         """Put the new states so far into a block of their own and begin another."""

@@ -143,7 +143,7 @@ class Outcomes:
     """What actions do, one for each leaf of a tree, as arrays by number; and which columns each reads and writes, as bits."""
 
     def __init__(self, renamings: int):
-        self._leaves, self._writes, self.task_node = Growing(np.int32, kernel.OUTCOMES), Growing(np.int32, 2), Growing(np.int32)
+        self._leaves, self._writes, self.task_node = Growing(np.uint32, kernel.OUTCOMES), Growing(np.uint32, 2), Growing(np.uint32)
         self.founds: list[Found] = [Found()]
         self.found_seen = Growing(np.bool_)
         self.found_seen.append(0)
@@ -159,12 +159,12 @@ class Outcomes:
         self._places: dict[tuple[tuple[int, int], ...], int] = {(): 0}
 
     @property
-    def leaves(self) -> NDArray[np.int32]:
+    def leaves(self) -> NDArray[np.uint32]:
         """What stands in kernel.py under this name."""
         return self._leaves.array
 
     @property
-    def writes(self) -> NDArray[np.int32]:
+    def writes(self) -> NDArray[np.uint32]:
         """What stands in kernel.py under this name."""
         return self._writes.array
 
@@ -232,7 +232,7 @@ class Tables:
         self.outcomes = Outcomes(len(renderers))
         self.futures = Futures(world.space)
         self.trees = Trees()
-        self.roots = Growing(np.int32)
+        self.roots = Growing(np.uint32)
         self.salts: NDArray[np.uint64] = np.zeros((len(renderers), 64, 64), np.uint64)
         self.parts: dict[int, list[int]] = {}  # the column of a node -> the others that belong to its task
         self.besides = 0  # how many others there are in the arrays
@@ -240,7 +240,7 @@ class Tables:
         self.blind: list[bool] = []  # whether what is written there is written whatever was there
         self.salted: list[bool] = []  # whether its values count in fingerprints for themselves, and not as part of a task
         self._held: dict[tuple[int, int], tuple[int, tuple[int, ...]]] = {}  # what _may_have has found, of so many parts
-        self.beside = tuple([np.zeros(64, np.int32) for _ in range(3)])  # the same for the kernel: from, to, columns
+        self.beside = tuple([np.zeros(64, np.uint32) for _ in range(3)])  # the same for the kernel: from, to, columns
         self.mine: dict[str, int] = {}  # the columns that go by the name of each task, as bits
         # the ends of lessons that hold while a unit or what else a dictionary might have is absent: the leaf, and the columns it knows
         self.assumed: dict[Unit, list[list[int]]] = {}
@@ -307,15 +307,20 @@ class Tables:
         for node, new in tasks.items():
             stood = before.get(node, -1)
             held = self._may_have(node, stood) if stood > ABSENT else ()
-            if stood < ABSENT or any(column not in before for column in held):
+            if stood < ABSENT or (held and any(column not in before for column in held)):
                 blindly.append(node)
                 continue
-            old = {node: stood, **{column: before[column] for column in held}}
-            for sign, pairs in ((-1, old), (1, {**old, **new})):
-                if pairs[node] != ABSENT:
-                    terms += (number, sign, len(pairs))
-                    for pair in pairs.items():
-                        terms += pair
+            old = {column: before[column] for column in held} if held else {}
+            if stood != ABSENT:
+                terms += (number, -1, 1 + len(old), node, stood)
+                for pair in old.items():
+                    terms += pair
+            if new.setdefault(node, stood) != ABSENT:
+                for column, value in old.items():
+                    new.setdefault(column, value)
+                terms += (number, 1, len(new))
+                for pair in new.items():
+                    terms += pair
         return blindly
 
     def _may_have(self, node: int, value: int) -> tuple[int, ...]:
@@ -346,7 +351,7 @@ class Tables:
         for column in range(len(self.space.units)):
             if self.owners[column] < 0 and self.salts[0, column].any():
                 sums += self.salts[:, column, rows[:, column]].T
-        nodes = np.array([*self.parts], np.int64)
+        nodes = np.array([*self.parts], np.uint32)
         kernel.add_tasks(rows, sums, nodes, *self.beside, self.salts)  # type: ignore[call-arg]  # a tuple of arrays spread out
 
     def _outcome(self, action: int, row: Any, lesson: Lesson, before: dict[int, int]) -> int:
@@ -401,11 +406,11 @@ class Tables:
         self._attribute()
         parts = self.parts
         if sum(map(len, parts.values())) > self.besides or self.salts.shape[1] > len(self.beside[0]):
-            begin, end = np.zeros((2, self.salts.shape[1]), np.int32)
+            begin, end = np.zeros((2, self.salts.shape[1]), np.uint32)
             ends = np.cumsum([len(some) for some in parts.values()])
             begin[list(parts)] = [0, *ends[:-1]]
             end[list(parts)] = ends
-            self.beside = begin, end, np.array([c for some in parts.values() for c in some], np.int32)
+            self.beside = begin, end, np.array([c for some in parts.values() for c in some], np.uint32)
             self.besides = int(ends[-1])
 
     def _salt(self) -> None:
@@ -445,9 +450,9 @@ class Tables:
         places = {column: place for place, column in enumerate(guarded)}
         self.guards = np.array([kernel.ALWAYS if column < 0 else column for column in guarded], np.uint32)
         ends = np.cumsum([len(actions) for actions in guarded.values()])
-        self.guard_to = np.array(ends, np.int64)
-        self.guard_from = np.array([0, *ends[:-1]], np.int64)[: len(guarded)]
-        self.candidates = np.array([a for actions in guarded.values() for a in actions], np.int64)
+        self.guard_to = np.array(ends, np.uint32)
+        self.guard_from = np.array([0, *ends[:-1]], np.uint32)[: len(guarded)]
+        self.candidates = np.array([a for actions in guarded.values() for a in actions], np.uint32)
         self.guard_rival = np.array([places.get(self._rival(column), -1) for column in guarded], np.int64)
         units = self.space.columns
         self.stepping = np.array(

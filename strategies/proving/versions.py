@@ -151,6 +151,8 @@ class Versions:
 
     def settle(self, entry: Entry | None) -> None:
         """Bring what tasks hold up to date with what the action has written. Raises :class:`VersionsMatter`."""
+        if not self.names:
+            return
         for table in self.names:
             rows: Any = self.world.database.rows[table]
             for key, was in rows.dirty.items():

@@ -137,7 +137,8 @@ class View(dict[Any, Any]):
     """
 
     __slots__ = (
-        "_all", "_columns", "_known", "_space", "_touched", "decode", "dirty", "encode", "group", "members", "membership", "ordered", "sort",
+        "_all", "_columns", "_known", "_space", "_touched", "_units", "decode", "dirty", "encode", "group", "members", "membership",
+        "ordered", "sort",
     )  # fmt: skip
 
     def __init__(
@@ -161,6 +162,7 @@ class View(dict[Any, Any]):
         self.dirty: dict[Any, bool] = {}  # keys that were written -> whether they had been there
         self._known: set[Any] = set()
         self._columns: dict[Any, int] = {}
+        self._units: dict[Any, Unit] = {}
         self._all: tuple[Any, ...] | None = None
         self._touched = False
 
@@ -187,7 +189,7 @@ class View(dict[Any, Any]):
         if column is None:
             column = self._column(key)
             if column is None:
-                space.assumed.append(Unit(self.group, key))
+                space.assumed.append(self._unit(key))
                 return
         number = space.row[column] if column < space.width else ABSENT
         space.path.append((column, number))
@@ -199,10 +201,17 @@ class View(dict[Any, Any]):
         """The column of a key; None if no state ever had it."""
         column = self._columns.get(key)
         if column is None:
-            column = self._space.columns.get(Unit(self.group, key))
+            column = self._space.columns.get(self._unit(key))
             if column is not None:
                 self._columns[key] = column
         return column
+
+    def _unit(self, key: Any) -> Unit:
+        """The unit of a key, which is made once."""
+        unit = self._units.get(key)
+        if unit is None:
+            unit = self._units[key] = Unit(self.group, key)
+        return unit
 
     def _before(self) -> tuple[Any, ...]:
         """The keys that the state had before anything was written."""
@@ -306,13 +315,13 @@ class View(dict[Any, Any]):
                 if self.encode is not None:
                     identity, value = self.encode(key, value)
                 if column is None:
-                    found.append(space.intern(Unit(self.group, key), identity, value))
+                    found.append(space.intern(self._unit(key), identity, value))
                 else:
                     found.append((column, space.number(column, identity, value)))
             elif column is not None:
                 found.append((column, ABSENT))
             else:  # taken out without a look, and no state ever had it: the lesson holds while that is so
-                space.assumed.append(Unit(self.group, key))
+                space.assumed.append(self._unit(key))
             moved = moved or was != there
         if self.members and (moved or self.ordered):
             before, after = self._before(), tuple(self._keys_now())
