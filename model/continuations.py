@@ -20,6 +20,7 @@ from functools import cache
 from types import BuiltinFunctionType, CellType, CodeType, FunctionType, GeneratorType, MethodType, ModuleType
 from typing import Any
 
+from heatproof.model.columns import HeldRow, Mark, Place, Rows
 from heatproof.model.versions import Column, Version
 
 HOLE = "a version"
@@ -58,18 +59,21 @@ class Pool:
         for name, constant in constants:
             self.at[id(constant)] = (("constant", name), constant)
 
-    def of(self, gen: Generator[Any, Any, Any], beside: Any = None, held: Held | None = None) -> tuple[Any, ...] | None:
+    def of(
+        self, gen: Generator[Any, Any, Any], beside: Any = None, held: Held | None = None, rows: HeldRows | None = None
+    ) -> tuple[Any, ...] | None:
         """The continuation of a suspended generator as a hashable value, or None if it holds something that cannot be looked into.
 
         Equal answers mean equal futures, as far as the generator is a function of what it is sent; they are one object. ``beside``: what else
         belongs to it. Versions of rows (model/versions.py) are shown by which of the versions of their row they are, in the
-        order in which they are met, and entered into ``held``.
+        order in which they are met, and entered into ``held``. Watched rows (model/columns.py) are shown by the columns that will be looked at,
+        and entered into ``rows``.
         """
         if not readable():
             return None
-        look = _Look(self, held)
+        look = _Look(self, held, rows)
         try:
-            frames = _frames(gen, look)
+            frames = _frames(gen, look, None if rows is None else rows.rows.live.at(mark_of(gen)))
             return frames if beside is None else self.tuple(_value(beside, look), frames)
         except _Opaque:
             return None
@@ -124,14 +128,47 @@ class Held:
         return version.column, numbers.index(version.number), self.written(version)
 
 
-class _Look:
-    """One look at a generator: the objects met so far, which are numbered, the pool of what it shows, and the versions of rows."""
+class HeldRows:
+    """The watched rows that a handler holds: ``met`` has where each was met (None: where all of it counts)."""
 
-    def __init__(self, pool: Pool, held: Held | None = None) -> None:
+    def __init__(self, rows: Rows) -> None:
+        self.rows = rows
+        self.met: list[tuple[Any, Place | None]] = []
+
+
+def mark_of(gen: Any) -> Mark:
+    """Where a suspended generator stands, with those that it waits for."""
+    mark = []
+    while gen is not None and getattr(gen, "gi_frame", None) is not None:
+        code = gen.gi_code
+        mark.append((code.co_qualname, code.co_firstlineno, gen.gi_frame.f_lasti))
+        gen = gen.gi_yieldfrom
+    return tuple(mark)
+
+
+class _Look:
+    """One look at a generator: the objects met so far, which are numbered, the pool of what it shows, the versions of rows, and the rows."""
+
+    def __init__(self, pool: Pool, held: Held | None = None, rows: HeldRows | None = None) -> None:
         self.pool = pool
         self.seen: dict[int, int] = {}
         self.tuple = pool.tuple
         self.held = held
+        self.rows = rows
+
+    def row(self, row: Any, at: Place | None) -> Any:
+        """What shows a watched row that is held at a place."""
+        if self.rows is None:
+            raise _Opaque
+        self.rows.met.append((row, at))
+        kind, known = row._kind, self.pool.at
+        columns, bits = (range(len(row._fields)), row._every) if at is None else at.columns(type(row))
+        shown: list[Any] = [kind, self.pool.value(bits)]
+        for column in columns:
+            value = tuple.__getitem__(row, column)
+            found = known.get(id(value))
+            shown.append(_value(value, self) if found is None else found[0])
+        return self.tuple(*shown)
 
     def version(self, version: Version) -> Any:
         """What shows a version of a row."""
@@ -145,7 +182,7 @@ def continuation(gen: Generator[Any, Any, Any]) -> tuple[Any, ...] | None:
     return Pool().of(gen)
 
 
-def _frames(gen: Any, look: _Look) -> tuple[Any, ...]:
+def _frames(gen: Any, look: _Look, at: Place | None = None) -> tuple[Any, ...]:
     """Flat, since there are many: the code, the position, the names of the live locals, their values, and the value stack."""
     code, frame = gen.gi_code, gen.gi_frame
     if frame is None:
@@ -160,10 +197,17 @@ def _frames(gen: Any, look: _Look) -> tuple[Any, ...]:
     if referents[-1] is None and len(referents) > begin + stack:
         # behind the stack the collector sees the exception that is being handled: None once there was one, before that nothing
         del referents[-1]
-    for value in [*[referents[begin + position] for position in positions], *referents[begin + stack :]]:
+    for name, value in [
+        *zip(names, [referents[begin + position] for position in positions], strict=True),
+        *enumerate(referents[begin + stack :]),
+    ]:
         found = known.get(id(value))
-        shown.append(_value(value, look) if found is None else found[0])
+        shown.append(_value(value, look, _inside(at, name)) if found is None else found[0])
     return look.tuple(*shown)
+
+
+def _inside(at: Place | None, name: Any) -> Place | None:
+    return None if at is None else at.at(name)
 
 
 @cache
@@ -189,8 +233,9 @@ def _locals_begin(referents: list[Any], code: CodeType) -> int:
     raise _Opaque
 
 
-def _value(value: Any, look: _Look) -> Any:
-    """A hashable stand-in for a value, of the pool: equal for values that nobody can tell apart from now on."""
+def _value(value: Any, look: _Look, at: Place | None = None) -> Any:
+    """A hashable stand-in for a value, of the pool: equal for values that nobody can tell apart from now on. ``at``: where it is held, where
+    it matters which columns of rows there will be looked at."""
     kind = type(value)
     known = look.pool.at.get(id(value))
     if known is not None:
@@ -200,10 +245,12 @@ def _value(value: Any, look: _Look) -> Any:
     if kind is Version:
         return look.version(value)
     one = look.tuple
+    if isinstance(value, HeldRow):
+        return look.row(value, at)
     if isinstance(value, tuple):
         if look.held is not None and (holed := look.pool.holed(value)) is not None:
             return one(holed[0], *[look.version(version) for version in holed[1]])
-        return look.pool.value(value) if _stands_for_itself(value) else one(kind, *[_value(item, look) for item in value])
+        return look.pool.value(value) if _stands_for_itself(value) else one(kind, *_items(value, look, at))
     if isinstance(value, frozenset):
         return look.pool.value(value) if _stands_for_itself(value) else one(kind, _set(value, look))
     if isinstance(value, type | ModuleType | CodeType | Enum):
@@ -214,21 +261,23 @@ def _value(value: Any, look: _Look) -> Any:
     number = look.seen.get(id(value))
     if number is not None:
         return one("again", look.pool.value(number))  # the same object: what is written through one name is read through the other
-    if _by_value(value):
+    if _by_value(value) and not (look.rows and _holds_row(value)):
         return look.pool.value(value)
     look.seen[id(value)] = len(look.seen)
     if isinstance(value, list):
-        return one(kind, *[_value(item, look) for item in value])
+        return one(kind, *_items(value, look, at))
     if isinstance(value, dict):
-        return one(kind, *[_value(part, look) for pair in value.items() for part in pair])
+        return one(
+            kind, *[part for key, item in value.items() for part in (_value(key, look), _value(item, look, _inside(at, "*")))]
+        )
     if isinstance(value, set):
         return one(kind, _set(value, look))
     if kind is GeneratorType:
-        return one(kind, _frames(value, look))
+        return one(kind, _frames(value, look, at))
     if kind in ITERATORS:
-        return one(kind, _reduced(value.__reduce__(), look))
+        return one(kind, _reduced(value.__reduce__(), look, at))
     if kind is CellType:
-        return one(kind, _value(value.cell_contents, look) if _filled(value) else None)
+        return one(kind, _value(value.cell_contents, look, _inside(at, "cell")) if _filled(value) else None)
     if kind is MethodType:
         return one(kind, _value(value.__func__, look), _value(value.__self__, look))
     if kind is FunctionType:
@@ -239,7 +288,12 @@ def _value(value: Any, look: _Look) -> Any:
     if kind.__module__ == "builtins":
         raise _Opaque
     names, contents = _fields(value)
-    return one(kind, look.pool.names.setdefault(names, names), *[_value(content, look) for content in contents])
+    held = [_value(content, look, _inside(at, name)) for name, content in zip(names, contents, strict=True)]
+    return one(kind, look.pool.names.setdefault(names, names), *held)
+
+
+def _items(value: Any, look: _Look, at: Place | None) -> list[Any]:
+    return [_value(item, look, _inside(at, place)) for place, item in enumerate(value)]
 
 
 def _set(items: Iterable[Any], look: _Look) -> Any:
@@ -253,12 +307,33 @@ def _set(items: Iterable[Any], look: _Look) -> Any:
 def _stands_for_itself(value: Any) -> bool:
     """Whether a tuple or frozenset holds nothing, however deep, but what is compared by value."""
     for item in tuple.__iter__(value) if isinstance(value, tuple) else value:
+        if isinstance(item, HeldRow):
+            return False
         if isinstance(item, tuple | frozenset):
             if not _stands_for_itself(item):
                 return False
-        elif type(item) is Version or (type(item) not in PLAIN and not _by_value(item)):
+        elif type(item) is Version or (type(item) not in PLAIN and (not _by_value(item) or _holds_row(item))):
             return False
     return True
+
+
+def _holds_row(value: Any, seen: frozenset[int] = frozenset()) -> bool:
+    """Whether a value that is compared by what it holds has a watched row in it, however deep."""
+    if type(value) in PLAIN or id(value) in seen or isinstance(value, type | ModuleType | CodeType | Enum | FunctionType):
+        return False
+    if isinstance(value, HeldRow):
+        return True
+    seen |= {id(value)}
+    if isinstance(value, tuple):
+        return any(_holds_row(item, seen) for item in tuple.__iter__(value))
+    if isinstance(value, list | set | frozenset):
+        return any(_holds_row(item, seen) for item in value)
+    if isinstance(value, dict):
+        return any(_holds_row(item, seen) for item in value.values())
+    try:
+        return type(value).__module__ != "builtins" and any(_holds_row(content, seen) for content in _fields(value)[1])
+    except _Opaque:
+        return False
 
 
 def _by_value(value: Any) -> bool:
@@ -267,10 +342,11 @@ def _by_value(value: Any) -> bool:
     return hashed not in (None, object.__hash__) and not isinstance(value, BaseException | FunctionType | MethodType)
 
 
-def _reduced(parts: Any, look: _Look) -> Any:
+def _reduced(parts: Any, look: _Look, at: Place | None) -> Any:
     if not isinstance(parts, tuple):
         raise _Opaque
-    return look.tuple(*[part if part in (iter, reversed) else _value(part, look) for part in parts if part is not None])
+    items = [(place, part) for place, part in enumerate(parts) if part is not None]
+    return look.tuple(*[part if part in (iter, reversed) else _value(part, look, _inside(at, place)) for place, part in items])
 
 
 def _filled(cell: CellType) -> bool:

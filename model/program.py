@@ -156,10 +156,7 @@ class Program:
         assert gen is not None
         self.nodes += 1
         try:
-            if type(result) is Thrown:
-                effect = gen.throw(result.exception.with_traceback(None))
-            else:
-                effect = gen.send(result)
+            effect = self._send(gen, result)
         except StopIteration as stop:
             node.value = stop.value
             node.gen = None
@@ -189,6 +186,12 @@ class Program:
             raise DesignError(_wrong_effect(node.root.handler, gen, effect, wrong))
         node.effect = effect
         node.perform = performer
+
+    def _send(self, gen: Generator[Any, Any, Any], result: Any) -> Any:
+        """Let a handler go on with a result; what it yields."""
+        if type(result) is Thrown:
+            return gen.throw(result.exception.with_traceback(None))
+        return gen.send(result)
 
     def _again(self, node: Node) -> Generator[Any, Any, Any]:
         gen = self._call(node.root)

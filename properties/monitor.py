@@ -26,7 +26,8 @@ class Violation(NamedTuple):
 class Monitor:
     """Asks ``properties`` of one run. ``changes`` yields what the last action changed.
 
-    ``violations`` holds the first violation of each kind, ``reached`` the names of the situations that were seen.
+    ``violations`` holds the first violation of each kind, ``reached`` the names of the situations that were seen. Those in ``settled`` are not
+    looked for.
     """
 
     def __init__(
@@ -40,6 +41,7 @@ class Monitor:
         self.survives = survives
         self.violations: dict[tuple[str, str], Violation] = {}
         self.reached: set[str] = set()
+        self.settled: set[str] = set()
         self._changes = changes
         self._watchers: dict[str, list[Property]] = {}
         self._situations: dict[str, list[Property]] = {}
@@ -68,7 +70,7 @@ class Monitor:
                     self.violated(prop, found, step)
             for prop in self._situations.get(change.aspect, ()):
                 assert prop.check is not None
-                if prop.name not in self.reached and prop.check(observation, change):
+                if prop.name not in self.reached and prop.name not in self.settled and prop.check(observation, change):
                     self.reached.add(prop.name)
 
     def at_rest(self, step: int) -> None:

@@ -26,6 +26,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from heatproof.model.columns import Entry, Live
 from heatproof.model.design import Design
 from heatproof.model.errors import HeatproofError
 from heatproof.properties.base import Property
@@ -34,9 +35,9 @@ from heatproof.strategies.proving.search import LOAD, Search
 from heatproof.strategies.proving.storage import STEP, Block, Diary, Frontier, Steps
 from heatproof.strategies.proving.symmetry import Renderer
 
-FORMAT = 4
+FORMAT = 5
 
-OPTIONS = ("symmetric", "merge", "versions", "reduce")
+OPTIONS = ("symmetric", "merge", "versions", "columns", "reduce")
 """The options of a search that say which states are the same."""
 
 RARELY = 20.0
@@ -58,10 +59,14 @@ class Scope(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class Head(msgspec.Struct, forbid_unknown_fields=True):
-    """The numbers of a checkpoint; ``level`` and ``following`` are the first states of their blocks."""
+    """The numbers of a checkpoint; ``level`` and ``following`` are the first states of their blocks, ``live`` the columns that handlers look
+    at. ``begun``: whether there is more; if not, the search is to begin anew with what this says."""
 
     format: int
     scope: Scope
+    begun: bool
+    live: list[Entry] | None
+    prepared: bool
     names_matter: bool
     own_names: bool
     numbered: list[str] | None
@@ -114,11 +119,15 @@ class Checkpoint:
     def save(self, search: Search) -> None:
         """Write where the search stands. Raises :class:`CheckpointError` if that cannot be done; the file is then as it was."""
         search.seal()
+        begun = not search.misled
         level = [] if search.block is None else [search.block.rest(search.at)]
         level = [block for block in level if len(block.rows)]
         head = Head(
             FORMAT,
             self._scope(search),
+            begun,
+            None if search.live is None else search.live.entries(),
+            search.prepared,
             search.names_matter,
             search.own_names,
             search.numbered,
@@ -131,25 +140,12 @@ class Checkpoint:
             [block.first for block in search.following],
             learned(search),
         )
-        assert search.diary is not None
         try:
             with self.part.open("wb") as file:
                 with zipfile.ZipFile(file, "w") as archive:
                     archive.writestr("head", msgspec.json.encode(head))
-                    _write(archive, "table", search.table, False)
-                    _write(archive, "depths", search.depths)
-                    _write(archive, "pairs", search.pairs)
-                    _write(archive, "found seen", search.tables.outcomes.found_seen.array[: search.tables.outcomes.found_seen.used])
-                    for name, records in (
-                        ("steps", search.steps),
-                        ("lessons", search.diary.lessons),
-                        ("values", search.diary.values),
-                    ):
-                        with archive.open(_info(name, True), "w", force_zip64=True) as member:
-                            for piece in records.pieces():
-                                member.write(piece.tobytes())
-                    for block in (*level, *search.level, *search.following):
-                        _write(archive, f"states {block.first}", block.rows[:, : len(search.space.units)])
+                    if begun:
+                        _write_states(archive, search, [*level, *search.level, *search.following])
                 file.flush()
                 os.fsync(file.fileno())
             os.replace(self.part, self.path)
@@ -184,6 +180,25 @@ class Checkpoint:
             ) from error
 
 
+def _write_states(archive: zipfile.ZipFile, search: Search, blocks: list[Block]) -> None:
+    """Write what a search has learned, what it has seen, and the states that it is to go on from."""
+    assert search.diary is not None
+    _write(archive, "table", search.table, False)
+    _write(archive, "depths", search.depths)
+    _write(archive, "pairs", search.pairs)
+    _write(archive, "found seen", search.tables.outcomes.found_seen.array[: search.tables.outcomes.found_seen.used])
+    for name, records in (
+        ("steps", search.steps),
+        ("lessons", search.diary.lessons),
+        ("values", search.diary.values),
+    ):
+        with archive.open(_info(name, True), "w", force_zip64=True) as member:
+            for piece in records.pieces():
+                member.write(piece.tobytes())
+    for block in blocks:
+        _write(archive, f"states {block.first}", block.rows[:, : len(search.space.units)])
+
+
 class _Reader:
     """Reads one checkpoint into a search."""
 
@@ -200,7 +215,13 @@ class _Reader:
             )
         head = msgspec.json.decode(self.archive.read("head"), type=Head)
         self._same(head.scope)
+        search.live, search.prepared = None, head.prepared
+        if head.live is not None:
+            search.live = Live()
+            search.live.enter(head.live)
         search.begin(head.names_matter, head.own_names, head.numbered)
+        if not head.begun:
+            return
         search.start()
         self._learn()
         self._must(head.learned == learned(search), "what was learned is not what is learned now")

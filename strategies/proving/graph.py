@@ -29,7 +29,7 @@ compiled: Any = graph_kernel
 
 
 class Graph:
-    """All transitions of a search; see :class:`heatproof.strategies.proving.search.Watcher`.
+    """All transitions of a search; see :class:`heatproof.strategies.proving.watchers.Watcher`.
 
     After :meth:`close`: ``begins`` and ``targets`` as in :mod:`graph_kernel`, and for each edge ``action``, ``system`` and ``accesses``.
     """

@@ -16,10 +16,10 @@ from typing import Any, NamedTuple, SupportsIndex
 
 from heatproof.model import effects as fx
 from heatproof.model import engines
+from heatproof.model.columns import Live
 from heatproof.model.continuations import Pool
 from heatproof.model.database import MISSING
 from heatproof.model.design import Design
-from heatproof.model.effects import Me
 from heatproof.model.errors import HeatproofError, NotEnabled
 from heatproof.model.faults import FAULTS, limit
 from heatproof.model.program import Node
@@ -28,6 +28,8 @@ from heatproof.model.watching import Watch, met
 from heatproof.model.world import Action, Entry, Message, Task, World
 from heatproof.properties.base import Property, Witness
 from heatproof.properties.monitor import Monitor
+from heatproof.strategies.proving.columns import WatchedProgram
+from heatproof.strategies.proving.names import NamesMatter, OwnNamesMatter, Tasks, watched_names
 from heatproof.strategies.proving.symmetry import Nameless
 from heatproof.strategies.proving.versions import Versions
 from heatproof.strategies.proving.views import ADDRESSED, AT, CLOCK, MEMBERSHIP, PRESENT, Space, Unit, View
@@ -94,35 +96,6 @@ class _Log(list[Entry]):
         return list.pop(self, index)
 
 
-class NamesMatter(Exception):
-    """A property looks at tasks: the search begins anew with their arguments as part of the state."""
-
-
-class OwnNamesMatter(Exception):
-    """A handler looks at the name of its task: the search begins anew, and takes what handlers hold of their names for part of the state."""
-
-
-class _Tasks(Mapping[str, Any]):
-    """The tasks as properties see them."""
-
-    def __init__(self, world: LearningWorld):
-        self._world = world
-
-    def _asked(self) -> Mapping[str, Any]:
-        if not self._world.names_matter:
-            raise NamesMatter
-        return self._world.tasks
-
-    def __getitem__(self, name: str) -> Any:
-        return self._asked()[name]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._asked())
-
-    def __len__(self) -> int:
-        return len(self._asked())
-
-
 class LearningWorld(World):
     """A world whose state is fetched from a :class:`Space` as it is asked for, and in which one action is done at a time."""
 
@@ -136,11 +109,15 @@ class LearningWorld(World):
         names_matter: bool = False,
         own_names: bool = False,
         numbered: Iterable[str] | None = None,
+        live: Live | None = None,
     ):
-        """``numbered``: the names of the tables whose versions are numbers; None: all."""
-        super().__init__(design, scenario)
+        """``numbered``: the names of the tables whose versions are numbers; None: all. ``live``: the columns of rows that handlers will look at
+        again; None: all."""
+        self.watched = WatchedProgram(design, scenario, live) if live is not None and merge else None
+        super().__init__(design, scenario, self.watched)
+        self.settles = True  # whether a situation is looked for only until a lesson has reached it
         self.own_names = own_names or not merge
-        self.me = _watched(self)
+        self.me = watched_names(self)
         self.own_name_read = False
         self.space = space
         self.merge = merge
@@ -157,8 +134,13 @@ class LearningWorld(World):
         self.started: list[tuple[int, int]] = []
         self._exchange()
         self.observation = design.observe(self)
-        self.observation.tasks = _Tasks(self)  # type: ignore[assignment]  # all that properties may do with it
+        self.observation.tasks = Tasks(self)  # type: ignore[assignment]  # all that properties may do with it
         self.monitor = Monitor(properties, self.observation, Watch(self, self.observation).changes, design.survives)
+
+    @property
+    def misled(self) -> bool:
+        """Whether handlers were merged that differ in what one of them looked at since."""
+        return self.watched is not None and self.watched.misled
 
     def _exchange(self) -> None:
         """Exchange every dictionary of the state for a view, and note what was in it."""
@@ -253,9 +235,12 @@ class LearningWorld(World):
             if self.merge and node.effect is not None:
                 if node.gen is None:
                     node.gen = self.program._again(node)
-                held = self.versions.looking()
-                known = self.pool.of(node.gen, _pending(node.effect), held)
+                held, watched = self.versions.looking(), self.watched
+                rows = None if watched is None else watched.looking()
+                known = self.pool.of(node.gen, _pending(node.effect), held, rows)
                 self.versions.found(node, held, known is None)
+                if watched is not None and rows is not None:
+                    watched.found(node, None if known is None else rows)
             identity = known if known is not None else _path(node)
             number = self.classes.get(identity)
             if number is None:
@@ -383,6 +368,8 @@ class LearningWorld(World):
             accesses = int(type(entry.before.effect) in fx.DATABASE)
         self.versions.settle(entry)
         writes = self._written()
+        if self.watched is not None:
+            self.watched.check(entry.after, self.pool)
         if self.own_name_read and not self.own_names:
             raise OwnNamesMatter
         return Lesson(tuple(space.path), True, writes, self._found(), accesses, system, tuple(space.searched), tuple(space.assumed))
@@ -399,6 +386,8 @@ class LearningWorld(World):
         if not self.monitor.violations and not self.monitor.reached:
             return NOTHING_FOUND
         violations = tuple((key, _told(v.witness)) for key, v in sorted(self.monitor.violations.items()))
+        if self.settles:  # a search wants to know when a situation is reached first: no use reading rows for it again
+            self.monitor.settled |= self.monitor.reached
         return Found(violations, tuple(sorted(self.monitor.reached)))
 
     def _written(self) -> tuple[tuple[int, int], ...]:
@@ -424,26 +413,6 @@ class LearningWorld(World):
             del self.clocks[topic][name]
         if after is not None:
             self.clocks.setdefault(after, View(self.space, CLOCK + str(after)))[name] = True
-
-
-def _watched(world: LearningWorld) -> type[Me]:
-    """The class of what handlers know of themselves in a world that takes notice when one looks at the name of its task."""
-
-    def noticed(name: str) -> Any:
-        plain = getattr(Me, name)
-
-        def method(self: Me, *args: Any) -> Any:
-            world.own_name_read = True
-            return plain(self, *args)
-
-        return method
-
-    def task(self: Me) -> str:
-        world.own_name_read = True
-        return tuple.__getitem__(self, 1)
-
-    ways = ("__getitem__", "__iter__", "__repr__", "__format__", "__str__", "_asdict", "_replace")
-    return type("Me", (Me,), {"__slots__": (), "task": property(task), **{name: noticed(name) for name in ways}})
 
 
 def _frozen(value: Any) -> Any:

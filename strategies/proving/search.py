@@ -7,24 +7,28 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from random import Random
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from heatproof.model.columns import Live
 from heatproof.model.design import Design
 from heatproof.model.errors import HeatproofError
 from heatproof.model.scenario import Scenario
 from heatproof.model.world import Action
 from heatproof.properties.base import Property, Witness
 from heatproof.strategies.proving import kernel
-from heatproof.strategies.proving.learning import Key, LearningWorld, NamesMatter, OwnNamesMatter
+from heatproof.strategies.proving.columns import ColumnsMatter
+from heatproof.strategies.proving.learning import Key, LearningWorld
+from heatproof.strategies.proving.names import NamesMatter, OwnNamesMatter
 from heatproof.strategies.proving.reduction import Independence
 from heatproof.strategies.proving.storage import Block, Diary, Frontier, Steps, Storage
 from heatproof.strategies.proving.symmetry import renderers
 from heatproof.strategies.proving.tables import Tables
 from heatproof.strategies.proving.versions import VersionsMatter
 from heatproof.strategies.proving.views import Space
+from heatproof.strategies.proving.watchers import Keeper, Watcher
 
 CHUNK = 4096
 """States expanded in one go of the kernel."""
@@ -90,32 +94,13 @@ class Result:
         return min(1.0, self.states**2 / 2.0**65)
 
 
-class Watcher(Protocol):
-    """Looks on while a search goes on."""
-
-    def begins_at(self, search: Search, block: Block) -> None:
-        """The search begins, perhaps anew."""
-
-    def expanded(self, search: Search, block: Block, begin: int, end: int) -> None:
-        """These states of a block have been expanded, and all that they can do was learned. Blocks come in the order of their states."""
-
-
-class Keeper(Protocol):
-    """Writes down where a search stands, so that it can go on in another process."""
-
-    def rests(self, search: Search, ends: bool) -> None:
-        """Between two chunks; ``ends``: there will be no other."""
-
-    def resume(self, search: Search) -> None:
-        """Bring a search that has not begun to where it stood."""
-
-
 class Search:
     """One exhaustive search.
 
     ``go_on`` is asked after every chunk with the result so far and answers why the search must stop, or an empty text. ``storage``
     says how much of the frontier is kept in memory. ``reduce``: whether steps that commute with all that can follow are taken alone.
-    ``versions``: whether states are the same that differ in nothing but the numbers of versions.
+    ``versions``: whether states are the same that differ in nothing but the numbers of versions; ``columns``: whether they are that differ in
+    nothing but columns of held rows that nobody will look at again.
     ``world`` is the world in which actions are learned; ``watchers`` look on, ``checkpoint`` writes down where the search stands.
     """
 
@@ -133,6 +118,7 @@ class Search:
         checkpoint: Keeper | None = None,
         world: type[LearningWorld] = LearningWorld,
         versions: bool = True,
+        columns: bool = True,
     ):
         if not design.pure:
             raise HeatproofError(
@@ -142,6 +128,8 @@ class Search:
         self.symmetric, self.merge, self.versions, self.reduce, self.go_on = symmetric, merge, versions, reduce, go_on
         self.storage, self.watchers, self.kind = storage or Storage(), list(watchers), world
         self.checkpoint = checkpoint
+        self.columns, self.live = columns, Live() if columns else None
+        self.pilot = self.prepared = False  # whether it is for learning only, and whether another search has learned for this one
         self.begin(False, False, () if versions else None)
 
     def begin(self, names_matter: bool, own_names: bool, numbered: Iterable[str] | None) -> None:
@@ -151,8 +139,9 @@ class Search:
         self.numbered = None if numbered is None else sorted(numbered)
         self.space = Space()
         self.world = self.kind(
-            self.design, self.scenario, self.properties, self.space, self.merge, names_matter, own_names, numbered
+            self.design, self.scenario, self.properties, self.space, self.merge, names_matter, own_names, numbered, self.live
         )
+        self.world.settles = not self.reduce  # else not every lesson is one of a state that is searched
         self.tables = Tables(self.world, renderers(self.scenario, self.symmetric), self.reduce)
         renamings = len(self.tables.renderers)
         self.width = 64
@@ -201,17 +190,33 @@ class Search:
         while True:
             try:
                 self._run()
-                break
+                if not (self.reduce and self.result.complete) or self._relied_rightly():
+                    return self.result
+                self._again()
             except NamesMatter:
                 self.begin(True, self.own_names, self.numbered)
             except OwnNamesMatter:
                 self.begin(self.names_matter, True, self.numbered)
+            except ColumnsMatter as matter:
+                self._look_at_more(matter.whole)
             except VersionsMatter as matter:
                 self.begin(self.names_matter, self.own_names, {*(self.numbered or ()), *matter.tables})
-        while self.reduce and self.result.complete and not self._relied_rightly():
-            self._again()
-            self._run()
-        return self.result
+
+    def _look_at_more(self, whole: bool) -> None:
+        """Begin anew with what was learned of the columns that handlers look at; ``whole``: with all columns."""
+        if whole:
+            self.live = None
+        elif self.live is not None and not self.prepared:
+            from heatproof.strategies.proving.preparing import prepared
+
+            self.live.join(prepared(self, self.scenario))
+            self.prepared = True
+        self.begin(self.names_matter, self.own_names, self.numbered)
+
+    @property
+    def misled(self) -> bool:
+        """Whether handlers were merged that differ in what one of them looked at since: the search goes on only to learn more of that."""
+        return self.world.misled and not self.pilot
 
     def _warm_up(self) -> None:
         """Learn what the futures hold from a few random runs: what is not known yet cannot be reduced."""
@@ -267,14 +272,18 @@ class Search:
             result.states = 1
             for watcher in watchers:
                 watcher.begins_at(self, self.block)
-        while self.block is not None and not result.cut:
+        while not result.cut:
+            if self.misled and self.world.watched.outdated(result.states, self.block is None):  # type: ignore[union-attr]
+                raise ColumnsMatter(False)
+            if self.block is None:
+                break
             self._chunk(self.block)
             if self.at >= len(self.block.rows):
                 self.block, self.at = self._next(), 0
             result.cut = self.go_on(result)
-            if self.checkpoint:
+            if self.checkpoint and (result.cut or not self.misled):
                 self.checkpoint.rests(self, bool(result.cut) or self.block is None)
-        result.complete = self.block is None
+        result.complete = self.block is None and not self.misled
         if result.complete:
             result.cut = ""
 
@@ -464,6 +473,8 @@ class Search:
 
     def sight(self, number: int, state: int, action: int, depth: int) -> None:
         """Something was found for the first time, by its number in the tables: after ``action`` in ``state``, at a depth."""
+        if self.misled:
+            return
         self.seen.append((number, state, action, depth))
         tables, result = self.tables, self.result
         said = tables.outcomes.founds[number]

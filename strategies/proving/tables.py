@@ -13,7 +13,8 @@ from heatproof.model.faults import FAULTS, HOLDS
 from heatproof.model.scenario import Scenario
 from heatproof.model.world import Action
 from heatproof.strategies.proving import kernel
-from heatproof.strategies.proving.learning import REST, Found, LearningWorld, Lesson, OwnNamesMatter
+from heatproof.strategies.proving.learning import REST, Found, LearningWorld, Lesson
+from heatproof.strategies.proving.names import OwnNamesMatter
 from heatproof.strategies.proving.reduction import BY_NAME, Futures
 from heatproof.strategies.proving.symmetry import Renderer
 from heatproof.strategies.proving.trees import Trees

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from heatproof.model import catalogue
 from heatproof.model.scenario import create, scenario, update
 from heatproof.model.templates import resource
@@ -18,6 +20,10 @@ class Noting(LearningWorld):
 
     noted: list[tuple[str, Lesson]]
 
+    def __init__(self, *given: Any, **options: Any) -> None:
+        super().__init__(*given, **options)
+        Noting.noted = []  # a search that begins anew has columns of its own
+
     def lesson(self, row: object, width: int, action: Action) -> Lesson:
         found = super().lesson(row, width, action)
         if action.kind == "crash":
@@ -26,7 +32,6 @@ class Noting(LearningWorld):
 
 
 def test_a_crash_looks_at_the_tasks_of_its_engine_and_at_no_message() -> None:
-    Noting.noted = []
     search = Search(catalogue.load("heat"), CRASHING, [], world=Noting)
     assert search.run().complete
     units = search.space.units

@@ -1,0 +1,35 @@
+"""What handlers look at is learned in smaller scenarios first: there it is cheap to be misled."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from heatproof.model.columns import Live
+from heatproof.model.scenario import Scenario
+from heatproof.strategies.proving.columns import smaller
+from heatproof.strategies.proving.search import Search
+
+STATES = 200_000
+"""States of a smaller scenario that are gone through for it."""
+
+_known: dict[Any, Live] = {}
+
+
+def prepared(search: Search, scenario: Scenario) -> Live:
+    """The columns of rows that handlers were seen to look at in smaller scenarios than this one. What comes of it depends on the design, the
+    scenario and the options of the search alone, so within a process it is kept."""
+    small, live = smaller(scenario), Live()
+    if small is None:
+        return live
+    key = type(search.design), small, search.symmetric, search.versions, search.kind
+    if key not in _known:
+        live.join(prepared(search, small))
+        pilot = Search(
+            search.design, small, [], search.symmetric, versions=search.versions, storage=search.storage, world=search.kind,
+            go_on=lambda result: "enough" if result.states > STATES else "",
+        )  # fmt: skip
+        pilot.live, pilot.pilot = live, True
+        pilot.begin(False, False, pilot.numbered)
+        pilot.run()
+        _known[key] = live
+    return _known[key]
