@@ -117,6 +117,10 @@ class Look(NamedTuple):
     source: int = 0
 
 
+SIMPLE = frozenset({str, int, bool, type(None)})
+"""Classes of values with nothing in them."""
+
+
 class HeldRow:
     """What all watched rows are. Columns of rows cannot have names that begin with an underscore."""
 
@@ -157,6 +161,8 @@ class Rows:
 
     def plain(self, value: Any) -> Any:
         """What a handler asks for, with rows in place of watched rows; all of these have then been looked at."""
+        if type(value) in SIMPLE:
+            return value
         if isinstance(value, HeldRow):
             row: Any = value
             self.looked(row, ALL)

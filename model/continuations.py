@@ -12,7 +12,6 @@ module cannot look into, :func:`continuation` answers None: such a node is merge
 
 from __future__ import annotations
 
-import dis
 import gc
 from collections.abc import Callable, Generator, Iterable
 from enum import Enum
@@ -21,27 +20,18 @@ from types import BuiltinFunctionType, CellType, CodeType, FunctionType, Generat
 from typing import Any
 
 from heatproof.model.columns import HeldRow, Mark, Place, Rows
+from heatproof.model.contents import PLAIN, Opaque, by_value, fields, filled, holds_row, stands_for_itself
+from heatproof.model.liveness import live_after
 from heatproof.model.versions import Column, Version
 
 HOLE = "a version"
 """Stands in a row for its version."""
 
-PLAIN = (str, int, float, complex, bytes, bool, type(None), type(Ellipsis), range)
 _SAMPLES: tuple[Any, ...] = (
     iter(()), iter([]), iter(""), iter(range(0)), iter(range(2**70)), iter({}), iter({}.items()), iter({}.values()), iter(set()),
     reversed([]), enumerate(()), zip(()), reversed({}), iter(b""),
 )  # fmt: skip
 ITERATORS = tuple(type(sample) for sample in _SAMPLES)
-ENDS = frozenset(
-    {
-        "RETURN_VALUE", "RETURN_CONST", "RAISE_VARARGS", "RERAISE", "JUMP_FORWARD", "JUMP_BACKWARD", "JUMP_BACKWARD_NO_INTERRUPT",
-        "JUMP_ABSOLUTE", "INTERPRETER_EXIT",
-    }
-)  # fmt: skip
-
-
-class _Opaque(Exception):
-    """A value that cannot be looked into."""
 
 
 class Pool:
@@ -75,7 +65,7 @@ class Pool:
         try:
             frames = _frames(gen, look, None if rows is None else rows.rows.live.at(mark_of(gen)))
             return frames if beside is None else self.tuple(_value(beside, look), frames)
-        except _Opaque:
+        except Opaque:
             return None
 
     def holed(self, row: tuple[Any, ...]) -> tuple[Any, tuple[Version, ...]] | None:
@@ -84,7 +74,7 @@ class Pool:
         if known is None:
             versions = tuple([item for item in tuple.__iter__(row) if type(item) is Version])
             shell = tuple([HOLE if type(item) is Version else item for item in tuple.__iter__(row)]) if versions else ()
-            plain = bool(versions) and _stands_for_itself(shell)
+            plain = bool(versions) and stands_for_itself(shell)
             known = self._holed[id(row)] = (self.tuple(type(row), self.value(shell)), versions) if plain else None, row
         return known[0]
 
@@ -159,7 +149,7 @@ class _Look:
     def row(self, row: Any, at: Place | None) -> Any:
         """What shows a watched row that is held at a place."""
         if self.rows is None:
-            raise _Opaque
+            raise Opaque
         self.rows.met.append((row, at))
         kind, known = row._kind, self.pool.at
         columns, bits = (range(len(row._fields)), row._every) if at is None else at.columns(type(row))
@@ -173,7 +163,7 @@ class _Look:
     def version(self, version: Version) -> Any:
         """What shows a version of a row."""
         if self.held is None:
-            raise _Opaque
+            raise Opaque
         return self.pool.value(("version", self.held.place(version)))
 
 
@@ -191,7 +181,7 @@ def _frames(gen: Any, look: _Look, at: Place | None = None) -> tuple[Any, ...]:
     begin = _locals_begin(referents, code)
     names, positions, stack = _live_slots(code, frame.f_lasti, tuple(frame.f_locals))
     if len(referents) < begin + stack:
-        raise _Opaque
+        raise Opaque
     known = look.pool.at
     shown: list[Any] = [code, look.pool.value(frame.f_lasti), names]
     if referents[-1] is None and len(referents) > begin + stack:
@@ -230,66 +220,159 @@ def _locals_begin(referents: list[Any], code: CodeType) -> int:
             return position + 1
         if type(referents[position]) is FunctionType and referents[position - 1] is code:
             return position + 1
-    raise _Opaque
+    raise Opaque
 
 
 def _value(value: Any, look: _Look, at: Place | None = None) -> Any:
     """A hashable stand-in for a value, of the pool: equal for values that nobody can tell apart from now on. ``at``: where it is held, where
     it matters which columns of rows there will be looked at."""
-    kind = type(value)
     known = look.pool.at.get(id(value))
     if known is not None:
         return known[0]
+    kind = type(value)
+    show = _SHOWN.get(kind)
+    if show is None:
+        show = _SHOWN[kind] = _way_to_show(kind)
+    return show(value, look, at)
+
+
+def _way_to_show(kind: type[Any]) -> _Show:
+    """How values of a class are shown, which goes by the class alone."""
     if kind in PLAIN:
-        return look.pool.value(value)
+        return _itself
     if kind is Version:
-        return look.version(value)
-    one = look.tuple
-    if isinstance(value, HeldRow):
-        return look.row(value, at)
-    if isinstance(value, tuple):
-        if look.held is not None and (holed := look.pool.holed(value)) is not None:
-            return one(holed[0], *[look.version(version) for version in holed[1]])
-        return look.pool.value(value) if _stands_for_itself(value) else one(kind, *_items(value, look, at))
-    if isinstance(value, frozenset):
-        return look.pool.value(value) if _stands_for_itself(value) else one(kind, _set(value, look))
-    if isinstance(value, type | ModuleType | CodeType | Enum):
-        return value
-    if isinstance(value, BuiltinFunctionType):
-        owner = value.__self__
-        return value if owner is None or isinstance(owner, ModuleType) else one(value.__name__, _value(owner, look))
-    number = look.seen.get(id(value))
-    if number is not None:
-        return one("again", look.pool.value(number))  # the same object: what is written through one name is read through the other
-    if _by_value(value) and not (look.rows and _holds_row(value)):
+        return lambda value, look, at: look.version(value)
+    for base, show in _WAYS:
+        if issubclass(kind, base):
+            return show
+    compared: Any = kind
+    return _by_what_it_holds if by_value(compared) else _way_to_show_a_thing(kind)
+
+
+def _way_to_show_a_thing(kind: type[Any]) -> _Show:
+    """How values of a class are shown that are what they are, and not what they hold: what is written through one name is read through the
+    other, so each is shown once."""
+    show: _Show | None = _THINGS.get(kind) or next((way for base, way in _THINGS.items() if issubclass(kind, base)), None)
+    if show is None:
+        show = _opaque if kind.__module__ == "builtins" else _attributes
+    found = show
+
+    def once(value: Any, look: _Look, at: Place | None) -> Any:
+        number = look.seen.get(id(value))
+        if number is not None:
+            return look.tuple("again", look.pool.value(number))
+        look.seen[id(value)] = len(look.seen)
+        return found(value, look, at)
+
+    return once
+
+
+def _itself(value: Any, look: _Look, _at: Place | None) -> Any:
+    return look.pool.value(value)
+
+
+def _constant(value: Any, _look: _Look, _at: Place | None) -> Any:
+    return value
+
+
+def _opaque(_value: Any, _look: _Look, _at: Place | None) -> Any:
+    raise Opaque
+
+
+def _row(value: Any, look: _Look, at: Place | None) -> Any:
+    return look.row(value, at)
+
+
+def _tuple(value: Any, look: _Look, at: Place | None) -> Any:
+    if look.held is not None and (holed := look.pool.holed(value)) is not None:
+        return look.tuple(holed[0], *[look.version(version) for version in holed[1]])
+    return look.pool.value(value) if stands_for_itself(value) else look.tuple(type(value), *_items(value, look, at))
+
+
+def _frozenset(value: Any, look: _Look, _at: Place | None) -> Any:
+    return look.pool.value(value) if stands_for_itself(value) else look.tuple(type(value), _set(value, look))
+
+
+def _builtin(value: Any, look: _Look, _at: Place | None) -> Any:
+    owner = value.__self__
+    return value if owner is None or isinstance(owner, ModuleType) else look.tuple(value.__name__, _value(owner, look))
+
+
+def _by_what_it_holds(value: Any, look: _Look, at: Place | None) -> Any:
+    if look.rows is None or not holds_row(value):
         return look.pool.value(value)
-    look.seen[id(value)] = len(look.seen)
-    if isinstance(value, list):
-        return one(kind, *_items(value, look, at))
-    if isinstance(value, dict):
-        return one(
-            kind, *[part for key, item in value.items() for part in (_value(key, look), _value(item, look, _inside(at, "*")))]
-        )
-    if isinstance(value, set):
-        return one(kind, _set(value, look))
-    if kind is GeneratorType:
-        return one(kind, _frames(value, look, at))
-    if kind in ITERATORS:
-        return one(kind, _reduced(value.__reduce__(), look, at))
-    if kind is CellType:
-        return one(kind, _value(value.cell_contents, look, _inside(at, "cell")) if _filled(value) else None)
-    if kind is MethodType:
-        return one(kind, _value(value.__func__, look), _value(value.__self__, look))
-    if kind is FunctionType:
-        inside = one(*[_value(cell, look) for cell in value.__closure__ or ()])
-        return one(kind, value.__code__, inside, _value(value.__defaults__, look), _value(value.__kwdefaults__, look))
-    if isinstance(value, BaseException):
-        return one(kind, _value(value.args, look), _value(vars(value), look))
-    if kind.__module__ == "builtins":
-        raise _Opaque
-    names, contents = _fields(value)
-    held = [_value(content, look, _inside(at, name)) for name, content in zip(names, contents, strict=True)]
-    return one(kind, look.pool.names.setdefault(names, names), *held)
+    return _attributes(value, look, at)
+
+
+def _listed(value: Any, look: _Look, at: Place | None) -> Any:
+    return look.tuple(type(value), *_items(value, look, at))
+
+
+def _mapping(value: Any, look: _Look, at: Place | None) -> Any:
+    inside = _inside(at, "*")
+    return look.tuple(
+        type(value), *[part for key, item in value.items() for part in (_value(key, look), _value(item, look, inside))]
+    )
+
+
+def _whole_set(value: Any, look: _Look, _at: Place | None) -> Any:
+    return look.tuple(type(value), _set(value, look))
+
+
+def _generator(value: Any, look: _Look, at: Place | None) -> Any:
+    return look.tuple(GeneratorType, _frames(value, look, at))
+
+
+def _iterator(value: Any, look: _Look, at: Place | None) -> Any:
+    parts = value.__reduce__()
+    if not isinstance(parts, tuple):
+        raise Opaque
+    items = [(place, part) for place, part in enumerate(parts) if part is not None]
+    shown = [part if part in (iter, reversed) else _value(part, look, _inside(at, place)) for place, part in items]
+    return look.tuple(type(value), look.tuple(*shown))
+
+
+def _cell(value: Any, look: _Look, at: Place | None) -> Any:
+    return look.tuple(CellType, _value(value.cell_contents, look, _inside(at, "cell")) if filled(value) else None)
+
+
+def _method(value: Any, look: _Look, _at: Place | None) -> Any:
+    return look.tuple(MethodType, _value(value.__func__, look), _value(value.__self__, look))
+
+
+def _function(value: Any, look: _Look, _at: Place | None) -> Any:
+    inside = look.tuple(*[_value(cell, look) for cell in value.__closure__ or ()])
+    defaults = _value(value.__defaults__, look), _value(value.__kwdefaults__, look)
+    return look.tuple(FunctionType, value.__code__, inside, *defaults)
+
+
+def _exception(value: Any, look: _Look, _at: Place | None) -> Any:
+    return look.tuple(type(value), _value(value.args, look), _value(vars(value), look))
+
+
+def _attributes(value: Any, look: _Look, at: Place | None) -> Any:
+    names, contents = fields(value)
+    known, held = look.pool.at, []
+    for name, content in zip(names, contents, strict=True):
+        found = known.get(id(content))
+        held.append(_value(content, look, None if at is None else at.at(name)) if found is None else found[0])
+    return look.tuple(type(value), look.pool.names.setdefault(names, names), *held)
+
+
+_Show = Callable[[Any, _Look, Place | None], Any]
+_SHOWN: dict[type[Any], _Show] = {}
+"""How values are shown, by class, as far as somebody has asked."""
+
+_WAYS: tuple[tuple[type[Any], _Show], ...] = (
+    (HeldRow, _row), (tuple, _tuple), (frozenset, _frozenset), (type, _constant), (ModuleType, _constant), (CodeType, _constant),
+    (Enum, _constant), (BuiltinFunctionType, _builtin),
+)  # fmt: skip
+"""How values are shown that are not known by the very class; the first that fits counts."""
+
+_THINGS: dict[type[Any], _Show] = {
+    list: _listed, dict: _mapping, set: _whole_set, GeneratorType: _generator, CellType: _cell, MethodType: _method, FunctionType: _function,
+    BaseException: _exception, **dict.fromkeys(ITERATORS, _iterator),
+}  # fmt: skip
 
 
 def _items(value: Any, look: _Look, at: Place | None) -> list[Any]:
@@ -302,150 +385,6 @@ def _set(items: Iterable[Any], look: _Look) -> Any:
     if look.held is not None and look.held.count > before:
         look.held.mixed = True
     return shown
-
-
-def _stands_for_itself(value: Any) -> bool:
-    """Whether a tuple or frozenset holds nothing, however deep, but what is compared by value."""
-    for item in tuple.__iter__(value) if isinstance(value, tuple) else value:
-        if isinstance(item, HeldRow):
-            return False
-        if isinstance(item, tuple | frozenset):
-            if not _stands_for_itself(item):
-                return False
-        elif type(item) is Version or (type(item) not in PLAIN and (not _by_value(item) or _holds_row(item))):
-            return False
-    return True
-
-
-def _holds_row(value: Any, seen: frozenset[int] = frozenset()) -> bool:
-    """Whether a value that is compared by what it holds has a watched row in it, however deep."""
-    if type(value) in PLAIN or id(value) in seen or isinstance(value, type | ModuleType | CodeType | Enum | FunctionType):
-        return False
-    if isinstance(value, HeldRow):
-        return True
-    seen |= {id(value)}
-    if isinstance(value, tuple):
-        return any(_holds_row(item, seen) for item in tuple.__iter__(value))
-    if isinstance(value, list | set | frozenset):
-        return any(_holds_row(item, seen) for item in value)
-    if isinstance(value, dict):
-        return any(_holds_row(item, seen) for item in value.values())
-    try:
-        return type(value).__module__ != "builtins" and any(_holds_row(content, seen) for content in _fields(value)[1])
-    except _Opaque:
-        return False
-
-
-def _by_value(value: Any) -> bool:
-    """Whether a value is compared by what it holds, so that it must not change."""
-    hashed: Any = type(value).__hash__
-    return hashed not in (None, object.__hash__) and not isinstance(value, BaseException | FunctionType | MethodType)
-
-
-def _reduced(parts: Any, look: _Look, at: Place | None) -> Any:
-    if not isinstance(parts, tuple):
-        raise _Opaque
-    items = [(place, part) for place, part in enumerate(parts) if part is not None]
-    return look.tuple(*[part if part in (iter, reversed) else _value(part, look, _inside(at, place)) for place, part in items])
-
-
-def _filled(cell: CellType) -> bool:
-    try:
-        cell.cell_contents  # noqa: B018  # asking is the test
-    except ValueError:
-        return False
-    return True
-
-
-def _fields(value: Any) -> tuple[tuple[str, ...], list[Any]]:
-    """The names and the contents of the attributes of an object."""
-    kind: Any = type(value)
-    slots = [name for name in _slots(kind) if hasattr(value, name)]
-    if hasattr(value, "__dict__"):
-        inside = vars(value)
-        return (*inside, *slots), [*inside.values(), *[getattr(value, name) for name in slots]]
-    inherited: Any = type(value).__reduce_ex__
-    if not slots and inherited is object.__reduce_ex__:
-        raise _Opaque  # it may hide something in C
-    return tuple(slots), [getattr(value, name) for name in slots]
-
-
-@cache
-def _slots(kind: Any) -> tuple[str, ...]:
-    """The slots of a class and of those it derives from."""
-    found: list[str] = []
-    for cls in kind.__mro__:
-        slots = cls.__dict__.get("__slots__", ())
-        found += [name for name in ((slots,) if isinstance(slots, str) else slots) if name not in ("__dict__", "__weakref__")]
-    return tuple(found)
-
-
-# ----------------------------------------------------------------------------------------------------------- live locals
-
-
-def live_after(code: CodeType, offset: int) -> frozenset[str]:
-    """The locals that may still be read when the code goes on behind the instruction at ``offset`` (bytes)."""
-    return _liveness(code).get(offset, frozenset(code.co_varnames))
-
-
-@cache
-def _liveness(code: CodeType) -> dict[int, frozenset[str]]:
-    """For each instruction the locals that are live behind it (backward data flow over the bytecode, exceptions included)."""
-    bytecode: Any = dis.Bytecode(code)
-    instructions = list(bytecode)
-    every = frozenset(code.co_varnames)
-    index = {instruction.offset: number for number, instruction in enumerate(instructions)}
-    handlers = [(entry.start, entry.end, entry.target) for entry in bytecode.exception_entries]
-    follow: list[list[int]] = []
-    effects: list[tuple[frozenset[str], frozenset[str]]] = []
-    for number, instruction in enumerate(instructions):
-        after = []
-        if instruction.opname not in ENDS and number + 1 < len(instructions):
-            after.append(number + 1)
-        if instruction.opcode in dis.hasjrel or instruction.opcode in dis.hasjabs:
-            target = index.get(instruction.argval)
-            if target is None:
-                return {i.offset: every for i in instructions}
-            after.append(target)
-        after += [index[target] for start, end, target in handlers if start <= instruction.offset < end and target in index]
-        follow.append(after)
-        effects.append(_reads_and_writes(instruction, every))
-    before: list[frozenset[str]] = [frozenset()] * len(instructions)
-    behind: list[frozenset[str]] = [frozenset()] * len(instructions)
-    changed = True
-    while changed:
-        changed = False
-        for number in range(len(instructions) - 1, -1, -1):
-            out = frozenset().union(*(before[n] for n in follow[number])) if follow[number] else frozenset()
-            reads, writes = effects[number]
-            into = reads | (out - writes)
-            if out != behind[number] or into != before[number]:
-                behind[number], before[number] = out, into
-                changed = True
-    return {instruction.offset: behind[number] for number, instruction in enumerate(instructions)}
-
-
-def _reads_and_writes(instruction: dis.Instruction, every: frozenset[str]) -> tuple[frozenset[str], frozenset[str]]:
-    """Which locals an instruction reads first, and which it writes. An unknown one is taken to read all."""
-    name = instruction.opname
-    if "_FAST" not in name:
-        return frozenset(), frozenset()
-    names = instruction.argval if isinstance(instruction.argval, tuple) else (instruction.argval,)
-    if not all(isinstance(n, str) for n in names):
-        return every, frozenset()
-    if name == "LOAD_FAST_AND_CLEAR":
-        return frozenset(names), frozenset(names)
-    if name == "DELETE_FAST":
-        return frozenset(), frozenset(names)
-    if name.startswith("LOAD_FAST"):
-        return frozenset(names), frozenset()
-    if name == "STORE_FAST":
-        return frozenset(), frozenset(names)
-    if name == "STORE_FAST_STORE_FAST":
-        return frozenset(), frozenset(names)
-    if name == "STORE_FAST_LOAD_FAST" and len(names) == 2:
-        return frozenset({names[1]} - {names[0]}), frozenset({names[0]})
-    return every, frozenset()
 
 
 # ------------------------------------------------------------------------------------------------------------ the self-test
@@ -488,5 +427,5 @@ def readable() -> bool:
         one.send("x"), two.send("y")  # what was sent is not looked at again
         later = [_frames(gen, _Look(pool)) for gen in (one, two, three)]
         return first[0] is first[1] and later[0] is later[1] is later[2] is not first[0]
-    except (_Opaque, AttributeError):
+    except (Opaque, AttributeError):
         return False

@@ -1,0 +1,90 @@
+"""What is in a value, for who must tell values apart by what they hold (model/continuations.py)."""
+
+from __future__ import annotations
+
+from enum import Enum
+from functools import cache
+from types import CellType, CodeType, FunctionType, MethodType, ModuleType
+from typing import Any
+
+from heatproof.model.columns import HeldRow
+from heatproof.model.versions import Version
+
+PLAIN = (str, int, float, complex, bytes, bool, type(None), type(Ellipsis), range)
+
+
+class Opaque(Exception):
+    """A value that cannot be looked into."""
+
+
+def stands_for_itself(value: Any) -> bool:
+    """Whether a tuple or frozenset holds nothing, however deep, but what is compared by value."""
+    for item in tuple.__iter__(value) if isinstance(value, tuple) else value:
+        if isinstance(item, HeldRow):
+            return False
+        if isinstance(item, tuple | frozenset):
+            if not stands_for_itself(item):
+                return False
+        elif type(item) is Version or (type(item) not in PLAIN and (not by_value(class_of(item)) or holds_row(item))):
+            return False
+    return True
+
+
+def holds_row(value: Any, seen: frozenset[int] = frozenset()) -> bool:
+    """Whether a value that is compared by what it holds has a watched row in it, however deep."""
+    if type(value) in PLAIN or id(value) in seen or isinstance(value, type | ModuleType | CodeType | Enum | FunctionType):
+        return False
+    if isinstance(value, HeldRow):
+        return True
+    seen |= {id(value)}
+    if isinstance(value, tuple):
+        return any(holds_row(item, seen) for item in tuple.__iter__(value))
+    if isinstance(value, list | set | frozenset):
+        return any(holds_row(item, seen) for item in value)
+    if isinstance(value, dict):
+        return any(holds_row(item, seen) for item in value.values())
+    try:
+        return type(value).__module__ != "builtins" and any(holds_row(content, seen) for content in fields(value)[1])
+    except Opaque:
+        return False
+
+
+def class_of(value: Any) -> Any:
+    return type(value)
+
+
+@cache
+def by_value(kind: Any) -> bool:
+    """Whether values of a class are compared by what they hold, so that they must not change."""
+    return kind.__hash__ not in (None, object.__hash__) and not issubclass(kind, BaseException | FunctionType | MethodType)
+
+
+def filled(cell: CellType) -> bool:
+    try:
+        cell.cell_contents  # noqa: B018  # asking is the test
+    except ValueError:
+        return False
+    return True
+
+
+def fields(value: Any) -> tuple[tuple[str, ...], list[Any]]:
+    """The names and the contents of the attributes of an object."""
+    kind: Any = type(value)
+    slots = [name for name in _slots(kind) if hasattr(value, name)]
+    if hasattr(value, "__dict__"):
+        inside = vars(value)
+        return (*inside, *slots), [*inside.values(), *[getattr(value, name) for name in slots]]
+    inherited: Any = type(value).__reduce_ex__
+    if not slots and inherited is object.__reduce_ex__:
+        raise Opaque  # it may hide something in C
+    return tuple(slots), [getattr(value, name) for name in slots]
+
+
+@cache
+def _slots(kind: Any) -> tuple[str, ...]:
+    """The slots of a class and of those it derives from."""
+    found: list[str] = []
+    for cls in kind.__mro__:
+        slots = cls.__dict__.get("__slots__", ())
+        found += [name for name in ((slots,) if isinstance(slots, str) else slots) if name not in ("__dict__", "__weakref__")]
+    return tuple(found)
