@@ -158,7 +158,9 @@ def test_whatever_is_done_with_versions_the_same_can_be_seen(programs: list[tupl
     assert {key: seen.depth for key, seen in merged.violations.items()} == {
         key: seen.depth for key, seen in plain.violations.items()
     }
-    assert merged.states <= plain.states
+    if not any(what == "try" for program in programs for what, _ in program):
+        assert merged.states <= plain.states
+    # else somebody may hold what he worked out and could not write; among numbers that may be the one that another has written
     if search.numbered:
         assert (merged.states, merged.transitions) == (plain.states, plain.transitions)
 
