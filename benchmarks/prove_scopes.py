@@ -1,7 +1,7 @@
 """Which scopes of Heat's own design the exhaustive search finishes, how fast, and how much each reduction leaves.
 
 ``SCOPES_SECONDS`` is the budget of each search (default: 60 seconds of the clock), ``SCOPES_WAYS`` which reductions to use, by number from 0
-(default: 0,1,2,3,4). What was cut is told with how many states it had
+(default: 0,1,2,3,4,5). What was cut is told with how many states it had
 seen, at which depth, and how many of them it had not gone on from.
 """
 
@@ -38,14 +38,15 @@ SCOPES: dict[str, tuple[Any, ...]] = {
 
 WAYS: dict[str, dict[str, bool]] = {
     "none": {"symmetric": False, "merge": False},
-    "merged": {"symmetric": False, "versions": False},
-    "and symmetric": {"versions": False},
+    "merged": {"symmetric": False, "versions": False, "columns": False},
+    "and symmetric": {"versions": False, "columns": False},
+    "and columns": {"versions": False},
     "and versions": {},
     "and steps alone": {"reduce": True},
 }
 
 
-ASKED = [list(WAYS)[int(number)] for number in os.environ.get("SCOPES_WAYS", "0,1,2,3,4").split(",")]
+ASKED = [list(WAYS)[int(number)] for number in os.environ.get("SCOPES_WAYS", "0,1,2,3,4,5").split(",")]
 
 
 def _run(given: Scenario, **options: Any) -> str:

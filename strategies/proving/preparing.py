@@ -12,12 +12,14 @@ from heatproof.strategies.proving.search import Search
 STATES = 200_000
 """States of a smaller scenario that are gone through for it."""
 
+ENOUGH = "enough"
+
 _known: dict[Any, Live] = {}
 
 
 def prepared(search: Search, scenario: Scenario) -> Live:
-    """The columns of rows that handlers were seen to look at in smaller scenarios than this one. What comes of it depends on the design, the
-    scenario and the options of the search alone, so within a process it is kept."""
+    """The columns of rows that handlers were seen to look at in smaller scenarios than this one, as far as the search may go on. What comes of
+    it depends on the design, the scenario and the options of the search alone, so within a process it is kept, if it came to its end."""
     small, live = smaller(scenario), Live()
     if small is None:
         return live
@@ -26,10 +28,11 @@ def prepared(search: Search, scenario: Scenario) -> Live:
         live.join(prepared(search, small))
         pilot = Search(
             search.design, small, [], search.symmetric, versions=search.versions, storage=search.storage, world=search.kind,
-            go_on=lambda result: "enough" if result.states > STATES else "",
+            go_on=lambda result: search.go_on(search.result) or (ENOUGH if result.states > STATES else ""),
         )  # fmt: skip
         pilot.live, pilot.pilot = live, True
         pilot.begin(False, False, pilot.numbered)
-        pilot.run()
+        if pilot.run().cut not in ("", ENOUGH):
+            return live
         _known[key] = live
     return _known[key]

@@ -352,6 +352,23 @@ def test_live_columns_can_be_written_down() -> None:
 # --------------------------------------------------------------------------------------------------------- a smaller scenario
 
 
+def test_what_is_learned_in_a_smaller_scenario_takes_no_longer_than_the_search_may(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+    over: set[str] = set()
+
+    def go_on(result: Result) -> str:
+        asked.append(result.states)
+        if asked[-5:] == [result.states] * 5:  # the counts of the search stand still meanwhile
+            over.add("time")
+        return "time" if over else ""
+
+    search = Search(catalogue.load("heat"), scenario(create([A1, B]), update([A2, B]), engines=2, threads=1), [], go_on=go_on)
+    monkeypatch.setattr("heatproof.strategies.proving.preparing._known", {})
+    result = search.run()
+    assert search.prepared
+    assert (result.complete, result.cut) == (False, "time")
+
+
 def test_the_last_resource_that_nobody_requires_is_left_out() -> None:
     needing = resource("C", {"p": 1}, depends_on=["B"])
     whole = scenario(create([A1, B, needing]), update([A2, B, needing]), engines=2, threads=1, faults={"crash": 1})
