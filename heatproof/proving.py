@@ -3,6 +3,8 @@ counterexamples easy to read, write the report."""
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import gc
 import multiprocessing
 import os
@@ -122,9 +124,20 @@ def _prove(
 ) -> Proof:
     news, design, properties = _worker["news"], _worker["design"], _worker["properties"]
     watch = Watch(until, memory, lambda live, used: news.put((number, live, used)))
-    return prove(
-        design, member.scenario, properties, _worker["switches"], watch, number, member.label, file, resume, _storage(memory)
-    )
+    try:
+        return prove(
+            design, member.scenario, properties, _worker["switches"], watch, number, member.label, file, resume, _storage(memory)
+        )
+    finally:
+        give_back()
+
+
+def give_back() -> None:
+    """Give the memory of a search that is over back to the system, so that the next one does not begin with its budget used. A search is
+    full of circles, which nothing but the collector takes away, and the C library keeps what was freed unless it is asked not to."""
+    gc.collect()
+    with contextlib.suppress(OSError, AttributeError):  # another C library
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def _storage(memory: int | None) -> Storage:
@@ -160,6 +173,7 @@ class Prover:
         self.reporter, self.clock, self.started = reporter, clock, clock()
         self.proofs = Proofs(len(members))
         self.done = 0
+        self.taken: set[int] = set()  # scenarios that were gone through, or cut, by number
         self.live: dict[int, tuple[Live, int]] = {}
         self.situations = sum(p.expectation == "sometimes" for p in self.properties)
         self.shortest: dict[Key, Failure] = {}
@@ -212,6 +226,7 @@ class Prover:
             self._take(proof)
             if proof.cut == INTERRUPTED:
                 raise KeyboardInterrupt
+            give_back()
         for key in self._to_shrink():
             if self._over():
                 return
@@ -224,6 +239,7 @@ class Prover:
     def _take(self, proof: Proof) -> None:
         self.live.pop(proof.number, None)
         self.proofs.add(proof)
+        self.taken.add(proof.number)
         self.done += 1
 
     def _late(self) -> bool:
@@ -272,22 +288,42 @@ class Prover:
             news.close()
 
     def _search(self, pool: ProcessPoolExecutor, news: Any) -> None:
-        memory = None if self.budget.memory is None else self.budget.memory // self.budget.processes
-        waiting = list(enumerate(self.members))[::-1]
+        """Search all scenarios, each with its share of the memory; those that it was too little for once more, one by one, with all of it."""
+        memory, processes = self.budget.memory, self.budget.processes
+        share = None if memory is None else memory // processes
+        cramped = self._round(pool, news, range(len(self.members)), share, processes)
+        for proof in cramped:
+            self.done -= 1
+            self._round(pool, news, [proof.number], memory, 1)
+            if proof.number not in self.taken:  # there was no time for it
+                self._take(proof)
+
+    def _round(self, pool: ProcessPoolExecutor, news: Any, numbers: Sequence[int], memory: int | None, at_once: int) -> list[Proof]:
+        """Search scenarios, by number, so many at once with so much memory each; those for which that was too little and that can have more."""
+        waiting = list(numbers)[::-1]
         pending: set[Future[Proof]] = set()
+        cramped: list[Proof] = []
         while waiting or pending:
-            while waiting and len(pending) < self.budget.processes and not self._late():
-                number, member = waiting.pop()
-                pending.add(pool.submit(_prove, member, number, self._until, memory, *self._file(number)))
+            while waiting and len(pending) < at_once and not self._late():
+                number = waiting.pop()
+                file, resume = self._file(number)
+                again = at_once == 1 and file is not None
+                pending.add(pool.submit(_prove, self.members[number], number, self._until, memory, file, resume or again))
             if not pending:
-                return
+                break
             finished, pending = wait(pending, timeout=0.5, return_when=FIRST_COMPLETED)
             while not news.empty():
                 number, live, used = news.get()
                 self.live[number] = (live, used)
-            for future in finished:
-                self._take(future.result())
+            for proof in [future.result() for future in finished]:
+                if proof.cut == MEMORY and at_once > 1:
+                    self.live.pop(proof.number, None)
+                    self.done += 1
+                    cramped.append(proof)
+                else:
+                    self._take(proof)
             self._tick("searching", memory_used() + sum(used for _, used in self.live.values()))
+        return cramped
 
     def _shrink(self, pool: ProcessPoolExecutor) -> None:
         waiting = self._to_shrink()[::-1]

@@ -44,6 +44,7 @@ class Pool:
         self._values: dict[Any, Any] = {}
         self._plain: dict[tuple[type, Any], Any] = {}
         self.names: dict[tuple[str, ...], tuple[str, ...]] = {}  # of attributes
+        self.ways: dict[type[Any], _Show] = {}  # how values are shown, by class, as far as somebody has asked
         self._holed: dict[int, Any] = {}  # rows with versions, by identity; kept, so that identities last
         self.at: dict[int, Any] = {}  # what was looked at, by identity, with what stands for it; kept, so that identities last
         for name, constant in constants:
@@ -230,9 +231,10 @@ def _value(value: Any, look: _Look, at: Place | None = None) -> Any:
     if known is not None:
         return known[0]
     kind = type(value)
-    show = _SHOWN.get(kind)
+    ways = look.pool.ways
+    show = ways.get(kind)
     if show is None:
-        show = _SHOWN[kind] = _way_to_show(kind)
+        show = ways[kind] = _way_to_show(kind)
     return show(value, look, at)
 
 
@@ -360,9 +362,6 @@ def _attributes(value: Any, look: _Look, at: Place | None) -> Any:
 
 
 _Show = Callable[[Any, _Look, Place | None], Any]
-_SHOWN: dict[type[Any], _Show] = {}
-"""How values are shown, by class, as far as somebody has asked."""
-
 _WAYS: tuple[tuple[type[Any], _Show], ...] = (
     (HeldRow, _row), (tuple, _tuple), (frozenset, _frozenset), (type, _constant), (ModuleType, _constant), (CodeType, _constant),
     (Enum, _constant), (BuiltinFunctionType, _builtin),

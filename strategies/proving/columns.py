@@ -109,6 +109,10 @@ class WatchedProgram(Program):
         if dead:
             self._dead[node] = dead
 
+    def forget(self, node: Node) -> None:
+        """Nobody goes on from this node."""
+        self._dead.pop(node, None)
+
     def check(self, node: Node | None, pool: Pool) -> None:
         """Learn from it if the handler that has just come to a node looked at what it was not expected to look at. Raises
         :class:`ColumnsMatter` if there is nothing to be learned from it."""

@@ -246,6 +246,10 @@ class LearningWorld(World):
             if number is None:
                 number = self.classes[identity] = len(self.members)
                 self.members.append((node, identity))
+            else:  # it is the first of its class that goes on: this one is never asked to
+                node.gen = None
+                if self.watched is not None:
+                    self.watched.forget(node)
             self.class_of[node] = number
         return number
 

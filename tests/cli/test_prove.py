@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from heatproof.cli import cli
+from heatproof.strategies.proving.learning import LearningWorld
 from tests.cli.test_commands import heatproof
 
 DESIGN = """
@@ -150,6 +152,25 @@ def test_a_cut_search_is_incomplete(tmp_path: Path) -> None:
     done = prove(*words, "--memory", "1M", "--property", "one worker at a time", "--report", tmp_path / "out")
     assert done.exit_code == 3, done.stdout + done.stderr
     assert "the memory budget was used after" in done.stdout
+
+
+def test_a_search_for_which_its_share_of_the_memory_was_too_little_gets_all_of_it(tmp_path: Path) -> None:
+    """A process takes more than 100 MB before it has seen anything, and less than 600 here."""
+    words = ("--all-templates", "1", "--operations", "2", "--kinds", "cancel,delete", "--engines", "1", "--shrink", "0")
+    texts = []
+    for memory in ("8G", "600M"):
+        done = heatproof("prove", "heat", *words, "--processes", "6", "--memory", memory, "--report", tmp_path / "out")
+        assert done.returncode == 1, done.stdout + done.stderr
+        texts.append((tmp_path / "out" / "verdicts.txt").read_text())
+    assert texts[0] == texts[1]
+    assert "2 scenarios searched to the end" in texts[0]
+
+
+def test_a_search_that_is_over_leaves_no_memory_taken(tmp_path: Path) -> None:
+    """What one leaves would count against the budget of the next in the same process."""
+    done = prove("--operations", "create,delete", "--engines", "1", "--shrink", "0", "--report", tmp_path / "out")
+    assert done.exit_code == 1
+    assert not [found for found in gc.get_objects() if type(found) is LearningWorld]
 
 
 @pytest.mark.parametrize(
