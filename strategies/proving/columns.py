@@ -67,7 +67,7 @@ class WatchedProgram(Program):
         rows.made, rows.dead = self._made[node], dict(self._dead.get(node, {}))
         child = super().follow(node, result)
         self._made[child] = rows.made
-        if rows.dead:
+        if rows.dead and child.effect is not None:
             self._before[child] = rows.dead
         return child
 
