@@ -174,7 +174,7 @@ def test_whatever_is_done_with_rows_the_same_can_be_seen(programs: list[tuple[St
         key: seen.depth for key, seen in plain.violations.items()
     }
     assert merged.complete
-    assert merged.depth == plain.depth
+    assert merged.depth <= plain.depth  # what is last to be seen may be like something seen before
     assert merged.states <= plain.states
 
 
