@@ -280,6 +280,19 @@ def test_a_watched_row_is_the_row_for_who_has_it() -> None:
         row._replace(four=4)
 
 
+def test_what_is_not_noticed() -> None:
+    """The limits that docs/proving.md states: who asks for the very class, and who reads a row past its own methods."""
+    rows = Rows([CELL], Live())
+    row = rows.watch(Cell("A", 1))
+    rows.running, rows.dead = True, {row._number: row._every}
+    assert type(row) is not Cell
+    assert tuple.__getitem__(row, 1) == 1
+    assert "%s %s %s %s %s" % row == "A 1 0 0 frozenset()"  # noqa: UP031
+    assert not rows.noticed
+    assert row.one == 1
+    assert rows.noticed
+
+
 def test_a_handler_that_cannot_be_looked_into_keeps_rows_whole() -> None:
     def hiding(self: Design, me: Me) -> Handler:
         row = yield Read("L-1", CELL, "A")
