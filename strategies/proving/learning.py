@@ -142,6 +142,11 @@ class LearningWorld(World):
         """Whether handlers were merged that differ in what one of them looked at since."""
         return self.watched is not None and self.watched.misled
 
+    @property
+    def unsure(self) -> bool:
+        """Whether the handler that runs looked at what it was not expected to look at, and nothing was learned of that."""
+        return self.watched is not None and self.watched.rows.noticed
+
     def _exchange(self) -> None:
         """Exchange every dictionary of the state for a view, and note what was in it."""
         space, database, reality = self.space, self.database, self.reality

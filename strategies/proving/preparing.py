@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from heatproof.model.columns import Live
+from heatproof.model.errors import HeatproofError
 from heatproof.model.scenario import Scenario
 from heatproof.strategies.proving.columns import smaller
 from heatproof.strategies.proving.search import Search
@@ -32,7 +33,10 @@ def prepared(search: Search, scenario: Scenario) -> Live:
         )  # fmt: skip
         pilot.live, pilot.pilot = live, True
         pilot.begin(False, False, pilot.numbered)
-        if pilot.run().cut not in ("", ENOUGH):
-            return live
+        try:
+            if pilot.run().cut not in ("", ENOUGH):
+                return live
+        except HeatproofError:  # of what is wrong there this search is to say nothing
+            pass
         _known[key] = live
     return _known[key]

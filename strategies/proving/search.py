@@ -94,6 +94,16 @@ class Result:
         return min(1.0, self.states**2 / 2.0**65)
 
 
+@contextmanager
+def _rarely_collected() -> Iterator[None]:
+    before = gc.get_threshold()
+    gc.set_threshold(*COLLECTED)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
+
+
 class Search:
     """One exhaustive search.
 
@@ -181,12 +191,9 @@ class Search:
         tables.futures.changed = False
         return Independence(self.space, tables.futures, outcomes.reads, outcomes.changes, outcomes.tasks, tables.mine)
 
+    @_rarely_collected()
     def run(self) -> Result:
         """Search everything, or until told to stop. Called again, it goes on where it was stopped."""
-        with _rarely_collected():
-            return self._search()
-
-    def _search(self) -> Result:
         while True:
             try:
                 self._run()
@@ -201,6 +208,10 @@ class Search:
                 self._look_at_more(matter.whole)
             except VersionsMatter as matter:
                 self.begin(self.names_matter, self.own_names, {*(self.numbered or ()), *matter.tables})
+            except HeatproofError:  # of a handler that was merged with others wrongly it may not be so
+                if not self.misled and not self.world.unsure:
+                    raise
+                self._look_at_more(self.world.unsure)
 
     def _look_at_more(self, whole: bool) -> None:
         """Begin anew with what was learned of the columns that handlers look at; ``whole``: with all columns."""
@@ -272,11 +283,10 @@ class Search:
             result.states = 1
             for watcher in watchers:
                 watcher.begins_at(self, self.block)
-        while not result.cut:
+        while not result.cut and (self.block is not None or self.misled):
             if self.misled and self.world.watched.outdated(result.states, self.block is None):  # type: ignore[union-attr]
                 raise ColumnsMatter(False)
-            if self.block is None:
-                break
+            assert self.block is not None
             self._chunk(self.block)
             if self.at >= len(self.block.rows):
                 self.block, self.at = self._next(), 0
@@ -483,16 +493,6 @@ class Search:
                 result.violations[key] = Sighting(witness, state, tables.actions.names[action], depth)
         for name_of in said.reached:
             result.reached.setdefault(name_of, depth)
-
-
-@contextmanager
-def _rarely_collected() -> Iterator[None]:
-    before = gc.get_threshold()
-    gc.set_threshold(*COLLECTED)
-    try:
-        yield
-    finally:
-        gc.set_threshold(*before)
 
 
 def explore(design: Design, scenario: Scenario, properties: Iterable[Property], **options: Any) -> Result:

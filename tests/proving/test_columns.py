@@ -16,12 +16,16 @@ from heatproof.model import catalogue
 from heatproof.model.columns import Live, Rows
 from heatproof.model.design import Design
 from heatproof.model.effects import Body, Handler, Insert, Me, Read, Send, Table, Transaction, Update
+from heatproof.model.errors import DesignError
 from heatproof.model.observation import Observation
+from heatproof.model.program import Node
 from heatproof.model.scenario import Operation, Scenario, create, scenario, update
 from heatproof.model.templates import Template, resource
+from heatproof.model.world import Action, Entry, Task
 from heatproof.properties.base import Property, at_rest, witness
 from heatproof.strategies.proving.checkpoints import Checkpoint
 from heatproof.strategies.proving.columns import smaller
+from heatproof.strategies.proving.learning import LearningWorld
 from heatproof.strategies.proving.search import Result, Search
 from tests.model.toys import asking
 from tests.toys import seen_toy
@@ -350,6 +354,45 @@ def test_a_search_that_was_misled_can_be_gone_on_with(tmp_path: Path) -> None:
     third = Search(design, asked, [], checkpoint=Checkpoint(tmp_path / "search", 0))
     third.resume()
     assert third.run().states == second.result.states
+
+
+LATE: tuple[Step, ...] = (("read", 0, 0), ("write", 0, 2), ("look", 0, 0))
+
+
+@pytest.mark.parametrize("when", ["misled", "unsure"])
+def test_an_error_of_a_handler_that_was_merged_wrongly_is_none(when: str) -> None:
+    """What it holds may be what it never can hold, so it is done again; with whole rows, where nothing could be learned of it."""
+    failed: list[str] = []
+
+    class Failing(LearningWorld):
+        def advance(self, action: Action, task: Task, node: Node, result: Any) -> Entry:
+            entry = super().advance(action, task, node, result)
+            if getattr(self, when):
+                failed.append(task.name)
+                raise DesignError("this cannot be")
+            return entry
+
+    design = seen_cells(create=starting(WRITER, LATE), working=working)
+    search = Search(design, asking(engines=1, threads=2), [silence], world=Failing)
+    assert set(search.run().violations) == set(looked_at(design, False)[1].violations)
+    assert search.result.complete
+    assert failed
+    assert (search.live is None) == (when == "unsure")
+
+
+def test_an_error_of_a_handler_is_told() -> None:
+    def failing(self: Design, me: Me) -> Handler:
+        row = yield Read("L-1", CELL, "A")
+        yield Read("L-2", CELL, "A")
+        yield Transaction("L-3", say, (str(1 // (1 - row.one)),))
+
+    def start(self: Design, me: Me, number: int, operation: Operation) -> Handler:
+        yield Insert("C-0", CELL, Cell("A"))
+        yield Send("C-0", "failing", ())
+        yield Send("C-0", "working", ((("write", 0, 0),),))
+
+    with pytest.raises(DesignError, match="ZeroDivisionError"):
+        looked_at(seen_cells(create=start, working=working, failing=failing), True)
 
 
 def test_live_columns_can_be_written_down() -> None:
