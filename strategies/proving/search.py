@@ -283,7 +283,7 @@ class Search:
             result.states = 1
             for watcher in watchers:
                 watcher.begins_at(self, self.block)
-        while not result.cut and (self.block is not None or self.misled):
+        while not result.cut and (self.block is not None or self.misled):  # who is misled has a program of watched rows
             if self.misled and self.world.watched.outdated(result.states, self.block is None):  # type: ignore[union-attr]
                 raise ColumnsMatter(False)
             assert self.block is not None
