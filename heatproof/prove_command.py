@@ -77,6 +77,7 @@ def _memory(_context: click.Context, _parameter: click.Parameter, value: str | N
 @click.option("--no-versions", is_flag=True, help="Tell states apart that differ in nothing but how often a row was written.")
 @click.option("--no-columns", is_flag=True,
               help="Tell handlers apart that hold rows which differ in nothing that they will look at again.")  # fmt: skip
+@click.option("--no-placing", is_flag=True, help="Tell states apart that differ in nothing but which engine a task is on.")
 @click.option(
     "--reduce", is_flag=True, help="Partial order reduction: take a step alone where it commutes with all that can follow."
 )
@@ -110,8 +111,8 @@ def prove(design: str | None, **given: Any) -> int:
     for note in notes:
         say(note)
     stored = _checkpoint(given["checkpoint"], given["resume"], len(members))
-    without = (("symmetric", "no_symmetry"), ("merge", "no_merge"), ("versions", "no_versions"), ("columns", "no_columns"))
-    switches = (*((name, not given[option]) for name, option in without), ("reduce", given["reduce"]))
+    without = {"symmetric": "symmetry", "merge": "merge", "versions": "versions", "columns": "columns", "placing": "placing"}
+    switches = (*((name, not given[f"no_{option}"]) for name, option in without.items()), ("reduce", given["reduce"]))
     console = Console(highlight=False)
     from heatproof.proving import Budget, Prover, Stored, memory_free
 

@@ -11,6 +11,12 @@ if TYPE_CHECKING:
     from heatproof.model.world import Action, Entry, Task, World
 
 
+class OpenEngine(str):
+    """The id of an engine of which a search leaves open which it is (strategies/proving/placing.py)."""
+
+    __slots__ = ()
+
+
 def crash(world: World, engine: str) -> None:
     """The engine dies: its tasks are gone, their physical operations go on alone, its rows keep its id.
 

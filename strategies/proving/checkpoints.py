@@ -35,9 +35,9 @@ from heatproof.strategies.proving.search import LOAD, Search
 from heatproof.strategies.proving.storage import STEP, Block, Diary, Frontier, Steps
 from heatproof.strategies.proving.symmetry import Renderer
 
-FORMAT = 5
+FORMAT = 6
 
-OPTIONS = ("symmetric", "merge", "versions", "columns", "reduce")
+OPTIONS = ("symmetric", "merge", "versions", "columns", "placing", "reduce")
 """The options of a search that say which states are the same."""
 
 RARELY = 20.0
@@ -67,6 +67,7 @@ class Head(msgspec.Struct, forbid_unknown_fields=True):
     begun: bool
     live: list[Entry] | None
     prepared: bool
+    leave_open: bool
     names_matter: bool
     own_names: bool
     numbered: list[str] | None
@@ -128,6 +129,7 @@ class Checkpoint:
             begun,
             None if search.live is None else search.live.entries(),
             search.prepared,
+            search.leave_open,
             search.names_matter,
             search.own_names,
             search.numbered,
@@ -215,7 +217,7 @@ class _Reader:
             )
         head = msgspec.json.decode(self.archive.read("head"), type=Head)
         self._same(head.scope)
-        search.live, search.prepared = None, head.prepared
+        search.live, search.prepared, search.leave_open = None, head.prepared, search.leave_open and head.leave_open
         if head.live is not None:
             search.live = Live()
             search.live.enter(head.live)

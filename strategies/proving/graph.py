@@ -219,7 +219,7 @@ class Walker:
 def enabling(tables: Any) -> tuple[Any, ...]:
     """What :func:`graph_kernel.possible` needs of the tables, less the salts."""
     return (
-        tables.guards, tables.guard_from, tables.guard_to, tables.guard_rival, tables.candidates, tables.roots.array,
+        tables.guards, tables.guard_from, tables.guard_to, tables.guard_rival, tables.candidates, tables.crew, tables.waits, tables.roots.array,
         tables.trees.records, tables.trees.keys, tables.trees.children, tables.outcomes.leaves,
     )  # fmt: skip
 

@@ -18,6 +18,7 @@ from heatproof.strategies.proving.kernel import (  # type: ignore[attr-defined]
     ENABLED,
     SYSTEM,
     after,
+    busy,
     fingerprint,
     mix,
     njit,
@@ -31,15 +32,18 @@ NOWHERE = np.uint32(0xFFFFFFFF)
 
 @njit(cache=True)
 def possible(
-    rows: Any, i: Any, guards: Any, guard_from: Any, guard_to: Any, guard_rival: Any, candidates: Any, roots: Any,
-    records: Any, keys: Any, values: Any, leaves: Any, salts: Any, outcomes: Any, taken: Any,
+    rows: Any, i: Any, guards: Any, guard_from: Any, guard_to: Any, guard_rival: Any, candidates: Any, crew: Any, waits: Any,
+    roots: Any, records: Any, keys: Any, values: Any, leaves: Any, salts: Any, outcomes: Any, taken: Any,
 ) -> Any:  # fmt: skip
     """The actions that are possible in a state of which everything was learned, into ``taken``, their outcomes into ``outcomes``. Answers
     how many there are, or -1 - a if nobody has learned action a."""
     count = 0
+    none_idle = busy(rows, i, crew)
     for g in range(guards.shape[0]):
         guard = guards[g]
-        if guard != np.uint32(kernel.ALWAYS) and (rows[i, guard] == 0 or stood_for(rows, i, g, guards, guard_rival, salts)):
+        if guard != np.uint32(kernel.ALWAYS) and (
+            rows[i, guard] == 0 or (none_idle and waits[g]) or stood_for(rows, i, g, guards, guard_rival, salts)
+        ):
             continue
         for c in range(guard_from[g], guard_to[g]):
             action = candidates[c]
@@ -69,8 +73,8 @@ def mark_after(
 @njit(cache=True)
 def transitions(
     rows: Any, sums: Any, begin: Any, end: Any, first: Any,
-    guards: Any, guard_from: Any, guard_to: Any, guard_rival: Any, candidates: Any, roots: Any,
-    records: Any, keys: Any, values: Any, leaves: Any, writes: Any, delta: Any, task_node: Any,
+    guards: Any, guard_from: Any, guard_to: Any, guard_rival: Any, candidates: Any, crew: Any, waits: Any,
+    roots: Any, records: Any, keys: Any, values: Any, leaves: Any, writes: Any, delta: Any, task_node: Any,
     beside_from: Any, beside_to: Any, beside: Any, salts: Any,
     outcomes: Any, taken: Any, scratch: Any, out_source: Any, out_action: Any, out_system: Any, out_accesses: Any, out_mark: Any,
 ) -> Any:  # fmt: skip
@@ -81,7 +85,7 @@ def transitions(
         if used + taken.shape[0] > out_source.shape[0]:
             return used, i
         count = possible(
-            rows, i, guards, guard_from, guard_to, guard_rival, candidates, roots, records, keys, values, leaves, salts,
+            rows, i, guards, guard_from, guard_to, guard_rival, candidates, crew, waits, roots, records, keys, values, leaves, salts,
             outcomes, taken,
         )  # fmt: skip
         for k in range(count):

@@ -361,11 +361,30 @@ def enter(
         counters[NEW] = n + 1
 
 
+@njit(cache=True, inline="always")
+def busy(rows: Any, i: Any, crew: Any) -> Any:
+    """Whether no thread is idle in state i. ``crew``: the columns of the nodes of all who may have one, and how many there are; empty where
+    the actions themselves ask for idle threads."""
+    taken = 0
+    for k in range(crew.shape[0] - 1):
+        taken += rows[i, crew[k]] != 0
+    return crew.shape[0] > 0 and taken >= crew[-1]
+
+
+@njit(cache=True, inline="always")
+def tell(said: Any, state: Any, action: Any, found_seen: Any, found: Any, counters: Any) -> None:
+    """Note what properties say of an action in a state, where it is said for the first time."""
+    if said > 0 and not found_seen[said]:
+        found_seen[said] = True
+        found[counters[FOUND], 0], found[counters[FOUND], 1], found[counters[FOUND], 2] = said, state, action
+        counters[FOUND] += 1
+
+
 @njit(cache=True)
 def expand(
     todo: Any, rows: Any, sums: Any, first: Any, depth: Any,
-    guards: Any, guard_from: Any, guard_to: Any, guard_rival: Any, candidates: Any, roots: Any,
-    records: Any, keys: Any, values: Any,
+    guards: Any, guard_from: Any, guard_to: Any, guard_rival: Any, candidates: Any, crew: Any, waits: Any,
+    roots: Any, records: Any, keys: Any, values: Any,
     leaves: Any, writes: Any, found_seen: Any, delta: Any, task_node: Any,
     beside_from: Any, beside_to: Any, beside: Any, salts: Any, table: Any, depths: Any, room: Any,
     stepping: Any, mine: Any, private: Any, outcome_reads: Any, outcome_writes: Any,
@@ -390,10 +409,11 @@ def expand(
         count = 0
         going = False
         missed = False
+        none_idle = busy(rows, i, crew)
         for g in range(guards.shape[0]):
             guard = guards[g]
             if guard != np.uint32(ALWAYS):
-                if rows[i, guard] == 0:
+                if rows[i, guard] == 0 or (none_idle and waits[g]):
                     continue
                 if guard_rival[g] >= 0 and stood_for(rows, i, g, guards, guard_rival, salts):
                     continue
@@ -434,13 +454,7 @@ def expand(
         counters[STATES] += 1
         if resting >= 0:
             counters[RESTING] += 1
-            seen = leaves[resting, TELLS]
-            if seen > 0 and not found_seen[seen]:
-                found_seen[seen] = True
-                found[counters[FOUND], 0] = seen
-                found[counters[FOUND], 1] = first + i
-                found[counters[FOUND], 2] = 0
-                counters[FOUND] += 1
+            tell(leaves[resting, TELLS], first + i, 0, found_seen, found, counters)
         if count == 0:
             counters[TERMINAL] += 1
             counters[TERMINAL_SUM] += np.int64(fingerprint(sums, i))
@@ -468,27 +482,19 @@ def expand(
             after(
                 rows, sums, i, outcome, leaves, writes, delta, task_node, beside_from, beside_to, beside, salts, batch_sums, batch,
             )  # fmt: skip
-            seen = leaves[outcome, TELLS]
-            if seen > 0 and not found_seen[seen]:
-                found_seen[seen] = True
-                found[counters[FOUND], 0] = seen
-                found[counters[FOUND], 1] = first + i
-                found[counters[FOUND], 2] = taken[k]
-                counters[FOUND] += 1
+            tell(leaves[outcome, TELLS], first + i, taken[k], found_seen, found, counters)
             batch_state[batch] = i
             batch_outcome[batch] = outcome
             batch_action[batch] = taken[k]
             batch += 1
             if batch == batch_state.shape[0]:
                 enter(
-                    batch, batch_state, batch_outcome, batch_action, batch_sums, batch_slot, rows, first,
-                    leaves, writes, table, depths, depth,
+                    batch, batch_state, batch_outcome, batch_action, batch_sums, batch_slot, rows, first, leaves, writes, table, depths, depth,
                     new_rows, new_sums, new_parent, new_action, counters,
                 )  # fmt: skip
                 batch = 0
     enter(
-        batch, batch_state, batch_outcome, batch_action, batch_sums, batch_slot, rows, first,
-        leaves, writes, table, depths, depth,
+        batch, batch_state, batch_outcome, batch_action, batch_sums, batch_slot, rows, first, leaves, writes, table, depths, depth,
         new_rows, new_sums, new_parent, new_action, counters,
     )  # fmt: skip
     return done

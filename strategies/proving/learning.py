@@ -99,6 +99,8 @@ class _Log(list[Entry]):
 class LearningWorld(World):
     """A world whose state is fetched from a :class:`Space` as it is asked for, and in which one action is done at a time."""
 
+    watching = WatchedProgram
+
     def __init__(
         self,
         design: Design,
@@ -113,7 +115,7 @@ class LearningWorld(World):
     ):
         """``numbered``: the names of the tables whose versions are numbers; None: all. ``live``: the columns of rows that handlers will look at
         again; None: all."""
-        self.watched = WatchedProgram(design, scenario, live) if live is not None and merge else None
+        self.watched = self.watching(design, scenario, live) if live is not None and merge else None
         super().__init__(design, scenario, self.watched)
         self.settles = True  # whether a situation is looked for only until a lesson has reached it
         self.own_names = own_names or not merge
@@ -278,6 +280,9 @@ class LearningWorld(World):
             return None
         return (group, unit.key, identity)
 
+    def mentions(self, column: int, content: Any) -> None:
+        """What of a unit's value is part of the state was found to mention engines."""
+
     # --------------------------------------------------------------------------------------- what a search does otherwise
 
     def put(self, dictionary: dict[Any, Any], key: Any, value: Any) -> None:
@@ -315,7 +320,7 @@ class LearningWorld(World):
             self.addressed[message.name] = True
         return message
 
-    def _at(self, engine: str) -> View:
+    def _at(self, engine: str) -> Any:
         if engine not in self.at:
             self.at[engine] = View(self.space, AT + engine)
         return self.at[engine]

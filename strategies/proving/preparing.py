@@ -24,11 +24,11 @@ def prepared(search: Search, scenario: Scenario) -> Live:
     small, live = smaller(scenario), Live()
     if small is None:
         return live
-    key = type(search.design), small, search.symmetric, search.versions, search.kind
+    key = type(search.design), small, search.symmetric, search.versions, search.placing, search.kind
     if key not in _known:
         live.join(prepared(search, small))
         pilot = Search(
-            search.design, small, [], search.symmetric, versions=search.versions, storage=search.storage, world=search.kind,
+            search.design, small, [], search.symmetric, versions=search.versions, storage=search.storage, world=search.kind, placing=search.placing,
             go_on=lambda result: search.go_on(search.result) or (ENOUGH if result.states > STATES else ""),
         )  # fmt: skip
         pilot.live, pilot.pilot = live, True

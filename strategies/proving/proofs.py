@@ -162,9 +162,7 @@ def _found(search: Search, scenario: Scenario, number: int) -> dict[Key, Found]:
     """The violations that a search has come to, with their ways."""
     found = {}
     for key, sighting in search.result.violations.items():
-        actions = search.way(sighting.state)
-        if sighting.action != REST:
-            actions.append(sighting.action)
+        actions = search.way(sighting.state, *[sighting.action] * (sighting.action != REST))
         found[key] = Found(scenario, tuple(actions), sighting.witness, number, 0, not search.reduce)
     return found
 

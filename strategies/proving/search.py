@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import gc
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any
@@ -22,9 +20,11 @@ from heatproof.strategies.proving import kernel
 from heatproof.strategies.proving.columns import ColumnsMatter
 from heatproof.strategies.proving.learning import Key, LearningWorld
 from heatproof.strategies.proving.names import NamesMatter, OwnNamesMatter
+from heatproof.strategies.proving.placed import PlacedWorld, may_be_open, settled
+from heatproof.strategies.proving.placing import EnginesMatter
 from heatproof.strategies.proving.reduction import Independence
-from heatproof.strategies.proving.storage import Block, Diary, Frontier, Steps, Storage
-from heatproof.strategies.proving.symmetry import renderers
+from heatproof.strategies.proving.storage import Block, Diary, Frontier, Steps, Storage, rarely_collected
+from heatproof.strategies.proving.symmetry import ambiguous, renderers
 from heatproof.strategies.proving.tables import Tables
 from heatproof.strategies.proving.versions import VersionsMatter
 from heatproof.strategies.proving.views import Space
@@ -53,10 +53,6 @@ MOST_ACTIONS = 30_000
 
 SMALL = 2**16 - 1
 """The greatest value in rows of 16-bit numbers; where a column has greater ones rows are of 32-bit numbers."""
-
-COLLECTED = (100_000, 50, 100)
-"""The thresholds of Python's garbage collector during a search: what is learned stays, and going through all of it every so many hundred
-objects takes a fifth of the time of a search that learns much."""
 
 LOAD = 0.8
 """How full the table of fingerprints may be."""
@@ -94,23 +90,13 @@ class Result:
         return min(1.0, self.states**2 / 2.0**65)
 
 
-@contextmanager
-def _rarely_collected() -> Iterator[None]:
-    before = gc.get_threshold()
-    gc.set_threshold(*COLLECTED)
-    try:
-        yield
-    finally:
-        gc.set_threshold(*before)
-
-
 class Search:
     """One exhaustive search.
 
     ``go_on`` is asked after every chunk with the result so far and answers why the search must stop, or an empty text. ``storage``
     says how much of the frontier is kept in memory. ``reduce``: whether steps that commute with all that can follow are taken alone.
     ``versions``: whether states are the same that differ in nothing but the numbers of versions; ``columns``: whether they are that differ in
-    nothing but columns of held rows that nobody will look at again.
+    nothing but columns of held rows that nobody will look at again; ``placing``: whether it is left open which engine a task is on.
     ``world`` is the world in which actions are learned; ``watchers`` look on, ``checkpoint`` writes down where the search stands.
     """
 
@@ -129,6 +115,7 @@ class Search:
         world: type[LearningWorld] = LearningWorld,
         versions: bool = True,
         columns: bool = True,
+        placing: bool = True,
     ):
         if not design.pure:
             raise HeatproofError(
@@ -139,6 +126,9 @@ class Search:
         self.storage, self.watchers, self.kind = storage or Storage(), list(watchers), world
         self.checkpoint = checkpoint
         self.columns, self.live = columns, Live() if columns else None
+        fits = symmetric and merge and not reduce and world is LearningWorld and not ambiguous(scenario)
+        self.placing = placing
+        self.leave_open = placing and columns and fits and may_be_open(scenario)  # as long as nobody can tell engines apart
         self.pilot = self.prepared = False  # whether it is for learning only, and whether another search has learned for this one
         self.begin(False, False, () if versions else None)
 
@@ -148,11 +138,11 @@ class Search:
         self.names_matter, self.own_names = names_matter, own_names
         self.numbered = None if numbered is None else sorted(numbered)
         self.space = Space()
-        self.world = self.kind(
+        self.world = (PlacedWorld if self.leave_open and self.live is not None else self.kind)(
             self.design, self.scenario, self.properties, self.space, self.merge, names_matter, own_names, numbered, self.live
         )
         self.world.settles = not self.reduce  # else not every lesson is one of a state that is searched
-        self.tables = Tables(self.world, renderers(self.scenario, self.symmetric), self.reduce)
+        self.tables = Tables(self.world, renderers(self.scenario, self.symmetric and not self.open), self.reduce)
         renamings = len(self.tables.renderers)
         self.width = 64
         self.kind_of_rows: type[Any] = np.uint16
@@ -191,7 +181,7 @@ class Search:
         tables.futures.changed = False
         return Independence(self.space, tables.futures, outcomes.reads, outcomes.changes, outcomes.tasks, tables.mine)
 
-    @_rarely_collected()
+    @rarely_collected()
     def run(self) -> Result:
         """Search everything, or until told to stop. Called again, it goes on where it was stopped."""
         while True:
@@ -204,6 +194,12 @@ class Search:
                 self.begin(True, self.own_names, self.numbered)
             except OwnNamesMatter:
                 self.begin(self.names_matter, True, self.numbered)
+            except EnginesMatter:
+                if self.misled:
+                    self._look_at_more(False)
+                else:
+                    self.leave_open = False
+                    self.begin(self.names_matter, self.own_names, self.numbered)
             except ColumnsMatter as matter:
                 self._look_at_more(matter.whole)
             except VersionsMatter as matter:
@@ -223,6 +219,11 @@ class Search:
             self.live.join(prepared(self, self.scenario))
             self.prepared = True
         self.begin(self.names_matter, self.own_names, self.numbered)
+
+    @property
+    def open(self) -> bool:
+        """Whether it is open which engine a task is on."""
+        return isinstance(self.world, PlacedWorld)
 
     @property
     def misled(self) -> bool:
@@ -268,10 +269,11 @@ class Search:
         self.block, self.out, self.spare = None, Block(self.out.rows[:0].copy(), self.out.sums[:0].copy(), 0), []
         self.level, self.following = Frontier(self.storage), Frontier(self.storage)
 
-    def way(self, state: int) -> list[Action]:
-        """The actions that lead to a state, by its number, from the beginning of the scenario."""
+    def way(self, state: int, *more: Action) -> list[Action]:
+        """The actions that lead to a state, by its number, from the beginning of the scenario, and from there on."""
         names = self.tables.actions.names
-        return [*self.forced, *(names[number] for number in self.steps.back(state))]
+        actions = [*self.forced, *(names[number] for number in self.steps.back(state)), *more]
+        return settled(self, actions) if self.open else actions
 
     # ------------------------------------------------------------------------------------------------------------ levels
 
@@ -399,7 +401,7 @@ class Search:
         outcomes, among = tables.outcomes, self.independence
         done = kernel.expand(  # type: ignore[call-arg]  # Numba's own type takes no tuple of arrays spread out
             todo, block.rows, block.sums, block.first, self.result.depth,
-            tables.guards, tables.guard_from, tables.guard_to, tables.guard_rival, tables.candidates, tables.roots.array,
+            tables.guards, tables.guard_from, tables.guard_to, tables.guard_rival, tables.candidates, tables.crew, tables.waits, tables.roots.array,
             tables.trees.records, tables.trees.keys, tables.trees.children,
             outcomes.leaves, outcomes.writes, outcomes.found_seen.array, outcomes.delta, outcomes.task_node.array,
             *tables.beside, tables.salts,
@@ -493,8 +495,3 @@ class Search:
                 result.violations[key] = Sighting(witness, state, tables.actions.names[action], depth)
         for name_of in said.reached:
             result.reached.setdefault(name_of, depth)
-
-
-def explore(design: Design, scenario: Scenario, properties: Iterable[Property], **options: Any) -> Result:
-    """Search a scenario exhaustively; what was seen."""
-    return Search(design, scenario, properties, **options).run()

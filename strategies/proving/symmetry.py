@@ -21,6 +21,7 @@ from types import BuiltinFunctionType, CodeType, FunctionType, ModuleType
 from typing import Any
 
 from heatproof.model.effects import Me
+from heatproof.model.engines import OpenEngine
 from heatproof.model.errors import DesignError
 from heatproof.model.scenario import Scenario
 from heatproof.model.versions import Version
@@ -83,6 +84,9 @@ class Renderer:
             return self._kept(value)
         if kind is Nameless:
             return self._nameless(value)
+        if isinstance(value, OpenEngine):
+            self.mentions = True
+            return f"engine of {str.__str__(value)!r}"
         return self._other(value)
 
     def _nameless(self, value: Nameless) -> str:

@@ -15,6 +15,7 @@ from heatproof.model.world import Action
 from heatproof.strategies.proving import kernel
 from heatproof.strategies.proving.learning import REST, Found, LearningWorld, Lesson
 from heatproof.strategies.proving.names import OwnNamesMatter
+from heatproof.strategies.proving.placed import PlacedWorld
 from heatproof.strategies.proving.reduction import BY_NAME, Futures
 from heatproof.strategies.proving.symmetry import Renderer
 from heatproof.strategies.proving.trees import Trees
@@ -51,8 +52,8 @@ class Growing:
 class Actions:
     """The actions that were ever possible. Each is looked at only in states that have its guard: the unit without which it cannot be."""
 
-    def __init__(self, design: Design, scenario: Scenario, space: Space):
-        self.space, self.scenario = space, scenario
+    def __init__(self, design: Design, scenario: Scenario, space: Space, open_engines: bool):
+        self.space, self.scenario, self.open_engines = space, scenario, open_engines
         self.names: list[Action] = []
         self.numbers: dict[Action, int] = {}
         self.guarded: dict[int, list[int]] = {}  # column of the guard (-1: none) -> actions
@@ -65,7 +66,7 @@ class Actions:
         self.operations = [design.operation_label(n, o) for n, o in enumerate(scenario.operations, 1)]
         self.faults = {kind: FAULTS[kind] for kind in scenario.faults if kind not in HOLDS}
         self._add(REST, None)
-        if self.front:
+        if self.front or open_engines:
             for label in self.operations:
                 self._add(Action("operate", label, self.front), -1)
 
@@ -109,6 +110,8 @@ class Actions:
             domain = "task"
         elif unit.group == "message":
             self.messages.append(column)
+            if self.open_engines:
+                self._add(Action("deliver", unit.key), column)
             for engine in self.engines:
                 self._add(Action("deliver", unit.key, self.space.units[engine].key), column)
             domain = "message"
@@ -229,7 +232,7 @@ class Tables:
 
     def __init__(self, world: LearningWorld, renderers: list[Renderer], reduce: bool = False):
         self.world, self.space, self.renderers, self.reduce = world, world.space, renderers, reduce
-        self.actions = Actions(world.design, world.scenario, world.space)
+        self.actions = Actions(world.design, world.scenario, world.space, isinstance(world, PlacedWorld))
         self.outcomes = Outcomes(len(renderers))
         self.futures = Futures(world.space)
         self.trees = Trees()
@@ -435,6 +438,7 @@ class Tables:
                 plain.mentions = False
                 salts[:, column, value] = plain.salt(content)
                 if plain.mentions:
+                    self.world.mentions(column, content)
                     for p, renderer in enumerate(self.renderers[1:], 1):
                         salts[p, column, value] = renderer.salt(content)
         space.fresh.clear()
@@ -454,11 +458,17 @@ class Tables:
         self.guard_to = np.array(ends, np.uint32)
         self.guard_from = np.array([0, *ends[:-1]], np.uint32)[: len(guarded)]
         self.candidates = np.array([a for actions in guarded.values() for a in actions], np.uint32)
+        self.waits = np.array([column >= 0 and self.space.units[column].group == "message" for column in guarded], np.bool_)
+        self.crew = np.array(self._crew() if self.actions.open_engines else (), np.uint32)
         self.guard_rival = np.array([places.get(self._rival(column), -1) for column in guarded], np.int64)
-        units = self.space.columns
-        self.stepping = np.array(
-            [units.get(o, -1) if o is not None and o.group == "node" else -1 for o in self.actions.owners], np.int64
-        )
+        units, owners = self.space.columns, self.actions.owners if self.reduce else ()
+        self.stepping = np.array([units.get(o, -1) if o is not None and o.group == "node" else -1 for o in owners], np.int64)
+
+    def _crew(self) -> list[int]:
+        """The columns of the nodes of all tasks that may have a thread, and how many threads there are."""
+        space, scope = self.space, self.world.scenario.scope
+        tasks = [(unit.key, space.values[space.columns[unit]][1]) for unit in space.units if unit.group == "task"]
+        return [*[space.columns[Unit("node", name)] for name, task in tasks if task.worker], scope.engines * scope.threads]
 
     def _rival(self, column: int) -> int:
         """The message with the next lower number of the same name; -2 if there is none."""

@@ -33,7 +33,7 @@ def searching(file: Path | None) -> Search:
 def said(search: Search) -> str:
     """What a search found, with the ways."""
     result = search.result
-    ways = [(key, search.way(s.state), s.action, s.witness) for key, s in sorted(result.violations.items())]
+    ways = [(key, search.way(s.state, s.action), s.witness) for key, s in sorted(result.violations.items())]
     counts = (result.states, result.transitions, result.depth, result.terminal, result.resting, result.terminal_sum, result.widest)
     return repr((counts, result.complete, result.lessons, sorted(result.reached.items()), ways))
 

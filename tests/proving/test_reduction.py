@@ -24,7 +24,7 @@ A, B = resource("A", {"p": 1}), resource("B", {"p": 1}, depends_on=["A"])
 
 def both(design: Design, given: Scenario, properties: list[Property], merge: bool = True) -> tuple[Result, Result]:
     """What a search finds without the reduction and with it."""
-    plain = Search(design, given, properties, merge=merge).run()
+    plain = Search(design, given, properties, merge=merge, placing=False).run()
     return plain, Search(design, given, properties, merge=merge, reduce=True).run()
 
 

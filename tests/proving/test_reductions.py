@@ -40,6 +40,7 @@ def held_against_each_other(design: Design, given: Scenario) -> Proof:
     found.insert(1, prove(design, given, PROPERTIES, (("reduce", True),)))
     found.insert(2, prove(design, given, PROPERTIES, (("versions", False),)))
     found.insert(3, prove(design, given, PROPERTIES, (("columns", False),)))
+    found.insert(4, prove(design, given, PROPERTIES, (("placing", False),)))
     assert all(proof.complete for proof in found)
     assert len({frozenset(proof.violations) for proof in found}) == 1
     assert len({frozenset(proof.reached) for proof in found}) == 1
