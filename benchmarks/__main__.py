@@ -34,6 +34,7 @@ BENCHMARKS = {
     "replays": replays.measure,
     "shrinking": shrinking.measure,
     "peers": peers.measure,
+    "engines": peers.engines,
     "reductions": peers.reductions,
     "prove-memory": prove_memory.measure,
     "prove-scopes": prove_scopes.measure,

@@ -17,6 +17,7 @@ from pathlib import Path
 from time import perf_counter, process_time
 
 from benchmarks.common import Result
+from heatproof.model.scenario import scenario
 from heatproof.strategies.asked import properties_for
 from heatproof.strategies.proving.search import Search
 from tests.proving.peers import FILE, instance
@@ -91,3 +92,23 @@ def reductions() -> Result:
             row.append(f"{result.states:,}")
         rows.append(row)
     return "States that each reduction leaves", ["instance", *(title for title, _ in ways)], rows
+
+
+def engines() -> Result:
+    """The same states with engines open and with engines by name, for more and more engines of one thread each."""
+    properties, rows = properties_for(f"{FILE}:Versioned"), []
+    design, given = instance("I2", "Versioned")
+    Search(design, given, properties).run()  # what Numba compiles, or loads, is not counted
+    for count in range(2, 6):
+        given = scenario(*given.operations, engines=count, threads=1)
+        seen = []
+        for placing in (True, False):
+            used = process_time()
+            result = Search(design, given, properties, placing=placing).run()
+            seen.append((result, process_time() - used))
+        (left_open, mine), (by_name, other) = seen
+        assert left_open.states == by_name.states
+        numbers = (left_open.states, left_open.transitions, left_open.lessons, by_name.transitions, by_name.lessons)
+        rows.append([str(count), *(f"{number:,}" for number in numbers), f"{mine:.2f} s", f"{other:.2f} s", f"{mine / other:.2f}"])
+    columns = ["engines", "states", "transitions", "lessons", "by name: transitions", "lessons", "processor", "by name", "ratio"]
+    return "The convergence traversal with more engines, left open and by name", columns, rows
