@@ -27,6 +27,7 @@ from heatproof.model.contents import PLAIN, Opaque, fields
 from heatproof.model.engines import OpenEngine
 from heatproof.model.scenario import Scope
 from heatproof.model.versions import Version
+from heatproof.strategies.proving.symmetry import ENGINE
 
 NOTHING_IN = frozenset({*PLAIN, type, Version, FunctionType, CodeType, ModuleType})
 """Classes of values that hold no engine."""
@@ -59,6 +60,9 @@ def open_engines(places: Places) -> type[OpenEngine]:
     def equal(self: Any, other: Any) -> Any:
         if places.asking and isinstance(other, OpenEngine):
             return places.same(str.__str__(self), str.__str__(other))
+        if places.asking and isinstance(other, str) and ENGINE.fullmatch(other.partition("/")[0]):
+            places.noticed = True
+            raise EnginesMatter
         return str.__eq__(self, other)
 
     def unequal(self: Any, other: Any) -> Any:

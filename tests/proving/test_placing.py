@@ -243,6 +243,8 @@ TELLING: dict[str, Any] = {
     "taken apart": lambda engine: engine[0],
     "measured": len,
     "looked into": lambda engine: "1" in engine,
+    "compared with one by name": lambda engine: engine == "E1",
+    "looked for among some": lambda engine: engine in ("E1", "E3"),
     "compared by order": lambda engine: engine < "E2",
     "asked how it begins": lambda engine: engine.startswith("E"),
     "encoded": lambda engine: engine.encode(),
