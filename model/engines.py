@@ -17,6 +17,21 @@ class OpenEngine(str):
     __slots__ = ()
 
 
+class Someones:
+    """What stands for an open engine where it does not matter whose it is: the place where it stands, or nothing for one's own."""
+
+    __slots__ = ("place",)
+
+    def __init__(self, place: str):
+        self.place = place
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Someones) and other.place == self.place
+
+    def __hash__(self) -> int:
+        return hash(("engine", self.place))
+
+
 def crash(world: World, engine: str) -> None:
     """The engine dies: its tasks are gone, their physical operations go on alone, its rows keep its id.
 

@@ -41,11 +41,11 @@ def possible(
     none_idle = busy(rows, i, crew)
     for g in range(guards.shape[0]):
         guard = guards[g]
-        if guard != np.uint32(kernel.ALWAYS) and (
-            rows[i, guard] == 0 or (none_idle and waits[g]) or stood_for(rows, i, g, guards, guard_rival, salts)
-        ):
+        if guard != np.uint32(kernel.ALWAYS) and (rows[i, guard] == 0 or stood_for(rows, i, g, guards, guard_rival, salts)):
             continue
         for c in range(guard_from[g], guard_to[g]):
+            if none_idle and waits[c]:
+                continue
             action = candidates[c]
             outcome = walk(rows, i, roots[action], records, keys, values)
             if outcome == kernel.NOWHERE:

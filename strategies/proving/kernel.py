@@ -363,8 +363,7 @@ def enter(
 
 @njit(cache=True, inline="always")
 def busy(rows: Any, i: Any, crew: Any) -> Any:
-    """Whether no thread is idle in state i. ``crew``: the columns of the nodes of all who may have one, and how many there are; empty where
-    the actions themselves ask for idle threads."""
+    """Whether no thread is idle in state i. ``crew``: the columns of the nodes of all who may have one, and how many there are; or empty."""
     taken = 0
     for k in range(crew.shape[0] - 1):
         taken += rows[i, crew[k]] != 0
@@ -383,9 +382,8 @@ def tell(said: Any, state: Any, action: Any, found_seen: Any, found: Any, counte
 @njit(cache=True)
 def expand(
     todo: Any, rows: Any, sums: Any, first: Any, depth: Any,
-    guards: Any, guard_from: Any, guard_to: Any, guard_rival: Any, candidates: Any, crew: Any, waits: Any,
-    roots: Any, records: Any, keys: Any, values: Any,
-    leaves: Any, writes: Any, found_seen: Any, delta: Any, task_node: Any,
+    guards: Any, guard_from: Any, guard_to: Any, guard_rival: Any, candidates: Any, crew: Any, waits: Any, roots: Any,
+    records: Any, keys: Any, values: Any, leaves: Any, writes: Any, found_seen: Any, delta: Any, task_node: Any,
     beside_from: Any, beside_to: Any, beside: Any, salts: Any, table: Any, depths: Any, room: Any,
     stepping: Any, mine: Any, private: Any, outcome_reads: Any, outcome_writes: Any,
     owners: Any, kinds: Any, items: Any, whole: Any, future_reads: Any, future_writes: Any, pairs: Any,
@@ -413,11 +411,13 @@ def expand(
         for g in range(guards.shape[0]):
             guard = guards[g]
             if guard != np.uint32(ALWAYS):
-                if rows[i, guard] == 0 or (none_idle and waits[g]):
+                if rows[i, guard] == 0:
                     continue
                 if guard_rival[g] >= 0 and stood_for(rows, i, g, guards, guard_rival, salts):
                     continue
             for c in range(guard_from[g], guard_to[g]):
+                if none_idle and waits[c]:
+                    continue
                 action = candidates[c]
                 outcome = walk(rows, i, roots[action], records, keys, values)
                 if outcome == NOWHERE:

@@ -106,7 +106,7 @@ class PlacedWorld(LearningWorld):
 
     def _found(self) -> Found:
         found = super()._found()
-        if any(self.places.inside(witness.values) for _, witness in found.violations):  # to be told by its name
+        if found.violations and self.places.inside(found.violations):  # to be told by its name
             raise EnginesMatter
         return found
 
@@ -187,6 +187,7 @@ class PlacedWorld(LearningWorld):
     def begin(self, name: str, handler: str, args: tuple[Any, ...], engine: str, message: Message | None) -> tuple[Task, Node]:
         """As in a world."""
         self.places.asking = False
+        self.places.begins(name, message is not None)
         if isinstance(engine, OpenEngine) and str.__str__(engine) != name:  # one task has started another beside it
             raise EnginesMatter
         return super().begin(name, handler, args, engine, message)
@@ -199,13 +200,18 @@ class PlacedWorld(LearningWorld):
 
     def _deliver(self, action: Action) -> Entry:
         self.places.asking = False
-        return super()._deliver(action._replace(detail=self.places.fresh(action.subject, True)))
+        return super()._deliver(action._replace(detail=self.places.fresh(action.subject)))
 
     def _operate(self, action: Action) -> Entry:
-        self.places.asking = False
         if not self.design.front:
-            action = action._replace(detail=self.places.fresh(self.unused(action.subject), False))
+            action = action._replace(detail=self.places.fresh(self.unused(action.subject)))
         return super()._operate(action)
+
+    def _end(self, task: Task) -> None:
+        escaped = self.nodes[task.name].escaped
+        if escaped is not None and self.places.inside((escaped.args, vars(escaped))):  # to be told by its name
+            raise EnginesMatter
+        super()._end(task)
 
 
 def settled(search: Search, actions: Iterable[Action]) -> list[Action]:

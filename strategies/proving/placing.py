@@ -19,17 +19,18 @@ A way that was found is given engines at the end: the first that have an idle th
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from types import CodeType, FunctionType, ModuleType
+from collections.abc import Mapping
+from functools import partial
+from types import BuiltinFunctionType, CodeType, FunctionType, ModuleType
 from typing import Any
 
-from heatproof.model.contents import PLAIN, Opaque, fields
-from heatproof.model.engines import OpenEngine
+from heatproof.model.contents import PLAIN, Opaque, fields, filled
+from heatproof.model.engines import OpenEngine, Someones
 from heatproof.model.scenario import Scope
 from heatproof.model.versions import Version
 from heatproof.strategies.proving.symmetry import ENGINE
 
-NOTHING_IN = frozenset({*PLAIN, type, Version, FunctionType, CodeType, ModuleType})
+NOTHING_IN = frozenset({*PLAIN, type, Version, BuiltinFunctionType, CodeType, ModuleType})
 """Classes of values that hold no engine."""
 
 
@@ -51,8 +52,7 @@ def open_engines(places: Places) -> type[OpenEngine]:
 
         def method(self: Any, *args: Any, **options: Any) -> Any:
             if places.asking:
-                places.noticed = True
-                raise EnginesMatter
+                places.told_apart()
             return plain(self, *args, **options)
 
         return method
@@ -60,18 +60,18 @@ def open_engines(places: Places) -> type[OpenEngine]:
     def equal(self: Any, other: Any) -> Any:
         if places.asking and isinstance(other, OpenEngine):
             return places.same(str.__str__(self), str.__str__(other))
-        if places.asking and isinstance(other, str) and ENGINE.fullmatch(other.partition("/")[0]):
-            places.noticed = True
-            raise EnginesMatter
-        return str.__eq__(self, other)
+        if isinstance(other, OpenEngine):
+            return str.__eq__(self, other)
+        places.by_name(other)
+        return False
 
     def unequal(self: Any, other: Any) -> Any:
-        answer = equal(self, other)
-        return answer if answer is NotImplemented else not answer
+        return not equal(self, other)
 
     ways = [name for name in vars(str) if name not in HARMLESS and callable(getattr(str, name))]
     inside: dict[str, Any] = {name: noticed(name) for name in ways}
     inside |= {"__eq__": equal, "__ne__": unequal, "__hash__": lambda self: 1}  # a set must compare any two
+    inside["__radd__"] = noticed("__add__")  # which a text has not, but is asked for
     return type("OpenEngine", (OpenEngine,), {"__slots__": (), **inside})
 
 
@@ -88,34 +88,55 @@ class Places(dict[Any, Any]):
         self.noticed = False  # whether somebody has looked at one, even if he goes on as if he had not
         self.workers: set[str] = set()  # the engines that were made for tasks with a thread
         self._made: dict[str, OpenEngine] = {}
+        self._kinds: dict[str, bool] = {}  # of each name of a task whether it has a thread
         self._inside: dict[int, tuple[frozenset[str], Any]] = {}  # what is in things, by identity; kept, so that identities last
         self._clean: dict[int, Any] = {}  # values with no engine in them, the same way
 
-    def fresh(self, task: str, worker: bool) -> OpenEngine:
+    def fresh(self, task: str) -> OpenEngine:
         """The engine of a task that begins."""
         engine = self._made.get(task)
         if engine is None:
             engine = self._made[task] = self.kind(task)
+        return engine
+
+    def begins(self, task: str, worker: bool) -> None:
+        """A task begins. Raises :class:`EnginesMatter` where one of the same name may have a thread and another has none."""
+        if self._kinds.setdefault(task, worker) is not worker:
+            raise EnginesMatter
         if worker:
             self.workers.add(task)
-        return engine
 
     def same(self, one: str, other: str) -> bool:
         """Whether two engines are one. Two workers that have their only threads are not on one. Raises :class:`EnginesMatter`."""
         if one != other and (self.threads > 1 or not {one, other} <= self.workers):
-            self.noticed = True
-            raise EnginesMatter
+            self.told_apart()
         return one == other
 
     # ------------------------------------------------------------------------------------------------ as the world sees it
 
+    def by_name(self, other: object) -> None:
+        """Somebody compares an engine with something else, or asks for one: it must not be one by name."""
+        if self.asking and isinstance(other, str) and ENGINE.fullmatch(other.partition("/")[0]):
+            self.told_apart()
+
+    def told_apart(self) -> None:
+        """Somebody may tell engines apart."""
+        self.noticed = True
+        raise EnginesMatter
+
     def get(self, engine: Any, default: Any = None) -> Any:
-        return self.threads if engine in self else default
+        known = engine in self
+        return self[engine] if known else default
 
     def __contains__(self, engine: object) -> bool:
-        return isinstance(engine, OpenEngine)
+        if isinstance(engine, OpenEngine):
+            return True
+        self.by_name(engine)
+        return False
 
     def __getitem__(self, engine: Any) -> int:
+        if self.asking:  # how many threads are idle there
+            self.told_apart()
         return self.threads
 
     def __setitem__(self, engine: Any, idle: int) -> None:
@@ -124,13 +145,14 @@ class Places(dict[Any, Any]):
     def __len__(self) -> int:
         return self.engines
 
-    def __iter__(self) -> Iterator[Any]:
-        raise EnginesMatter
+    def _whole(self, *_args: Any) -> Any:
+        """Who looks at all of it learns which engines there are."""
+        self.told_apart()
 
-    def keys(self) -> Any:
-        raise EnginesMatter
-
-    values = items = keys
+    keys = values = items = copy = pop = popitem = setdefault = update = _whole  # type: ignore[assignment]
+    __iter__ = __reversed__ = __repr__ = __eq__ = __ne__ = _whole
+    __or__ = __ror__ = _whole
+    __hash__ = None
 
     # ------------------------------------------------------------------------------------------------------------- values
 
@@ -177,6 +199,13 @@ class Places(dict[Any, Any]):
         elif isinstance(value, frozenset | set | list):
             for item in value:
                 self._find(item, found)
+        elif isinstance(value, Mapping):
+            for pair in value.items():
+                self._find(pair, found)
+        elif isinstance(value, partial):
+            self._find((value.func, value.args, value.keywords), found)
+        elif isinstance(value, FunctionType):
+            self._find((value.__defaults__, tuple([cell.cell_contents for cell in value.__closure__ or () if filled(cell)])), found)
         else:
             known = self._inside.get(id(value))
             if known is None:
@@ -186,7 +215,7 @@ class Places(dict[Any, Any]):
                     for item in fields(value)[1]:
                         self._find(item, inside)
                 except Opaque:
-                    pass
+                    raise EnginesMatter from None  # there may be one
                 known = self._inside[id(value)] = frozenset(inside), value
             found |= known[0]
 
@@ -196,7 +225,7 @@ class Places(dict[Any, Any]):
         kind = type(value)
         if kind is self.kind:
             name = str.__str__(value)
-            return OpenEngine(names[name]) if name in names else value
+            return Someones(names[name]) if name in names else value
         if kind in NOTHING_IN or id(value) in self._clean:
             return value
         if isinstance(value, tuple):

@@ -141,6 +141,7 @@ class Search:
         self.world = (PlacedWorld if self.leave_open and self.live is not None else self.kind)(
             self.design, self.scenario, self.properties, self.space, self.merge, names_matter, own_names, numbered, self.live
         )
+        self.open = isinstance(self.world, PlacedWorld)  # whether it is open which engine a task is on
         self.world.settles = not self.reduce  # else not every lesson is one of a state that is searched
         self.tables = Tables(self.world, renderers(self.scenario, self.symmetric and not self.open), self.reduce)
         renamings = len(self.tables.renderers)
@@ -195,19 +196,26 @@ class Search:
             except OwnNamesMatter:
                 self.begin(self.names_matter, True, self.numbered)
             except EnginesMatter:
-                if self.misled:
-                    self._look_at_more(False)
-                else:
-                    self.leave_open = False
-                    self.begin(self.names_matter, self.own_names, self.numbered)
+                self._name_engines()
             except ColumnsMatter as matter:
                 self._look_at_more(matter.whole)
             except VersionsMatter as matter:
                 self.begin(self.names_matter, self.own_names, {*(self.numbered or ()), *matter.tables})
-            except HeatproofError:  # of a handler that was merged with others wrongly it may not be so
-                if not self.misled and not self.world.unsure:
+            except HeatproofError:  # of a handler that was merged with others wrongly, or was told of no engine, it may not be so
+                if self.misled or self.world.unsure:
+                    self._look_at_more(self.world.unsure)
+                elif not self.open:
                     raise
-                self._look_at_more(self.world.unsure)
+                else:
+                    self._name_engines()
+
+    def _name_engines(self) -> None:
+        """Begin anew with engines by name; or first look at more, where handlers were merged wrongly."""
+        if self.misled:
+            self._look_at_more(False)
+            return
+        self.leave_open = False
+        self.begin(self.names_matter, self.own_names, self.numbered)
 
     def _look_at_more(self, whole: bool) -> None:
         """Begin anew with what was learned of the columns that handlers look at; ``whole``: with all columns."""
@@ -219,11 +227,6 @@ class Search:
             self.live.join(prepared(self, self.scenario))
             self.prepared = True
         self.begin(self.names_matter, self.own_names, self.numbered)
-
-    @property
-    def open(self) -> bool:
-        """Whether it is open which engine a task is on."""
-        return isinstance(self.world, PlacedWorld)
 
     @property
     def misled(self) -> bool:

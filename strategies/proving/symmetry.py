@@ -21,7 +21,7 @@ from types import BuiltinFunctionType, CodeType, FunctionType, ModuleType
 from typing import Any
 
 from heatproof.model.effects import Me
-from heatproof.model.engines import OpenEngine
+from heatproof.model.engines import OpenEngine, Someones
 from heatproof.model.errors import DesignError
 from heatproof.model.scenario import Scenario
 from heatproof.model.versions import Version
@@ -84,6 +84,8 @@ class Renderer:
             return self._kept(value)
         if kind is Nameless:
             return self._nameless(value)
+        if kind is Someones:
+            return f"engine at {value.place!r}"
         if isinstance(value, OpenEngine):
             self.mentions = True
             return f"engine of {str.__str__(value)!r}"

@@ -458,11 +458,16 @@ class Tables:
         self.guard_to = np.array(ends, np.uint32)
         self.guard_from = np.array([0, *ends[:-1]], np.uint32)[: len(guarded)]
         self.candidates = np.array([a for actions in guarded.values() for a in actions], np.uint32)
-        self.waits = np.array([column >= 0 and self.space.units[column].group == "message" for column in guarded], np.bool_)
+        self.waits = self._waits()
         self.crew = np.array(self._crew() if self.actions.open_engines else (), np.uint32)
         self.guard_rival = np.array([places.get(self._rival(column), -1) for column in guarded], np.int64)
         units, owners = self.space.columns, self.actions.owners if self.reduce else ()
         self.stepping = np.array([units.get(o, -1) if o is not None and o.group == "node" else -1 for o in owners], np.int64)
+
+    def _waits(self) -> NDArray[np.bool_]:
+        """Which of the candidates want an idle thread."""
+        names = self.actions.names
+        return np.array([names[a].kind == "deliver" for a in self.candidates.tolist()], np.bool_)
 
     def _crew(self) -> list[int]:
         """The columns of the nodes of all tasks that may have a thread, and how many threads there are."""
