@@ -216,8 +216,7 @@ class PlacedWorld(LearningWorld):
 
 def settled(search: Search, actions: Iterable[Action]) -> list[Action]:
     """The actions of a run of a search with open engines, with the names of engines that may be those."""
-    world, tables, state = search.world, search.tables, dict(search.world.started)
-    columns = search.space.columns
+    tables, columns, state = search.tables, search.space.columns, dict(search.world.started)
     scope, front = search.scenario.scope, search.design.front
     on: dict[str, str] = {}  # the engine of each task that has a thread
     run = []
@@ -231,5 +230,4 @@ def settled(search: Search, actions: Iterable[Action]) -> list[Action]:
             action = action._replace(detail="E1")
         on = {name: engine for name, engine in on.items() if state.get(columns.get(Unit("task", name), -1))}
         run.append(action)
-    assert isinstance(world, PlacedWorld)
     return run

@@ -33,7 +33,6 @@ from heatproof.strategies.proving.symmetry import ENGINE
 NOTHING_IN = frozenset({*PLAIN, type, Version, BuiltinFunctionType, CodeType, ModuleType})
 """Classes of values that hold no engine."""
 
-
 HARMLESS = frozenset(
     ("__new__", "__init__", "__getattribute__", "__class__", "__hash__", "__dir__", "__sizeof__", "__getnewargs__", "maketrans")
 )
@@ -82,9 +81,7 @@ class Places(dict[Any, Any]):
         super().__init__()
         self.engines, self.threads = scope.engines, scope.threads
         self.kind = open_engines(self)
-        self.asking = (
-            False  # whether a handler, a transaction or a property is at work, so that it counts what is done with engines
-        )
+        self.asking = False  # whether a handler, a transaction or a property is at work, so that what is done with engines counts
         self.noticed = False  # whether somebody has looked at one, even if he goes on as if he had not
         self.workers: set[str] = set()  # the engines that were made for tasks with a thread
         self._made: dict[str, OpenEngine] = {}
