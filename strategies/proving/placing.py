@@ -146,7 +146,7 @@ class Places(dict[Any, Any]):
         """Who looks at all of it learns which engines there are."""
         self.told_apart()
 
-    keys = values = items = copy = pop = popitem = setdefault = update = _whole  # type: ignore[assignment]
+    keys = values = items = copy = pop = popitem = setdefault = update = _whole  # type: ignore[assignment]  # it never answers
     __iter__ = __reversed__ = __repr__ = __eq__ = __ne__ = _whole
     __or__ = __ror__ = _whole
     __hash__ = None

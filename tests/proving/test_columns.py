@@ -291,7 +291,7 @@ def test_what_is_not_noticed() -> None:
     rows.running, rows.dead = True, {row._number: row._every}
     assert type(row) is not Cell
     assert tuple.__getitem__(row, 1) == 1
-    assert "%s %s %s %s %s" % row == "A 1 0 0 frozenset()"  # noqa: UP031
+    assert "%s %s %s %s %s" % row == "A 1 0 0 frozenset()"  # noqa: UP031  # the old way reads past the methods of the row
     assert not rows.noticed
     assert row.one == 1
     assert rows.noticed

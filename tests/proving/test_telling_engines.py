@@ -50,7 +50,7 @@ TELLING: dict[str, Any] = {
     "shown": _shown,
     "printed": repr,
     "added to": lambda engine: engine + "x",
-    "put into a text": lambda engine: "at %s" % engine,  # noqa: UP031
+    "put into a text": lambda engine: "at %s" % engine,  # noqa: UP031  # the old way is one way
     "taken apart": lambda engine: engine[0],
     "added behind": lambda engine: "x" + engine,
     "measured": len,
