@@ -115,6 +115,27 @@ def _sends(self: Design, me: Me) -> Handler:
     yield Send("L-11", "told", (me.engine,))
 
 
+class Box:
+    """Holds an engine in a dictionary, and is compared by it."""
+
+    def __init__(self, engine: str):
+        self.held = {"engine": engine}
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Box) and other.held == self.held
+
+    def __hash__(self) -> int:
+        return 1
+
+    def canonical(self) -> tuple[str, ...]:
+        """What it holds."""
+        return tuple(self.held.values())
+
+
+def _sends_inside(self: Design, me: Me) -> Handler:
+    yield Send("L-34", "told", (Box(me.engine),))
+
+
 def _addresses(self: Design, me: Me) -> Handler:
     yield Send("L-12", "locks", (), to=me.engine)
 
@@ -137,13 +158,15 @@ def _copies(self: Design, me: Me) -> Handler:
 
 MEETING: dict[str, Any] = {
     "ends and leaves its lock": _ends, "goes on with another's": _holds, "starts another beside it": _spawns, "sends its engine": _sends,
+    "sends it in an object": _sends_inside,
     "sends to its engine": _addresses, "cancels all of its engine": _cancels, "takes the lock from another": _steals, "copies a lock": _copies,
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("how", sorted(MEETING))
 def test_who_may_tell_engines_apart_is_noticed(how: str) -> None:
-    def told(self: Design, me: Me, engine: str) -> Handler:
+    def told(self: Design, me: Me, sent: Any) -> Handler:
+        engine = sent.held["engine"] if isinstance(sent, Box) else sent
         yield Transaction("L-19", say, (f"sent {engine == me.engine}",))
 
     design = doors("front", create=starting(("locks",), ("met",), ("met",)), locks=locks, met=MEETING[how], told=told)
