@@ -37,6 +37,7 @@ BENCHMARKS = {
     "engines": peers.engines,
     "reductions": peers.reductions,
     "prove-memory": prove_memory.measure,
+    "prove-waiting": prove_memory.waiting,
     "prove-scopes": prove_scopes.measure,
 }
 

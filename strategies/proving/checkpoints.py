@@ -16,8 +16,9 @@ import contextlib
 import inspect
 import os
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from hashlib import blake2b
+from itertools import chain
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -138,8 +139,8 @@ class Checkpoint:
             {name: getattr(search.result, name) for name in NUMBERS},
             search.counters.tolist(),
             search.seen,
-            [block.first for block in (*level, *search.level)],
-            [block.first for block in search.following],
+            [*(block.first for block in level), *search.level.firsts],
+            search.following.firsts,
             learned(search),
         )
         try:
@@ -147,7 +148,7 @@ class Checkpoint:
                 with zipfile.ZipFile(file, "w") as archive:
                     archive.writestr("head", msgspec.json.encode(head))
                     if begun:
-                        _write_states(archive, search, [*level, *search.level, *search.following])
+                        _write_states(archive, search, chain(level, search.level, search.following))
                 file.flush()
                 os.fsync(file.fileno())
             os.replace(self.part, self.path)
@@ -182,7 +183,7 @@ class Checkpoint:
             ) from error
 
 
-def _write_states(archive: zipfile.ZipFile, search: Search, blocks: list[Block]) -> None:
+def _write_states(archive: zipfile.ZipFile, search: Search, blocks: Iterable[Block]) -> None:
     """Write what a search has learned, what it has seen, and the states that it is to go on from."""
     assert search.diary is not None
     _write(archive, "table", search.table, False)

@@ -145,9 +145,9 @@ class Search:
         self.world.settles = not self.reduce  # else not every lesson is one of a state that is searched
         self.tables = Tables(self.world, renderers(self.scenario, self.symmetric and not self.open), self.reduce)
         renamings = len(self.tables.renderers)
-        self.width = 64
+        self.width, self.spare = 64, list[Block]()
         self.kind_of_rows: type[Any] = np.uint16
-        self.out, self.spare = self._buffer(), list[Block]()
+        self.out = self._room()
         self.out_parent, self.out_action = np.empty(OUT, np.uint32), np.empty(OUT, np.uint16)
         self.misses, self.pending = np.empty((8 * CHUNK, 2), np.int64), np.empty(CHUNK, np.int64)
         self.found = np.empty((2 * CHUNK, 3), np.int64)
@@ -314,7 +314,7 @@ class Search:
             learned = self.tables.lessons > 1.05 * self.known
             if self.reduce and (learned or (self.tables.futures.changed and self.result.depth % 8 == 0)):
                 self.independence = self._independence()
-        return self.level.take()
+        return self.level.take(self._room)
 
     def start(self) -> Block:
         """The first state: where the user has only one thing to ask, it has been asked."""
@@ -429,28 +429,28 @@ class Search:
         count = int(self.counters[kernel.NEW])
         if count:
             block = Block(self.out.rows[:count], self.out.sums[:count], self.out.first)
-            if count >= FULL or not self.following.blocks:
-                self.out = self.spare.pop() if self.spare else self._buffer()
-            else:
+            if not (whole := count >= FULL or not self.following.blocks):
                 block = Block(block.rows.copy(), block.sums.copy(), block.first)
-            self.following.put(block, self.level.held)
+            if self.following.put(block, self.level.held) and whole:
+                self.out = self._room()
             self.steps.extend(self.out_parent[:count], self.out_action[:count])
             self.counters[kernel.NEW] = 0
         if not self._fits(self.out):
-            self.out = self._buffer()
+            self.out = self._room()
         self.out.first = self.result.states
 
-    def _buffer(self) -> Block:
-        """Room for a block of new states."""
+    def _room(self) -> Block:
+        """Room for a block of states, that of an old one where there is any: fresh room must be cleared by the system first."""
+        while self.spare:
+            if self._fits(room := self.spare.pop()):
+                return room
         return Block(np.empty((OUT, self.width), self.kind_of_rows), np.empty((OUT, len(self.tables.renderers)), np.uint64), 0)
 
     def _done_with(self, block: Block) -> None:
-        """Let the room of a block be used again: fresh room must be cleared by the system first."""
+        """Let the room of a block be used again."""
         rows, sums = block.rows.base, block.sums.base
         if rows is not None and sums is not None and rows.ndim == 2 and len(rows) == len(sums) == OUT and len(self.spare) < SPARE:
-            room = Block(rows, sums, 0)
-            if self._fits(room):
-                self.spare.append(room)
+            self.spare.append(Block(rows, sums, 0))
 
     def _fits(self, block: Block) -> bool:
         return block.rows.shape[1] >= self.width and block.rows.dtype == self.kind_of_rows
