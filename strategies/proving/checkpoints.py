@@ -32,11 +32,12 @@ from heatproof.model.design import Design
 from heatproof.model.errors import HeatproofError
 from heatproof.properties.base import Property
 from heatproof.strategies.proving import kernel
+from heatproof.strategies.proving.growing import MOST_PLACES, sound
 from heatproof.strategies.proving.search import LOAD, Search
-from heatproof.strategies.proving.storage import STEP, Block, Diary, Frontier, Steps
+from heatproof.strategies.proving.storage import PIECE, STEP, Block, Diary, Frontier, Steps
 from heatproof.strategies.proving.symmetry import Renderer
 
-FORMAT = 6
+FORMAT = 7
 
 OPTIONS = ("symmetric", "merge", "versions", "columns", "placing", "reduce")
 """The options of a search that say which states are the same."""
@@ -186,17 +187,18 @@ class Checkpoint:
 def _write_states(archive: zipfile.ZipFile, search: Search, blocks: Iterable[Block]) -> None:
     """Write what a search has learned, what it has seen, and the states that it is to go on from."""
     assert search.diary is not None
-    _write(archive, "table", search.table, False)
-    _write(archive, "depths", search.depths)
     _write(archive, "pairs", search.pairs)
     _write(archive, "found seen", search.tables.outcomes.found_seen.array[: search.tables.outcomes.found_seen.used])
-    for name, records in (
-        ("steps", search.steps),
-        ("lessons", search.diary.lessons),
-        ("values", search.diary.values),
-    ):
-        with archive.open(_info(name, True), "w", force_zip64=True) as member:
-            for piece in records.pieces():
+    pieces: dict[str, Iterable[NDArray[Any]]] = {
+        "table": np.split(search.table, range(PIECE, len(search.table), PIECE)),
+        "depths": [search.depths],
+        "steps": search.steps.pieces(),
+        "lessons": search.diary.lessons.pieces(),
+        "values": search.diary.values.pieces(),
+    }
+    for name, records in pieces.items():
+        with archive.open(_info(name, name != "table"), "w", force_zip64=True) as member:
+            for piece in records:
                 member.write(piece.tobytes())
     for block in blocks:
         _write(archive, f"states {block.first}", block.rows[:, : len(search.space.units)])
@@ -297,12 +299,13 @@ class _Reader:
         search.counters[kernel.NEW] = 0
         states = head.result["states"]
         search.out.first = states
-        table = _array(self.archive, "table", np.uint64, 1)
-        self._must(len(table) > 1 and len(table) & (len(table) - 1) == 0, "the table")
+        table = _growing(self.archive, "table", np.uint64)
+        self._must(1 < len(table) <= MOST_PLACES, "the table")
         used = int(np.count_nonzero(table))
         self._must(0 < used == states == head.counters[kernel.TABLE_USED] and used <= LOAD * len(table) + 1, "the table")
+        self._must(used < len(table) and bool(sound(table)), "the table")
         search.table, search.passes = table, head.passes
-        search.depths, search.pairs = _array(self.archive, "depths", np.uint16, 1), _array(self.archive, "pairs", np.uint64, 1)
+        search.depths, search.pairs = _growing(self.archive, "depths", np.uint16), _array(self.archive, "pairs", np.uint64, 1)
         self._must(len(search.depths) == (len(table) if search.reduce else 0), "the table")
         pairs = int(np.count_nonzero(search.pairs))
         self._must(pairs == head.counters[kernel.PAIRS] and (not pairs or 2 * pairs < len(search.pairs)), "the reduction")
@@ -395,6 +398,18 @@ def _array(archive: zipfile.ZipFile, name: str, dtypes: Any, dimensions: int) ->
         array: NDArray[Any] = np.lib.format.read_array(member, allow_pickle=False)
         if member.read(1) or array.dtype not in (dtypes if isinstance(dtypes, tuple) else (dtypes,)) or array.ndim != dimensions:
             raise ValueError(f"{name} is not what it should be")
+    return array
+
+
+def _growing(archive: zipfile.ZipFile, name: str, dtype: Any) -> NDArray[Any]:
+    """An array that is grown rather than made, so that it can grow in place: one that numpy makes large is copied the first time (on Linux it
+    asks for huge pages, but not from the first page on, and then the system has two pieces to move)."""
+    array: NDArray[Any] = np.zeros(0, dtype)
+    array.resize(archive.getinfo(name).file_size // array.itemsize, refcheck=False)
+    at = 0
+    for piece in _pieces(archive, name, dtype):
+        array[at : at + len(piece)] = piece
+        at += len(piece)
     return array
 
 

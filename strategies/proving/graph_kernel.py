@@ -5,9 +5,6 @@ A graph of n states is given by ``begins`` (n + 1 numbers: the edges of state s 
 
 from __future__ import annotations
 
-import contextlib
-from hashlib import blake2b
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -25,6 +22,7 @@ from heatproof.strategies.proving.kernel import (  # type: ignore[attr-defined]
     stood_for,
     walk,
 )
+from heatproof.strategies.proving.stale import renew
 
 NOWHERE = np.uint32(0xFFFFFFFF)
 """No state."""
@@ -246,17 +244,4 @@ def farthest(begins: Any, targets: Any, weights: Any, component: Any, members: A
                     came[t] = e
 
 
-def renew() -> None:
-    """Forget what was compiled against another text of :mod:`kernel`: Numba's cache looks only at the file that a function stands in."""
-    folder = Path(str(possible.stats.cache_path))
-    stamp, text = folder / "graph_kernel.stamp", blake2b(Path(kernel.__file__).read_bytes(), digest_size=16).hexdigest()
-    with contextlib.suppress(OSError):  # where nothing can be written nothing is cached
-        if stamp.is_file() and stamp.read_text() == text:
-            return
-        for old in folder.glob("graph_kernel.*.nb?"):
-            old.unlink(missing_ok=True)
-        stamp.write_text(text)
-
-
-if kernel.COMPILED:
-    renew()
+renew(possible)

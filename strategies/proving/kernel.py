@@ -104,27 +104,21 @@ def put_children(keys: Any, values: Any, new_keys: Any, new_values: Any) -> None
 
 
 @njit(cache=True, inline="always")
+def place_of(table: Any, mark: Any) -> Any:
+    """Where a fingerprint would stand in an empty table of at most 2**32 places: they go by their upper halves, so that they are in the same order
+    in a larger one (growing.py)."""
+    return (mark >> np.uint64(32)) * np.uint64(table.shape[0]) >> np.uint64(32)
+
+
+@njit(cache=True, inline="always")
 def slot_of(table: Any, mark: Any) -> Any:
     """Where a fingerprint stands in the table, or the free place where it would stand."""
-    mask = np.uint64(table.shape[0] - 1)
-    at = (mark * GOLDEN) >> np.uint64(20) & mask
-    while True:
-        known = table[at]
-        if known == mark or known == np.uint64(0):
-            return at
-        at = (at + np.uint64(1)) & mask
-
-
-@njit(cache=True)
-def rehash(old: Any, depths: Any, table: Any, new_depths: Any) -> None:
-    """Enter all fingerprints of a table into a larger one, with the depths of their states if these are kept."""
-    keep = depths.shape[0] == old.shape[0]
-    for i in range(old.shape[0]):
-        if old[i] != np.uint64(0):
-            at = slot_of(table, old[i])
-            table[at] = old[i]
-            if keep:
-                new_depths[at] = depths[i]
+    at = place_of(table, mark)
+    while table[at] != mark and table[at] != np.uint64(0):
+        at += np.uint64(1)
+        if at == np.uint64(table.shape[0]):
+            at = np.uint64(0)
+    return at
 
 
 @njit(cache=True, inline="always")
@@ -335,7 +329,7 @@ def enter(
     for b in range(count):
         mark = fingerprint(batch_sums, b)
         batch_slot[b] = mark
-        total += table[(mark * GOLDEN) >> np.uint64(20) & np.uint64(table.shape[0] - 1)]
+        total += table[place_of(table, mark)]
     if total == np.uint64(1):  # never read otherwise, the fetches above could be left out by the compiler
         counters[FETCHED] += 1
     for b in range(count):

@@ -18,6 +18,7 @@ from heatproof.model.world import Action
 from heatproof.properties.base import Property, Witness
 from heatproof.strategies.proving import kernel
 from heatproof.strategies.proving.columns import ColumnsMatter
+from heatproof.strategies.proving.growing import MOST_PLACES, grow
 from heatproof.strategies.proving.learning import Key, LearningWorld
 from heatproof.strategies.proving.names import NamesMatter, OwnNamesMatter
 from heatproof.strategies.proving.placed import PlacedWorld, may_be_open, settled
@@ -54,8 +55,8 @@ MOST_ACTIONS = 30_000
 SMALL = 2**16 - 1
 """The greatest value in rows of 16-bit numbers; where a column has greater ones rows are of 32-bit numbers."""
 
-LOAD = 0.8
-"""How full the table of fingerprints may be."""
+LOAD, PLACES = 0.8, 1 << 14
+"""How full the table of fingerprints may be, and how many it has room for at first."""
 
 
 @dataclass(slots=True)
@@ -161,7 +162,7 @@ class Search:
     def _again(self) -> None:
         """Begin anew with what was learned."""
         self.result = Result()
-        self.table: NDArray[np.uint64] = np.zeros(1 << 14, np.uint64)
+        self.table: NDArray[np.uint64] = np.zeros(PLACES, np.uint64)
         self.depths: NDArray[np.uint16] = np.zeros(len(self.table) if self.reduce else 0, np.uint16)
         self.pairs: NDArray[np.uint64] = np.zeros(1 << 12 if self.reduce else 0, np.uint64)
         self.counters = np.zeros(kernel.COUNTERS, np.int64)
@@ -460,11 +461,9 @@ class Search:
             self.seal()
         size = len(self.table)
         while self.counters[kernel.TABLE_USED] + OUT // 8 > LOAD * size:
-            size *= 2
+            size = min(size + size // 2, MOST_PLACES)
         if size > len(self.table):
-            larger, depths = np.zeros(size, np.uint64), np.zeros(size if self.reduce else 0, np.uint16)
-            kernel.rehash(self.table, self.depths, larger, depths)
-            self.table, self.depths = larger, depths
+            grow(self.table, self.depths, size)
         if self.reduce and 4 * (self.counters[kernel.PAIRS] + 256) > len(self.pairs):
             old = self.pairs
             self.pairs = np.zeros(4 * len(old), np.uint64)

@@ -30,8 +30,8 @@ from heatproof.strategies.proving.packing import Rows, packed, unpack
 STEP = np.dtype([("parent", "<u4"), ("action", "<u2")])
 """Where a state came from, as it is kept on disk: 6 bytes."""
 
-MOST_STATES = 2**32 - 1
-"""States that a search can number."""
+MOST_STATES = 3 * 2**30
+"""States that a search can number in four bytes, and whose fingerprints fit into the largest table."""
 
 COLLECTED = (100_000, 50, 100)
 """The thresholds of Python's garbage collector during a search: what is learned stays, and going through all of it every so many hundred

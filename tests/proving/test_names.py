@@ -12,8 +12,9 @@ import pytest
 from heatproof.model.effects import Handler, Insert, Me, Read, Send, Update
 from heatproof.model.scenario import Operation, create, scenario, update
 from heatproof.model.templates import resource
-from heatproof.strategies.proving import graph_kernel, kernel
+from heatproof.strategies.proving import kernel
 from heatproof.strategies.proving.search import Search
+from heatproof.strategies.proving.stale import renew
 from tests.model.toys import ACCOUNT, Account, Design, asking
 from tests.toys import HEAT, seen_toy
 
@@ -93,18 +94,20 @@ def test_there_is_always_room_for_what_a_state_lacks() -> None:
 
 
 def test_what_was_compiled_against_another_kernel_is_forgotten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(graph_kernel, "possible", SimpleNamespace(stats=SimpleNamespace(cache_path=str(tmp_path))))
+    function = SimpleNamespace(
+        __module__="heatproof.strategies.proving.graph_kernel", stats=SimpleNamespace(cache_path=str(tmp_path))
+    )
     old, other = tmp_path / "graph_kernel.possible-18.nbi", tmp_path / "kernel.walk-1.nbi"
     for file in (old, other):
         file.write_text("")
-    graph_kernel.renew()
+    renew(function)
     assert not old.exists()
     assert other.exists()
     old.write_text("")
-    graph_kernel.renew()
+    renew(function)
     assert old.exists(), "it is of this kernel"
     changed = tmp_path / "kernel.py"
     changed.write_text("# another text")
     monkeypatch.setattr(kernel, "__file__", str(changed))
-    graph_kernel.renew()
+    renew(function)
     assert not old.exists()
