@@ -146,7 +146,11 @@ class Rows:
         self.noticed = False
         self.running = False
         self.log: list[Look] | None = None
-        self.kinds = {table.row: _watched(table.row, self, table.key_columns) for table in tables if _simple(table.row)}
+        self.kinds = watched_kinds(tables, self)
+        self.seen: dict[int, int] = {}  # of each row the columns that were looked at since somebody has cleared this, as bits
+        self.copies: dict[
+            int, tuple[int, int]
+        ] = {}  # by new row since then the row that it was made of, and the columns that are the same
 
     def watch(self, value: Any) -> Any:
         """What is sent to a handler, with watched rows in place of rows."""
@@ -191,15 +195,25 @@ class Rows:
             return
         if self.log is not None:
             self.log.append(Look(row._number, columns & row._every))
-        elif self.dead.get(row._number, 0) & columns:
+            return
+        self.seen[row._number] = self.seen.get(row._number, 0) | columns & row._every
+        if self.dead.get(row._number, 0) & columns:
             self.noticed = True
 
     def copied(self, old: Any, new: Any, columns: int) -> None:
         """The columns of a new row are those of another one."""
         if self.log is not None:
             self.log.append(Look(new._number, columns, old._number))
-        elif dead := self.dead.get(old._number, 0) & columns:
+            return
+        self.copies[new._number] = old._number, columns
+        if dead := self.dead.get(old._number, 0) & columns:
             self.dead[new._number] = dead
+
+
+def watched_kinds(tables: Iterable[Any], rows: Any, base: type[Any] = HeldRow) -> dict[type[Any], type[Any]]:
+    """The classes of watched rows of these tables, by the class of the plain row. ``rows`` is told of what is done with them, as :class:`Rows`
+    is; ``base`` is what all of them are."""
+    return {table.row: _watched(table.row, rows, table.key_columns, base) for table in tables if _simple(table.row)}
 
 
 def _simple(kind: type[Any]) -> bool:
@@ -207,7 +221,7 @@ def _simple(kind: type[Any]) -> bool:
     return kind.__mro__[1:] == (tuple, object) and not {"__getattribute__", "__eq__", "__hash__", "__iter__"} & kind.__dict__.keys()
 
 
-def _watched(kind: type[Any], rows: Rows, key: tuple[str, ...]) -> type[Any]:
+def _watched(kind: type[Any], rows: Any, key: tuple[str, ...], base: type[Any]) -> type[Any]:
     """The class of the watched rows of a class of rows."""
     fields: tuple[str, ...] = kind._fields
     bits = {name: 1 << place for place, name in enumerate(fields)}
@@ -256,4 +270,4 @@ def _watched(kind: type[Any], rows: Rows, key: tuple[str, ...]) -> type[Any]:
     inside |= {name: column(place) for place, name in enumerate(fields)}
     inside |= {"_replace": _replace, "_make": classmethod(_make), "__radd__": __radd__, "__module__": kind.__module__}
     inside |= {"_kind": kind, "_always": sum(bits[name] for name in key), "_every": (1 << len(fields)) - 1}
-    return type(kind.__name__, (HeldRow, kind), inside)
+    return type(kind.__name__, (base, kind), inside)

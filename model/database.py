@@ -76,7 +76,7 @@ class Database:
     def insert(self, effect: Insert) -> Key | Thrown:
         """Store the row; the key it got."""
         table, row = effect.table, effect.row
-        if type(row) is not table.row:
+        if not isinstance(row, table.row):
             raise DesignError(f"step {effect.step}: a row for table {table} must be a {table.row.__name__}, not {row!r:.200}")
         if table.references and self.foreign_keys and (broken := self._dangling(table, None, row)):
             return broken
@@ -103,7 +103,7 @@ class Database:
         values = effect.values
         if isinstance(values, dict):
             new = row._replace(**values)
-        elif type(values) is table.row:
+        elif isinstance(values, table.row):
             new = values
         else:
             raise DesignError(

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterable
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from heatproof.model.columns import Live, Look, Rows
 from heatproof.model.continuations import Held, HeldRows, Pool
@@ -37,6 +37,28 @@ class ColumnsMatter(Exception):
         self.whole = whole
 
 
+class Coming(NamedTuple):
+    """What becomes of the rows that came with a result, numbers ``first`` + 1 to ``last``: the columns that are looked at by row, as bits, and
+    the rows that are made of others, as in :class:`Rows`."""
+
+    first: int
+    last: int
+    seen: dict[int, int]
+    copies: dict[int, tuple[int, int]]
+
+    def looked(self) -> tuple[int, ...]:
+        """The columns of each of these rows that are looked at, in it or in what is made of it."""
+        found = [0] * (self.last - self.first)
+        for row, columns in self.seen.items():
+            number = row
+            while number > self.last and number in self.copies:
+                number, kept = self.copies[number]
+                columns &= kept  # what is the same as in the row before
+            if self.first < number <= self.last:
+                found[number - self.first - 1] |= columns
+        return tuple(found)
+
+
 class WatchedProgram(Program):
     """The handlers of a design, which are sent watched rows. ``misled`` says that one looked at what it was not expected to look at: handlers
     may have been merged that go on differently, so the search goes on only to learn more."""
@@ -51,6 +73,9 @@ class WatchedProgram(Program):
         self._made: dict[Node, int] = {}  # how many rows the run had made
         self._dead: dict[Node, dict[int, int]] = {}  # by row that is held the columns that are not expected to be looked at
         self._before: dict[Node, dict[int, int]] = {}  # the same for a node that nobody has looked at, as it was at the node before
+        self._sent: dict[Node, tuple[int, ...]] = {}  # of each row that came with the last result the columns that count, as bits
+        self._coming: dict[Node, Coming] = {}  # what that is worked out from, where nobody has asked yet
+        self._upto = 0  # how many rows the run had made when it was sent its last result
 
     def start(self, handler: str, args: tuple[Any, ...], me: Any) -> Node:
         """As in a program."""
@@ -65,7 +90,10 @@ class WatchedProgram(Program):
         if node.gen is None:
             node.gen = self._again(node)
         rows.made, rows.dead = self._made[node], dict(self._dead.get(node, {}))
+        rows.seen, rows.copies, first = {}, {}, rows.made
         child = super().follow(node, result)
+        if self._upto > first:
+            self._coming[child] = Coming(first, self._upto, rows.seen, rows.copies)
         self._made[child] = rows.made
         if rows.dead and child.effect is not None:
             self._before[child] = rows.dead
@@ -78,6 +106,7 @@ class WatchedProgram(Program):
     def _send(self, gen: Generator[Any, Any, Any], result: Any) -> Any:
         rows = self.rows
         sent = rows.watch(result)
+        self._upto = rows.made
         rows.running = True
         try:
             return rows.plain(super()._send(gen, sent))
@@ -95,9 +124,12 @@ class WatchedProgram(Program):
         if held is None:
             raise ColumnsMatter(True)
         before, dead, whole = self._before.pop(node, None), dict[int, int](), set[int]()
+        coming = self._coming.get(node)
         for row, place in held.met:
             number, every = row._number, row._every
             live = every if place is None else place.columns(type(row))[1]
+            if coming is not None:
+                coming.seen[number] = coming.seen.get(number, 0) | live
             if place is None:
                 whole.add(number)
             if before and before.get(number, 0) & live:
@@ -108,6 +140,13 @@ class WatchedProgram(Program):
             self.rows.noticed = True
         if dead:
             self._dead[node] = dead
+
+    def looked(self, node: Node) -> tuple[int, ...]:
+        """Which columns a handler at a node, which has been looked at, has looked at or will, of each row that came with its last result, as bits."""
+        coming = self._coming.pop(node, None)
+        if coming is not None:
+            self._sent[node] = coming.looked()
+        return self._sent.get(node, ())
 
     def forget(self, node: Node) -> None:
         """Nobody goes on from this node."""

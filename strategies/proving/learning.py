@@ -29,6 +29,7 @@ from heatproof.model.world import Action, Entry, Message, Task, World
 from heatproof.properties.base import Property, Witness
 from heatproof.properties.monitor import Monitor
 from heatproof.strategies.proving.columns import WatchedProgram
+from heatproof.strategies.proving.looks import Looks
 from heatproof.strategies.proving.names import NamesMatter, OwnNamesMatter, Tasks, watched_names
 from heatproof.strategies.proving.symmetry import Nameless
 from heatproof.strategies.proving.versions import Versions
@@ -49,6 +50,7 @@ class Found(NamedTuple):
 
 
 NOTHING_FOUND = Found()
+NOTHING_LOOKED_AT: Mapping[int, int] = {}
 
 
 class Lesson(NamedTuple):
@@ -57,7 +59,8 @@ class Lesson(NamedTuple):
     ``path``: the units read, by column, with their values; ``enabled``: whether the action is possible; ``writes``: the columns
     written, with their new values; ``found``: what properties say; ``accesses``: how many database accesses it is; ``system``: whether the
     system does it by itself, so that the state is not at rest; ``searched``: the dictionaries that were looked through key by key, and
-    ``assumed``: the units that were asked for and that no state ever had: the lesson holds while that is so.
+    ``assumed``: the units that were asked for and that no state ever had: the lesson holds while that is so. ``looks``: the columns that
+    were looked at, as bits, of the rows among the units read; of what is not in it all counts.
     """
 
     path: tuple[tuple[int, int], ...]
@@ -68,6 +71,7 @@ class Lesson(NamedTuple):
     system: bool = False
     searched: tuple[str, ...] = ()
     assumed: tuple[Unit, ...] = ()
+    looks: Mapping[int, int] = NOTHING_LOOKED_AT
 
 
 class _Log(list[Entry]):
@@ -122,6 +126,7 @@ class LearningWorld(World):
         self.me = watched_names(self)
         self.own_name_read = False
         self.space = space
+        self.looks = None if self.watched is None else Looks(design.tables)
         self.merge = merge
         self.pool = Pool([("design", design), *[(f"table {table.name}", table) for table in design.tables]])
         self.classes: dict[Any, int] = {}  # what a suspended handler goes by -> the number of its class
@@ -165,9 +170,9 @@ class LearningWorld(World):
             return fresh
 
         for table in database.rows:
-            options: dict[str, Any] = {}
+            options: dict[str, Any] = {"looks": self.looks}
             if table in self.versions.names:
-                options = {"encode": self.versions.encode(table), "decode": self.versions.decode(table)}
+                options |= {"encode": self.versions.encode(table), "decode": self.versions.decode(table)}
             rows = View(space, f"row of {table.name}", members=True, **options)
             plain.append((rows, dict(database.rows[table])))
             database.rows[table] = rows
@@ -306,7 +311,7 @@ class LearningWorld(World):
         """As in a world."""
         if self.versions.names:
             self.versions.holding()
-        return super().advance(action, task, node, result)
+        return super().advance(action, task, node, result if self.looks is None else self.looks.result(result))
 
     def begin(self, name: str, handler: str, args: tuple[Any, ...], engine: str, message: Message | None) -> tuple[Task, Node]:
         """As in a world."""
@@ -365,16 +370,18 @@ class LearningWorld(World):
         monitor.reached.clear()
         of_task = action.kind == "step" or (action.kind in FAULTS and FAULTS[action.kind].domain == "task")
         self.versions.begin(action.subject if of_task else None)
+        if self.looks is not None:
+            self.looks.begin()
         if action == REST:
             self._ask(lambda: monitor.at_rest(1) if self.state["issued"] else None)
             self.versions.check()
-            return Lesson(tuple(space.path), True, (), self._found(), searched=tuple(space.searched), assumed=tuple(space.assumed))
+            return self._lesson(True, (), self._found())
         system = action.kind in SYSTEM or (action.kind == "restart" and not self.free)
         try:
             entry = self.perform(action)
         except NotEnabled:
             self.versions.check()
-            return Lesson(tuple(space.path), False, searched=tuple(space.searched), assumed=tuple(space.assumed))
+            return self._lesson(False)
         self._ask(lambda: monitor.after(1))
         accesses = 0
         if entry.before is not None and entry.after is not None:
@@ -386,7 +393,28 @@ class LearningWorld(World):
             self.watched.check(entry.after, self.pool)
         if self.own_name_read and not self.own_names:
             raise OwnNamesMatter
-        return Lesson(tuple(space.path), True, writes, self._found(), accesses, system, tuple(space.searched), tuple(space.assumed))
+        return self._lesson(True, writes, self._found(), accesses, system, entry.after)
+
+    def _lesson(
+        self,
+        enabled: bool,
+        writes: tuple[tuple[int, int], ...] = (),
+        found: Found = NOTHING_FOUND,
+        accesses: int = 0,
+        system: bool = False,
+        after: Node | None = None,
+    ) -> Lesson:
+        """What was learned; ``after``: where the task stands whose step it was."""
+        space, looks = self.space, self.looks
+        if looks is not None:
+            if looks.sent and after is not None and self.watched is not None:
+                looks.held(self.watched.looked(after))
+                if after.escaped is not None or (after.effect is not None and after not in self.class_of):
+                    looks.everything()
+            for rows in self.database.rows.values():
+                looks.written(rows)
+        at = NOTHING_LOOKED_AT if looks is None else looks.at
+        return Lesson(tuple(space.path), enabled, writes, found, accesses, system, tuple(space.searched), tuple(space.assumed), at)
 
     def _ask(self, ask: Callable[[], Any]) -> None:
         try:

@@ -4,7 +4,8 @@ Theory of operation. Each transition moves some units from one value to another.
 single move lies on a cycle of moves; an outcome with a move that lies on none, such as one that raises a version or uses up a fault, is
 taken by no transition of a cycle of states. Without such outcomes other moves lie on no cycle any more, and so on: what is left when
 nothing changes is all that a cycle can consist of. A unit that no outcome of it writes keeps its value all round, so outcomes that want it
-to have different values are in no cycle together: each value is looked at on its own. Where nothing is ever left no run comes back.
+to have different values are in no cycle together: each value is looked at on its own. An outcome that looks at some columns of a row wants one of
+all the values that have the same there. Where nothing is ever left no run comes back.
 
 That takes seconds where the graph of the states would need hundreds of millions of edges. It is sound and not complete: "perhaps" is
 judged by the graph (circles.py).
@@ -16,6 +17,7 @@ absence is one vertex for all tasks and one for all messages.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -46,13 +48,16 @@ class Moves:
     """What each outcome that was learned moves, and what it wants to find.
 
     Move m, of outcome ``owner[m]``, writes ``column[m]`` and leads from vertex ``source[m]`` to ``target[m]``. Outcome ``wanting[w]`` wants
-    to find ``wanted[w]`` in ``where[w]``, a column that is the same unit whatever engines and tasks are called.
+    to find one of ``values[wanted[w]]`` in ``where[w]``, a column that is the same unit whatever engines and tasks are called.
     """
 
     def __init__(self, search: Search):
         search.tables.refresh()
         self.search = search
         self.numbers: dict[Any, int] = {}
+        self.values: list[frozenset[int]] = []
+        self._values: dict[frozenset[int], int] = {}
+        self._alike: dict[tuple[int, int, Any], frozenset[int]] = {}
         self.cases = 0
         self.empty: set[bytes] = set()  # outcomes of which no cycle can be made, while no more is written
         units, world = search.space.units, search.world
@@ -71,13 +76,14 @@ class Moves:
             number = self.outcomes
             self.outcomes += 1
             wants += [
-                (number, column, self._vertex(column, value))
-                for column, value in path.items()
+                (number, column, self._wanted(column, values))
+                for column, values in path.items()
                 if self.named[column] and self.counts[column]
             ]
             for column, value in self._writes(outcome):
-                if column in path:
-                    source = self._vertex(column, path[column])
+                if column in path:  # and then it is asked for as a whole
+                    (before,) = path[column]
+                    source = self._vertex(column, before)
                 else:  # written without a look: it may have been anything
                     source = hubs.setdefault(column, self._number(("any", column)))
                 moves.append((number, column, source, self._vertex(column, value)))
@@ -95,29 +101,54 @@ class Moves:
             return self._number(tuple(sorted(self.search.tables.salts[:, column, value].tolist())))
         return self._number((self.search.space.units[column].group, self.named[column]))
 
+    def _wanted(self, column: int, values: frozenset[int]) -> int:
+        """The number of what is wanted: these values of a column."""
+        vertices = frozenset([self._vertex(column, value) for value in values])
+        number = self._values.setdefault(vertices, len(self.values))
+        if number == len(self.values):
+            self.values.append(vertices)
+        return number
+
     def _writes(self, outcome: int) -> Iterator[tuple[int, int]]:
         """The writes of an outcome that count in fingerprints."""
         for column, value in self.search.tables.outcomes.written(outcome):
             if self.counts[column]:
                 yield column, value
 
-    def _learned(self) -> Iterator[tuple[int, dict[int, int]]]:
-        """Every outcome of a possible action, with what it read, by column."""
+    def _learned(self) -> Iterator[tuple[int, dict[int, frozenset[int]]]]:
+        """Every outcome of a possible action, with the values, by column, of which it wants to find one."""
         tables = self.search.tables
+        trees = tables.trees
         children: dict[int, list[tuple[int, int]]] = {}
-        for key, child in tables.trees.edges.items():
+        for key, child in trees.edges.items():
             children.setdefault(key >> kernel.VALUE_BITS, []).append((key & (1 << kernel.VALUE_BITS) - 1, child))
         for root in tables.roots.array[1 : len(tables.actions.names)].tolist():  # action 0 only asks
-            waiting: list[tuple[int, dict[int, int]]] = [(root, {})]
+            waiting: list[tuple[int, dict[int, frozenset[int]]]] = [(root, {})]
             while waiting:
                 node, path = waiting.pop()
-                column = tables.trees.column[node]
+                column = trees.column[node]
                 if column < kernel.UNKNOWN:
-                    waiting += [(child, {**path, column: value}) for value, child in children.get(node, ())]
+                    for value, child in children.get(node, ()):
+                        values = self._like(node, column, value)
+                        if values := values & path.get(column, values):
+                            waiting.append((child, {**path, column: values}))
                 elif column == kernel.LEAF:
-                    outcome = tables.trees.outcome[node]
+                    outcome = trees.outcome[node]
                     if tables.outcomes.leaves[outcome, kernel.ENABLED]:
                         yield outcome, path
+
+    def _like(self, node: int, column: int, value: int) -> frozenset[int]:
+        """The values of a column that have the same child of a node as this one."""
+        trees, count = self.search.tables.trees, len(self.search.space.values[column])
+        if node not in trees.partial or value == ABSENT:
+            return frozenset([value])
+        wanted = trees.partial[node][0]
+        part = trees.part(column, value, wanted)
+        found = self._alike.get((column, wanted, part))
+        if found is None:
+            found = frozenset([other for other in range(1, count) if trees.part(column, other, wanted) == part])
+            self._alike[column, wanted, part] = found
+        return found
 
     # ----------------------------------------------------------------------------------------------------------- cycles
 
@@ -149,8 +180,10 @@ class Moves:
         if column < 0 or self.cases > MOST_CASES:
             return False
         wants = wants[self.where[wants] == column]
-        for value in np.unique(self.wanted[wants]).tolist():
-            if not self._none_of(np.setdiff1d(outcomes, self.wanting[wants[self.wanted[wants] != value]]), written):
+        kinds = np.unique(self.wanted[wants]).tolist()
+        for value in sorted(frozenset().union(*[self.values[kind] for kind in kinds])):
+            other = [kind for kind in kinds if value not in self.values[kind]]
+            if not self._none_of(np.setdiff1d(outcomes, self.wanting[wants[np.isin(self.wanted[wants], other)]]), written):
                 return False
         self.empty.add(known)
         return True
@@ -158,11 +191,18 @@ class Moves:
     def _parting(self, wants: Numbers) -> int:
         """The column that parts the most outcomes from others, whatever value it has; -1 if there is none that parts any."""
         pairs, times = np.unique(np.stack([self.where[wants], self.wanted[wants]]), axis=1, return_counts=True)
-        columns, begins = np.unique(pairs[0], return_index=True)
-        if not len(columns):
-            return -1
-        parted = np.add.reduceat(times, begins) - np.maximum.reduceat(times, begins)
-        return int(columns[np.argmax(parted)]) if parted.max() else -1
+        most, best, all_of, fits = 0, -1, Counter[int](), Counter[tuple[int, int]]()
+        for column, kind, count in zip(*pairs.tolist(), times.tolist(), strict=True):
+            all_of[column] += count
+            for value in self.values[kind]:
+                fits[column, value] += count
+        largest: dict[int, int] = {}
+        for (column, _), count in fits.items():
+            largest[column] = max(largest.get(column, 0), count)
+        for column, count in sorted(all_of.items()):
+            if count - largest[column] > most:
+                most, best = count - largest[column], column
+        return best
 
     def _on_cycles(self, outcomes: Numbers) -> tuple[Numbers, list[Numbers]]:
         """Those whose every move lies on a cycle of the moves of such outcomes, and the same in parts, none of which has a cycle of moves in

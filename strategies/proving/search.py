@@ -476,9 +476,9 @@ class Search:
             row = rows.get(i)
             if row is None:
                 row = rows[i] = block.rows[i].tolist()
-            before = tables.lessons
+            before = tables.entries
             tables.learn(row, action)
-            if diary is not None and tables.lessons > before:
+            if diary is not None and tables.entries > before:
                 diary.note(row, action)
 
     def _sightings(self, found: NDArray[np.int64]) -> None:

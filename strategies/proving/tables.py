@@ -8,18 +8,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from heatproof.model.design import Design
-from heatproof.model.faults import FAULTS, HOLDS
-from heatproof.model.scenario import Scenario
-from heatproof.model.world import Action
+from heatproof.model.columns import ALL
 from heatproof.strategies.proving import kernel
-from heatproof.strategies.proving.learning import REST, Found, LearningWorld, Lesson
+from heatproof.strategies.proving.actions import Actions
+from heatproof.strategies.proving.learning import Found, LearningWorld, Lesson
 from heatproof.strategies.proving.names import OwnNamesMatter
 from heatproof.strategies.proving.placed import PlacedWorld
 from heatproof.strategies.proving.reduction import BY_NAME, Futures
 from heatproof.strategies.proving.symmetry import Renderer
 from heatproof.strategies.proving.trees import Trees
-from heatproof.strategies.proving.views import ABSENT, AT, CLOCK, OWNED, PRESENT, Space, Unit
+from heatproof.strategies.proving.views import ABSENT, AT, CLOCK, OWNED, PRESENT, Unit
 
 WHATEVER = ("node", PRESENT)
 """Groups of units that are written whatever is in them."""
@@ -47,100 +45,6 @@ class Growing:
             at += 1
         self.used = place + 1
         return place
-
-
-class Actions:
-    """The actions that were ever possible. Each is looked at only in states that have its guard: the unit without which it cannot be."""
-
-    def __init__(self, design: Design, scenario: Scenario, space: Space, open_engines: bool):
-        self.space, self.scenario, self.open_engines = space, scenario, open_engines
-        self.names: list[Action] = []
-        self.numbers: dict[Action, int] = {}
-        self.guarded: dict[int, list[int]] = {}  # column of the guard (-1: none) -> actions
-        self.owners: list[Unit | None] = []  # the unit whose value can do it
-        self.seen = 0  # columns looked at
-        self.engines: list[int] = []
-        self.messages: list[int] = []
-        self.things: dict[int, int] = {}  # the columns of things, and how many of their values were looked at
-        self.front = design.front
-        self.operations = [design.operation_label(n, o) for n, o in enumerate(scenario.operations, 1)]
-        self.faults = {kind: FAULTS[kind] for kind in scenario.faults if kind not in HOLDS}
-        self._add(REST, None)
-        if self.front or open_engines:
-            for label in self.operations:
-                self._add(Action("operate", label, self.front), -1)
-
-    def _add(self, action: Action, guard: int | None) -> None:
-        if action not in self.numbers:
-            self.numbers[action] = len(self.names)
-            self.names.append(action)
-            self.owners.append(self._owner(action))
-            if guard is not None:
-                self.guarded.setdefault(guard, []).append(self.numbers[action])
-
-    def _owner(self, action: Action) -> Unit | None:
-        kind, subject = action.kind, action.subject
-        if kind in ("step", "deliver", "settle", "restart"):
-            return Unit({"step": "node", "deliver": "message", "settle": "alone", "restart": "down"}[kind], subject)
-        if kind == "operate":
-            return Unit("state", "issued")
-        return Unit("left", kind) if kind in self.faults else None
-
-    def update(self) -> bool:
-        """Look at the units and the things that are new; whether there are new actions."""
-        before = len(self.names)
-        units = self.space.units
-        while self.seen < len(units):
-            column, unit = self.seen, units[self.seen]
-            self.seen += 1
-            self._found(column, unit)
-        for column, looked in self.things.items():
-            values = self.space.values[column]
-            self.things[column] = len(values)
-            for thing in values[max(looked, 1) :]:
-                for busy in thing.busy:
-                    if busy.topic is not None and busy.task:
-                        self._limit(busy.topic)
-        return len(self.names) > before
-
-    def _found(self, column: int, unit: Unit) -> None:
-        domain = ""
-        if unit.group == "node":
-            self._add(Action("step", unit.key), column)
-            domain = "task"
-        elif unit.group == "message":
-            self.messages.append(column)
-            if self.open_engines:
-                self._add(Action("deliver", unit.key), column)
-            for engine in self.engines:
-                self._add(Action("deliver", unit.key, self.space.units[engine].key), column)
-            domain = "message"
-        elif unit.group == "free":
-            self.engines.append(column)
-            for message in self.messages:
-                self._add(Action("deliver", self.space.units[message].key, unit.key), message)
-            if not self.front:
-                for label in self.operations:
-                    self._add(Action("operate", label, unit.key), column)
-            domain = "engine"
-        elif unit.group == "down":
-            self._add(Action("restart", unit.key), column)
-        elif unit.group == "alone":
-            self._add(Action("settle", unit.key), column)
-        elif unit.group == "thing":
-            domain = "thing"
-            self.things[column] = 0
-        elif unit.group.startswith(CLOCK):
-            self._limit(unit.group.removeprefix(CLOCK))
-        if domain:
-            for kind, fault in self.faults.items():
-                if fault.domain == domain:
-                    self._add(Action(kind, unit.key), column)
-
-    def _limit(self, topic: Any) -> None:
-        """A time limit that may run out."""
-        if "timeout" in self.faults:
-            self._add(Action("timeout", str(topic)), -1)
 
 
 class Outcomes:
@@ -235,7 +139,8 @@ class Tables:
         self.actions = Actions(world.design, world.scenario, world.space, isinstance(world, PlacedWorld))
         self.outcomes = Outcomes(len(renderers))
         self.futures = Futures(world.space)
-        self.trees = Trees()
+        self.trees = Trees(self._part)
+        self._parts_of: dict[tuple[int, int, int], tuple[Any, ...]] = {}  # what _part has found
         self.roots = Growing(np.uint32)
         self.salts: NDArray[np.uint64] = np.zeros((len(renderers), 64, 64), np.uint64)
         self.parts: dict[int, list[int]] = {}  # the column of a node -> the others that belong to its task
@@ -255,35 +160,53 @@ class Tables:
 
     # ----------------------------------------------------------------------------------------------------------- lessons
 
+    @property
+    def entries(self) -> int:
+        """How much was put into the trees: lessons, and further values for which one of them holds."""
+        return self.lessons + len(self.trees.links)
+
     def learn(self, row: list[int], action: int) -> int:
         """The outcome of ``action`` for a state, learned if need be."""
         trees, born = self.trees, len(self.space.units)
-        node, columns, ended = trees.descend(row, int(self.roots.array[action]))
+        node, known, ended = trees.descend(row, int(self.roots.array[action]))
         if ended and trees.column[node] == kernel.LEAF:
             return trees.outcome[node]
         lesson = self.world.lesson(row, len(row), self.actions.names[action])
-        width = len(row)
-        asked = {column: row[column] if column < width else ABSENT for column in columns}
         if not ended:
-            node = trees.child(node, asked[columns[-1]])
+            column = trees.column[node]
+            node = trees.child(node, row[column] if column < len(row) else ABSENT)
         self.lessons += 1
-        return self._enter(action, row, lesson, born, node, asked)
+        return self._enter(action, row, lesson, born, node, known)
 
-    def _enter(self, action: int, row: list[int], lesson: Lesson, born: int, node: int, asked: dict[int, int]) -> int:
-        """Put what was learned where the walk for this state ends: at a new node, after the tree has asked these columns, which need not be
-        asked again."""
+    def _part(self, column: int, value: int, wanted: int) -> Any:
+        """What a row that is a value of a unit has in some columns, as bits; None if it is absent."""
+        if value == ABSENT:
+            return None
+        found = self._parts_of.get((column, value, wanted))
+        if found is None:
+            row: Any = self.space.identities[column][value]
+            found = tuple([item for place, item in enumerate(tuple.__iter__(row)) if wanted >> place & 1])
+            self._parts_of[column, value, wanted] = found
+        return found
+
+    def _enter(self, action: int, row: list[int], lesson: Lesson, born: int, node: int, known: dict[int, int]) -> int:
+        """Put what was learned where the walk for this state ends: at a new node, after the tree has asked for these columns, of rows those as
+        bits, which need not be asked for again."""
         # what is written without a look is asked too: then the outcome alone says by how much the sums change
         # (but of nodes, which can be many: a crash takes them away whatever they are; and of who holds a version, who are many)
         self._attribute()
-        width, blind, asking = len(row), self.blind, []
-        for pair in lesson.path:
-            if pair[0] not in asked:
-                asked[pair[0]] = pair[1]
-                asking.append(pair)
+        width, blind, asking, looks = len(row), self.blind, list[tuple[int, int, int]](), lesson.looks
+        asked = {column: row[column] if column < width else ABSENT for column in known}
+        for column, value in lesson.path:
+            wanted = looks.get(column, ALL)
+            if column not in known or wanted & ~known[column]:
+                known[column] = known.get(column, 0) | wanted
+                asked[column] = value
+                asking.append((column, value, wanted))
         for column, _ in lesson.writes:
             if column not in asked and not blind[column]:
                 value = asked[column] = row[column] if column < width else ABSENT
-                asking.append((column, value))
+                asking.append((column, value, ALL))
         node = self.trees.grow(node, asking)
         outcome = self._outcome(action, row, lesson, asked)
         self.trees.end(node, outcome)

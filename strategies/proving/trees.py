@@ -1,17 +1,20 @@
 """The decision trees of the actions: which unit to look at next, and what comes of it at the end.
 
 A node asks for the value of one column and has a child for each value that was met, or it is a leaf with an outcome, or nobody has learned
-yet what comes there. Most nodes have a single child, and that has the next number, since both come from one lesson. So two children of a
-node stand in the record of the node itself, and only further ones in a table that must be searched.
+yet what comes there. Where what comes does not depend on all of a row, but on some of its columns, all rows that have the same there have one
+child; which do is found out as they are met. Most nodes have a single child, and that has the next number, since both come from one lesson.
+So two children of a node stand in the record of the node itself, and only further ones in a table that must be searched.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from heatproof.model.columns import ALL
 from heatproof.strategies.proving import kernel
 from heatproof.strategies.proving.views import ABSENT
 
@@ -23,14 +26,20 @@ class Trees:
     """All trees together: nodes by number.
 
     ``column[n]`` is the column that node n asks for, or ``kernel.LEAF`` or ``kernel.UNKNOWN``; ``outcome[n]`` the outcome of a leaf. ``edges``
-    has the child of node n for value v under ``n << VALUE_BITS | v``. The arrays ``records``, ``keys`` and ``children`` are the same for the
-    kernel; :meth:`refresh` brings them up to date.
+    has the child of node n for value v under ``n << VALUE_BITS | v``, and ``links`` the same for further values that have a child in common
+    with one of these. ``part`` answers what a value, by its column, has in some columns of the row that it stands for, given as bits. The arrays
+    ``records``, ``keys`` and ``children`` are the same for the kernel; :meth:`refresh` brings them up to date.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, part: Callable[[int, int, int], Any]) -> None:
+        self.part = part
         self.column: list[int] = []
         self.outcome: list[int] = []
         self.edges: dict[int, int] = {}
+        self.links: dict[int, int] = {}
+        self.partial: dict[
+            int, tuple[int, dict[Any, int]]
+        ] = {}  # what of its value a node asks for, as bits, and the child for each
         self.records: NDArray[np.uint32] = np.empty(0, np.uint32)
         self._enlarge(1024)
         self.keys: NDArray[np.int64] = np.full(1 << 10, -1, np.int64)
@@ -59,15 +68,36 @@ class Trees:
         """A new child of a node for a value that it has none for."""
         key = node << kernel.VALUE_BITS | value
         number = self.edges[key] = self.node()
-        cells, at = self._cells, kernel.RECORD * node
+        if node in self.partial:
+            wanted, children = self.partial[node]
+            children[self.part(self.column[node], value, wanted)] = number
         if number == node + 1:
-            cells[at + kernel.NEXT] = value
-        elif cells[at + kernel.CHILD] == kernel.NOWHERE:
-            cells[at + kernel.VALUE], cells[at + kernel.CHILD] = value, number
+            self._cells[kernel.RECORD * node + kernel.NEXT] = value
         else:
-            self._further[key] = number
-            self._fresh.append(key)
+            self._note(node, value, number)
         return number
+
+    def _note(self, node: int, value: int, child: int) -> None:
+        """Let the kernel find the child of a node for a value."""
+        cells, at = self._cells, kernel.RECORD * node
+        if cells[at + kernel.CHILD] == kernel.NOWHERE:
+            cells[at + kernel.VALUE], cells[at + kernel.CHILD] = value, child
+        else:
+            key = node << kernel.VALUE_BITS | value
+            self._further[key] = child
+            self._fresh.append(key)
+
+    def _link(self, node: int, value: int) -> int | None:
+        """The child of a node for a value that it has none for, if it has one for what it asks of it."""
+        key = node << kernel.VALUE_BITS | value
+        child = self.links.get(key)
+        if child is None and node in self.partial:
+            wanted, children = self.partial[node]
+            child = children.get(self.part(self.column[node], value, wanted))
+            if child is not None:
+                self.links[key] = child
+                self._note(node, value, child)
+        return child
 
     def ask(self, node: int, column: int) -> None:
         """Let a node without children ask for a column from now on."""
@@ -75,10 +105,11 @@ class Trees:
         at = kernel.RECORD * node
         self._cells[at], self._cells[at + kernel.CHILD] = column, kernel.NOWHERE
 
-    def grow(self, node: int, asking: list[tuple[int, int]]) -> int:
-        """Let a node without children ask for columns one after the other, and make a child for each of these values; the last child."""
+    def grow(self, node: int, asking: list[tuple[int, int, int]]) -> int:
+        """Let a node without children ask for columns one after the other, and make a child for each of these values; the last child. The third
+        number says of which columns of a row, as bits, or ``ALL``."""
         columns, outcomes, edges = self.column, self.outcome, self.edges
-        for column, value in asking:
+        for column, value, wanted in asking:
             number = len(columns)
             if number == self.room:
                 self._enlarge(2 * number)
@@ -91,6 +122,8 @@ class Trees:
             columns.append(kernel.UNKNOWN)
             outcomes.append(-1)
             edges[node << kernel.VALUE_BITS | value] = number
+            if wanted != ALL:
+                self.partial[node] = wanted, {self.part(column, value, wanted): number}
             node = number
         return node
 
@@ -100,15 +133,19 @@ class Trees:
         at = kernel.RECORD * node
         self._cells[at], self._cells[at + kernel.OUTCOME] = kernel.LEAF, outcome
 
-    def descend(self, row: Any, root: int) -> tuple[int, list[int], bool]:
-        """From a root down as far as a state goes: the last node, the columns that it and those before it ask for, and whether the last
-        one is a leaf, or such that nobody has learned what comes there; if not, it has no child for the state."""
-        node, width, edges, columns, asked = root, len(row), self.edges, self.column, []
+    def descend(self, row: Any, root: int) -> tuple[int, dict[int, int], bool]:
+        """From a root down as far as a state goes: the last node; the columns that it and those before it ask for, and of which columns of the
+        rows there, as bits; and whether the last one is a leaf, or such that nobody has learned what comes there; if not, it has no child for
+        the state."""
+        node, width, edges, columns, partial, asked = root, len(row), self.edges, self.column, self.partial, dict[int, int]()
         while (column := columns[node]) < kernel.UNKNOWN:
-            asked.append(column)
-            after = edges.get(node << kernel.VALUE_BITS | (row[column] if column < width else ABSENT))
+            value = row[column] if column < width else ABSENT
+            asked[column] = asked.get(column, 0) | partial[node][0] if node in partial else ALL
+            after = edges.get(node << kernel.VALUE_BITS | value)
             if after is None:
-                return node, asked, False
+                after = self._link(node, value)
+                if after is None:
+                    return node, asked, False
             node = after
         return node, asked, True
 

@@ -16,9 +16,12 @@ that also serves the random runs.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from heatproof.model.errors import HeatproofError
+
+if TYPE_CHECKING:
+    from heatproof.strategies.proving.looks import Looks
 
 ABSENT = 0
 """The value of a unit that is not there."""
@@ -134,11 +137,12 @@ class View(dict[Any, Any]):
     that any state ever had; that is dear where it happens often, and otherwise spares the many who put something in a dependence
     on everything else that is in. ``ordered``: whether the order in which entries came is part of the state. ``encode`` answers
     for a key and a value what tells the value from others, and what stands for it from then on; ``decode`` makes a value of that again.
+    ``looks`` takes down which columns of rows are looked at; None: nobody does.
     """
 
     __slots__ = (
-        "_all", "_columns", "_known", "_space", "_touched", "_units", "decode", "dirty", "encode", "group", "members", "membership",
-        "ordered", "sort",
+        "_all", "_columns", "_known", "_space", "_touched", "_units", "decode", "dirty", "encode", "group", "looks", "members",
+        "membership", "ordered", "sort",
     )  # fmt: skip
 
     def __init__(
@@ -150,11 +154,12 @@ class View(dict[Any, Any]):
         ordered: bool = False,
         sort: Callable[[Any], Any] = str,
         decode: Callable[[Any, Any], Any] | None = None,
+        looks: Looks | None = None,
     ):
         super().__init__()
         self._space = space
         self.group = group
-        self.encode, self.decode = encode, decode
+        self.encode, self.decode, self.looks = encode, decode, looks
         self.members = members or ordered
         self.membership = Unit(MEMBERSHIP + group, ())
         self.ordered = ordered
@@ -187,7 +192,7 @@ class View(dict[Any, Any]):
             self._touch()
         column = self._columns.get(key)
         if column is None:
-            column = self._column(key)
+            column = self.column(key)
             if column is None:
                 space.assumed.append(self._unit(key))
                 return
@@ -195,9 +200,11 @@ class View(dict[Any, Any]):
         space.path.append((column, number))
         value = space.values[column][number]
         if value is not None:
-            dict.__setitem__(self, key, value if self.decode is None else self.decode(key, value))
+            if self.decode is not None:
+                value = self.decode(key, value)
+            dict.__setitem__(self, key, value if self.looks is None else self.looks.row(column, value))
 
-    def _column(self, key: Any) -> int | None:
+    def column(self, key: Any) -> int | None:
         """The column of a key; None if no state ever had it."""
         column = self._columns.get(key)
         if column is None:
@@ -309,9 +316,11 @@ class View(dict[Any, Any]):
             there = dict.__contains__(self, key)
             column = self._columns.get(key)
             if column is None:
-                column = self._column(key)
+                column = self.column(key)
             if there:
                 identity = value = dict.__getitem__(self, key)
+                if self.looks is not None:
+                    identity = value = self.looks.stored(value)
                 if self.encode is not None:
                     identity, value = self.encode(key, value)
                 if column is None:
