@@ -121,14 +121,22 @@ SIMPLE = frozenset({str, int, bool, type(None)})
 """Classes of values with nothing in them."""
 
 
-class HeldRow:
-    """What all watched rows are. Columns of rows cannot have names that begin with an underscore."""
+class Watched:
+    """What all rows are that tell which of their columns are looked at: ``_rows`` is told. Columns of rows cannot have names that begin with an
+    underscore."""
 
     __slots__ = ()
+    _rows: Any
     _kind: type[Any]
     _every: int
     _always: int
     _number: int
+
+
+class HeldRow(Watched):
+    """What all watched rows of handlers are."""
+
+    __slots__ = ()
 
 
 class Rows:
@@ -216,6 +224,11 @@ def watched_kinds(tables: Iterable[Any], rows: Any, base: type[Any] = HeldRow) -
     return {table.row: _watched(table.row, rows, table.key_columns, base) for table in tables if _simple(table.row)}
 
 
+def plain_kind(row: Any) -> type[Any]:
+    """The class of a row, or of the plain row that it stands for."""
+    return row._kind if isinstance(row, Watched) else type(row)
+
+
 def _simple(kind: type[Any]) -> bool:
     """Whether a class is a named tuple whose columns are looked at in no other ways than those of every named tuple."""
     return kind.__mro__[1:] == (tuple, object) and not {"__getattribute__", "__eq__", "__hash__", "__iter__"} & kind.__dict__.keys()
@@ -239,6 +252,9 @@ def _watched(kind: type[Any], rows: Any, key: tuple[str, ...], base: type[Any]) 
 
         def look(self: Any, *args: Any) -> Any:
             rows.looked(self, ALL)
+            for other in args:
+                if isinstance(other, Watched):
+                    other._rows.looked(other, ALL)
             return plain(self, *args)
 
         return look
@@ -269,5 +285,5 @@ def _watched(kind: type[Any], rows: Any, key: tuple[str, ...], base: type[Any]) 
     inside: dict[str, Any] = {name: whole(name) for name in ways}
     inside |= {name: column(place) for place, name in enumerate(fields)}
     inside |= {"_replace": _replace, "_make": classmethod(_make), "__radd__": __radd__, "__module__": kind.__module__}
-    inside |= {"_kind": kind, "_always": sum(bits[name] for name in key), "_every": (1 << len(fields)) - 1}
+    inside |= {"_rows": rows, "_kind": kind, "_always": sum(bits[name] for name in key), "_every": (1 << len(fields)) - 1}
     return type(kind.__name__, (base, kind), inside)

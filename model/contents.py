@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from enum import Enum
 from functools import cache
+from struct import calcsize
 from types import CellType, CodeType, FunctionType, MethodType, ModuleType
 from typing import Any
 
@@ -11,6 +12,10 @@ from heatproof.model.columns import HeldRow
 from heatproof.model.versions import Version
 
 PLAIN = (str, int, float, complex, bytes, bool, type(None), type(Ellipsis), range)
+
+
+POINTER = calcsize("P")
+"""Bytes that an attribute takes in an object."""
 
 
 class Opaque(Exception):
@@ -70,6 +75,8 @@ def filled(cell: CellType) -> bool:
 def fields(value: Any) -> tuple[tuple[str, ...], list[Any]]:
     """The names and the contents of the attributes of an object."""
     kind: Any = type(value)
+    if _hides(kind):
+        raise Opaque
     slots = [name for name in _slots(kind) if hasattr(value, name)]
     if hasattr(value, "__dict__"):
         inside = vars(value)
@@ -78,6 +85,13 @@ def fields(value: Any) -> tuple[tuple[str, ...], list[Any]]:
     if not slots and inherited is object.__reduce_ex__:
         raise Opaque  # it may hide something in C
     return tuple(slots), [getattr(value, name) for name in slots]
+
+
+@cache
+def _hides(kind: Any) -> bool:
+    """Whether objects of a class keep something in C, beside their attributes: they are larger than what these take."""
+    attributes = len(_slots(kind)) + (kind.__dictoffset__ > 0) + (kind.__weakrefoffset__ > 0)
+    return bool(kind.__basicsize__ > object.__basicsize__ + POINTER * attributes)
 
 
 @cache

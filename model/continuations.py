@@ -15,7 +15,7 @@ from __future__ import annotations
 import gc
 from collections.abc import Callable, Generator, Iterable
 from enum import Enum
-from functools import cache
+from functools import cache, partial
 from types import BuiltinFunctionType, CellType, CodeType, FunctionType, GeneratorType, MethodType, ModuleType
 from typing import Any
 
@@ -64,8 +64,9 @@ class Pool:
             return None
         look = _Look(self, held, rows)
         try:
+            first = None if beside is None else _value(beside, look)  # what is held in both counts as a whole
             frames = _frames(gen, look, None if rows is None else rows.rows.live.at(mark_of(gen)))
-            return frames if beside is None else self.tuple(_value(beside, look), frames)
+            return frames if beside is None else self.tuple(first, frames)
         except Opaque:
             return None
 
@@ -348,6 +349,10 @@ def _function(value: Any, look: _Look, _at: Place | None) -> Any:
     return look.tuple(FunctionType, value.__code__, inside, *defaults)
 
 
+def _partial(value: Any, look: _Look, _at: Place | None) -> Any:
+    return look.tuple(partial, *[_value(part, look) for part in (value.func, value.args, value.keywords, vars(value))])
+
+
 def _exception(value: Any, look: _Look, _at: Place | None) -> Any:
     return look.tuple(type(value), _value(value.args, look), _value(vars(value), look))
 
@@ -370,7 +375,7 @@ _WAYS: tuple[tuple[type[Any], _Show], ...] = (
 
 _THINGS: dict[type[Any], _Show] = {
     list: _listed, dict: _mapping, set: _whole_set, GeneratorType: _generator, CellType: _cell, MethodType: _method, FunctionType: _function,
-    BaseException: _exception, **dict.fromkeys(ITERATORS, _iterator),
+    partial: _partial, BaseException: _exception, **dict.fromkeys(ITERATORS, _iterator),
 }  # fmt: skip
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Generator, Iterable, Mapping
 from typing import Any
 
+from heatproof.model.columns import plain_kind
 from heatproof.model.effects import (
     Delete,
     Duplicate,
@@ -76,7 +77,7 @@ class Database:
     def insert(self, effect: Insert) -> Key | Thrown:
         """Store the row; the key it got."""
         table, row = effect.table, effect.row
-        if not isinstance(row, table.row):
+        if plain_kind(row) is not table.row:
             raise DesignError(f"step {effect.step}: a row for table {table} must be a {table.row.__name__}, not {row!r:.200}")
         if table.references and self.foreign_keys and (broken := self._dangling(table, None, row)):
             return broken
@@ -103,7 +104,7 @@ class Database:
         values = effect.values
         if isinstance(values, dict):
             new = row._replace(**values)
-        elif isinstance(values, table.row):
+        elif plain_kind(values) is table.row:
             new = values
         else:
             raise DesignError(

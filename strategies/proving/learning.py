@@ -292,6 +292,8 @@ class LearningWorld(World):
 
     def put(self, dictionary: dict[Any, Any], key: Any, value: Any) -> None:
         """As in a world, but what has no membership is written without reading it first."""
+        if self.looks is not None and (dictionary is self.split or dictionary is self.memory):
+            value = self.looks.stored(value)
         if not isinstance(dictionary, View) or dictionary.members:
             super().put(dictionary, key, value)
             return
@@ -320,7 +322,7 @@ class LearningWorld(World):
 
     def post(self, handler: str, args: tuple[Any, ...], to: str | None, name: str | None = None) -> Message | None:
         """As in a world."""
-        message = super().post(handler, args, to, name)
+        message = super().post(handler, args if self.looks is None else self.looks.stored(args), to, name)
         if message is not None and to is not None:
             self.addressed[message.name] = True
         return message
@@ -408,7 +410,7 @@ class LearningWorld(World):
         space, looks = self.space, self.looks
         if looks is not None:
             if looks.sent and after is not None and self.watched is not None:
-                looks.held(self.watched.looked(after))
+                looks.held(after.result, self.watched.looked(after))
                 if after.escaped is not None or (after.effect is not None and after not in self.class_of):
                     looks.everything()
             for rows in self.database.rows.values():

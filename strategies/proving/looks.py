@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from heatproof.model.columns import ALL, SIMPLE, watched_kinds
+from heatproof.model.columns import ALL, SIMPLE, Watched, watched_kinds
 from heatproof.model.effects import Thrown
 from heatproof.model.engines import OpenEngine
 from heatproof.model.versions import Version
@@ -23,8 +23,8 @@ NOTHING_IN = SIMPLE | {float, bytes, Version, OpenEngine}
 """Classes of values that hold no rows."""
 
 
-class SeenRow:
-    """What all rows are that tell which of their columns are looked at. ``_number`` is the column of the unit."""
+class SeenRow(Watched):
+    """What all rows are that views hand out. ``_number`` is the column of the unit."""
 
     __slots__ = ()
 
@@ -78,33 +78,44 @@ class Looks:
         """One of these as a plain row."""
         return tuple.__new__(row._kind, tuple.__iter__(row))
 
-    def stored(self, row: Any) -> Any:
-        """A row that is written, as it is stored."""
-        if not isinstance(row, SeenRow):
-            return row
-        self.looked(row, ALL)
-        return self.plain(row)
+    def stored(self, value: Any) -> Any:
+        """What is written into the state, with plain rows; these have then been looked at."""
+        kind = type(value)
+        if kind in NOTHING_IN:
+            return value
+        if isinstance(value, SeenRow):
+            self.looked(value, ALL)
+            value, kind = self.plain(value), value._kind
+        if isinstance(value, tuple):
+            items = [self.stored(item) for item in tuple.__iter__(value)]
+            if any(one is not other for one, other in zip(items, tuple.__iter__(value), strict=True)):
+                return tuple.__new__(kind, items)
+        elif kind is frozenset and any(isinstance(item, tuple) for item in value):
+            return frozenset([self.stored(item) for item in value])
+        return value
 
     def result(self, result: Any) -> Any:
         """What a handler is sent, with plain rows; from which units they are is kept in ``sent``, in the order in which they become watched
         rows (:meth:`heatproof.model.columns.Rows.watch`)."""
         if type(result) in NOTHING_IN:
             return result
+        if isinstance(result, tuple):
+            getattr(
+                result, "lost", False
+            )  # what a result says of this is told (model/watching.py), so whatever it looks at is looked at
         sent: list[int | None] = []
-        result = self._result(result, sent)
+        self.sent_as = self._result(result, sent)
         self.sent = tuple(sent)
-        return result
+        return self.sent_as
 
     def _result(self, value: Any, sent: list[int | None]) -> Any:
         kind = type(value)
         if kind in NOTHING_IN:
             return value
         if isinstance(value, SeenRow):
-            row: Any = value
-            if "lost" in row._fields:  # what a result with such a field says is told
-                self.looked(row, ALL)
-            sent.append(row._number)
-            return self.plain(row)
+            fresh = any(row is value for row in self.rows)  # else it is kept in something else, and belongs to that
+            sent.append(value._number if fresh else None)
+            return self.plain(value)
         if isinstance(value, tuple) and kind not in self.kinds and kind is not Thrown:
             items = [self._result(item, sent) for item in tuple.__iter__(value)]
             if any(one is not other for one, other in zip(items, tuple.__iter__(value), strict=True)):
@@ -134,11 +145,22 @@ class Looks:
         """Nobody can say what was looked at of what was read so far."""
         self.at = dict.fromkeys(self.at, ALL)
 
-    def held(self, bits: Iterable[int]) -> None:
-        """Which columns the handler has looked at, or will, of each row that it was sent, as bits."""
+    def held(self, result: Any, bits: Iterable[int]) -> None:
+        """Which columns the handler has looked at, or will, of each row that it was sent, as bits. ``result``: what was sent when that was found
+        out, which is equal; where it is of other classes, nobody can say what was looked at."""
+        if not self._of_one_kind(result, self.sent_as):
+            self.everything()
+            return
         for column, looked in zip(self.sent, bits, strict=True):
             if column is not None:
                 self.at[column] |= looked
+
+    def _of_one_kind(self, one: Any, other: Any) -> bool:
+        if type(one) is not type(other):
+            return False
+        if type(one) in self.kinds or not isinstance(one, tuple):
+            return True
+        return all(map(self._of_one_kind, tuple.__iter__(one), tuple.__iter__(other)))
 
     def written(self, rows: Any) -> None:
         """The rows of a table, which is a view, that were written count as looked at."""

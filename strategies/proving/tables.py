@@ -131,6 +131,16 @@ def bits(columns: Iterable[int]) -> int:
     return total
 
 
+def _exactly(value: Any) -> Any:
+    """A value with its class, since some are equal that are not the same: 1, 1.0 and True."""
+    kind = type(value)
+    if isinstance(value, tuple):
+        return (kind, *map(_exactly, tuple.__iter__(value)))
+    if isinstance(value, frozenset):
+        return kind, frozenset(map(_exactly, value))
+    return (kind, repr(value)) if isinstance(value, float | complex) else (kind, value)
+
+
 class Tables:
     """The trees and all that the kernel needs beside them."""
 
@@ -185,7 +195,7 @@ class Tables:
         found = self._parts_of.get((column, value, wanted))
         if found is None:
             row: Any = self.space.identities[column][value]
-            found = tuple([item for place, item in enumerate(tuple.__iter__(row)) if wanted >> place & 1])
+            found = tuple([_exactly(item) for place, item in enumerate(tuple.__iter__(row)) if wanted >> place & 1])
             self._parts_of[column, value, wanted] = found
         return found
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -443,3 +444,41 @@ def test_a_resource_that_the_user_names_stays() -> None:
     one = smaller(given_)
     assert one is not None
     assert one.operations[0].template == Template([B])
+
+
+def _say_one(row: Cell) -> Body:
+    yield from say(str(row.one))
+
+
+def through_a_closure(self: Design, me: Me) -> Handler:
+    """Looks at a row that it holds in a transaction that is made on the way."""
+    row = yield Read("C-20", CELL, "A")
+
+    def body() -> Body:
+        yield from _say_one(row)
+
+    yield Transaction("C-20", body)
+
+
+def through_a_partial(self: Design, me: Me) -> Handler:
+    """The same, in a function with its arguments."""
+    row = yield Read("C-21", CELL, "A")
+    body = partial(_say_one, row)
+    del row
+    yield Transaction("C-21", body)
+
+
+@pytest.mark.parametrize("handler", [through_a_closure, through_a_partial])
+def test_a_transaction_that_is_made_with_a_row_looks_at_it(handler: Any) -> None:
+    design = seen_cells(create=starting(WRITER, ()), working=_working_or(handler))
+    merged, plain = looked_at(design, True)[1], looked_at(design, False)[1]
+    path = Search(design, asking(engines=1, threads=2), (silence,), merge=False).run()
+    assert set(merged.violations) == set(plain.violations) == set(path.violations)
+    assert len(merged.violations) > 1
+
+
+def _working_or(handler: Any) -> Any:
+    def working_or(self: Design, me: Me, program: tuple[Step, ...]) -> Handler:
+        yield from working(self, me, program) if program else handler(self, me)
+
+    return working_or

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
 from heatproof.model import catalogue
 from heatproof.model.design import Design
-from heatproof.model.effects import Body, Delete, Escape, Handler, Insert, Me, Query, Read, Send, Sleep, Transaction, Update
+from heatproof.model.effects import Body, Delete, Escape, Handler, Insert, Me, Query, Read, Send, Sleep, Table, Transaction, Update
+from heatproof.model.errors import DesignError
 from heatproof.model.observation import Change, Observation
 from heatproof.model.scenario import create, scenario, update
 from heatproof.model.templates import Template, resource
-from heatproof.properties.base import Property, Witness, always, witness
+from heatproof.properties.base import Property, Witness, always, seen, witness
 from heatproof.strategies.asked import properties_for
 from heatproof.strategies.proving.learning import LearningWorld
+from heatproof.strategies.proving.looks import Looks
 from heatproof.strategies.proving.search import Result, Search
 from tests.model.toys import asking
 from tests.proving.peers import FILE, instance
@@ -133,6 +135,30 @@ def _behind(first: Any, row: Any) -> Any:
     return first + row
 
 
+class Pair(NamedTuple):
+    """Another tuple."""
+
+    one: Any
+    two: Any
+
+
+class Late(NamedTuple):
+    """A row whose key is not its first column."""
+
+    one: int
+    id: str
+    two: int = 0
+
+
+LATE = Table("late", Late)
+TOGETHER: dict[str, Callable[[Any, Any], Any]] = {
+    "equal": lambda a, b: a._replace(id="") == b._replace(id=""), "unequal": lambda a, b: a != b, "before": lambda a, b: a < b,
+    "not after": lambda a, b: a <= b, "after": lambda a, b: a > b, "not before": lambda a, b: a >= b, "in": lambda a, b: a in (b,),
+    "joined": lambda a, b: (b + a)[3:5], "joined the other way": lambda a, b: (a + b)[3:5], "sorted": lambda a, b: sorted([a, b])[0].id,
+    "the larger": lambda a, b: max(a, b).id, "a set": lambda a, b: len({a, b}),
+}  # fmt: skip
+
+
 def _second(_id: str, one: int, *_others: Any) -> int:
     return one
 
@@ -198,6 +224,70 @@ def test_a_property_that_looks_is_noticed(way: str) -> None:
 
     mine, whole = searched(seen_cells(create=starting, writing=writing, looking=looking), nothing)
     assert same(mine, whole)
+
+
+@pytest.mark.parametrize("who", ["body", "handler", "later", "property"])
+@pytest.mark.parametrize("way", TOGETHER)
+def test_who_compares_two_rows_looks_at_both(way: str, who: str) -> None:
+    def starting(self: Design, me: Me, number: int, operation: Any) -> Handler:
+        yield Insert("L-16", LATE, Late(1, "A"))
+        yield Insert("L-16", LATE, Late(1, "C", 1))
+        yield Insert("L-16", CELL, Cell("B"))
+        yield Send("L-16", "writing", ())
+        yield Send("L-16", "looking", ())
+
+    def writing(self: Design, me: Me) -> Handler:
+        for column, value in (("two", 1), ("one", 0), ("two", 3), ("one", 2)):
+            yield Update("L-16", LATE, "A", {column: value})
+
+    def body() -> Body:
+        a = yield Read("L-16", LATE, "A")
+        c = yield Read("L-16", LATE, "C")
+        yield from say(str(TOGETHER[way](a, c)))
+
+    def looking(self: Design, me: Me) -> Handler:
+        if who == "body":
+            yield Transaction("L-16", body)
+        elif who == "property":
+            yield Transaction("L-16", say, ("something",))
+        else:
+            a = yield Read("L-16", LATE, "A")
+            c = yield Read("L-16", LATE, "C")
+            if who == "later":
+                yield Sleep("L-16")
+            word = str(TOGETHER[way](a, c))
+            del a, c
+            yield Transaction("L-16", say, (word,))
+
+    @always("nothing is seen", "Nobody sees anything in the other rows.", ["resource"])
+    def nothing(observation: Observation, change: Change) -> Witness | None:
+        rows: Any = observation
+        return None if change.key != "B" else witness(str(TOGETHER[way](rows.late["A"], rows.late["C"])))
+
+    plain = seen_cells(create=starting, writing=writing, looking=looking)
+
+    def observe(self: Design, world: Any) -> Any:
+        observation = type(plain).observe(self, world)
+        observation.late = world.database.rows[LATE]  # type: ignore[attr-defined]
+        return observation
+
+    design = type("Two", (type(plain),), {"tables": (CELL, LATE), "observe": observe})()
+    properties = (nothing,) if who == "property" else ()
+    mine, whole = searched(design, *properties)
+    assert same(mine, whole)
+    plainly = Search(design, asking(engines=1, threads=2), (silence, *properties), columns=False).run()
+    assert {key: s.depth for key, s in mine.violations.items()} == {key: s.depth for key, s in plainly.violations.items()}
+
+
+def test_a_tuple_of_another_class_on_the_left_is_not_noticed() -> None:
+    """A limit: Python asks the left one, whose class is of no row, and that looks at the tuple past the methods of the row."""
+
+    looks = Looks((LATE,))
+    row = looks.row(0, Late(1, "A"))
+    assert Pair(1, "A") != row
+    assert looks.at == {0: 0}
+    assert Late(1, "A") == row
+    assert looks.at == {0: 0b111}
 
 
 def _row() -> Body:
@@ -329,6 +419,113 @@ def test_a_row_that_is_put_somewhere_is_looked_at(body: Any) -> None:
     mine, whole = searched(seen_cells(create=starting, writing=writing, looking=looking, got=got))
     assert same(mine, whole)
     assert len(mine.violations) > 1
+
+
+def test_values_that_are_equal_and_not_the_same_are_told_apart() -> None:
+    def twice(self: Design, me: Me) -> Handler:
+        for one, two in ((1, 1), (True, 2), (1.0, 3), (1, 4)):
+            yield Update("L-18", CELL, "A", {"one": one, "two": two})
+
+    def body() -> Body:
+        row = yield Read("L-19", CELL, "A")
+        yield from say(str(row.one))
+
+    def looking(self: Design, me: Me) -> Handler:
+        yield Transaction("L-19", body)
+
+    mine, whole = searched(seen_cells(create=starting, writing=twice, looking=looking))
+    assert same(mine, whole)
+    assert {key[1] for key in mine.violations} >= {"0", "1", "True", "1.0"}
+
+
+def test_a_row_that_was_sent_is_no_row_of_the_state_any_more() -> None:
+    def back(row: Any) -> Body:
+        yield Read("L-20", CELL, "B")
+        return row
+
+    def looking(self: Design, me: Me) -> Handler:
+        yield Transaction("L-20", _sending)
+
+    def got(self: Design, me: Me, row: Cell, _others: tuple[Cell, ...]) -> Handler:
+        again = yield Transaction("L-21", back, (row,))
+        word = str(again.one)
+        del again, row
+        yield Transaction("L-21", say, (word,))
+
+    mine, whole = searched(seen_cells(create=starting, writing=writing, looking=looking, got=got))
+    assert same(mine, whole)
+    assert len(mine.violations) > 1
+
+
+def test_a_transaction_that_was_split_gives_back_the_row_that_it_had_read() -> None:
+    def body() -> Body:
+        row = yield Read("L-22", CELL, "A")
+        yield Read("L-22", CELL, "B")
+        return row
+
+    def looking(self: Design, me: Me) -> Handler:
+        row = yield Transaction("L-22", body)
+        word = str(row.one)
+        del row
+        yield Transaction("L-23", say, (word,))
+
+    design = seen_cells(create=starting, writing=writing, looking=looking)
+    asked = asking(engines=1, threads=2, faults={"G2-item": 1})
+    mine, whole = (Search(design, asked, (silence,), world=world).run() for world in (LearningWorld, Whole))
+    assert same(mine, whole)
+    assert len(mine.violations) > 2
+
+
+def test_a_result_that_is_equal_and_of_another_class_is_followed() -> None:
+    def body() -> Body:
+        row = yield Read("L-24", CELL, "A")
+        other = yield Read("L-24", CELL, "B")
+        return row if not other.seen else tuple(row)
+
+    def looking(self: Design, me: Me) -> Handler:
+        for _ in range(2):
+            got = yield Transaction("L-24", body)
+            word = str(got[1])
+            del got
+            yield Transaction("L-24", say, (word,))
+
+    mine, whole = searched(seen_cells(create=starting, writing=writing, looking=looking))
+    assert same(mine, whole)
+
+
+class Losing(NamedTuple):
+    """What a transaction says, which looks into a row to say whether it has lost."""
+
+    row: Cell
+
+    @property
+    def lost(self) -> bool:
+        """Whether the row was not written yet."""
+        return self.row.one == 0
+
+
+def test_what_is_told_of_a_result_is_looked_at() -> None:
+    body = _inside(Losing)
+
+    def looking(self: Design, me: Me) -> Handler:
+        yield Transaction("L-25", body)
+
+    told = [seen(name, "It is so.", ("L-25", name)) for name in ("lost", "matched")]
+    design = seen_cells(create=starting, writing=writing, looking=looking)
+    mine, whole = searched(design, *told)
+    assert same(mine, whole)
+    assert set(mine.reached) == {"lost", "matched"}
+
+
+def test_a_row_of_another_class_is_refused_as_in_a_world() -> None:
+    class Derived(Cell):
+        """A row of a class of its own."""
+
+    def looking(self: Design, me: Me) -> Handler:
+        yield Insert("L-26", CELL, Derived("E"))
+
+    with pytest.raises(DesignError, match="must be a Cell"):
+        searched(seen_cells(create=starting, writing=writing, looking=looking))
 
 
 def test_a_handler_that_ends_with_an_exception_tells_what_is_in_it() -> None:
