@@ -130,7 +130,8 @@ class Search:
         fits = symmetric and merge and not reduce and world is LearningWorld and not ambiguous(scenario)
         self.placing = placing
         self.leave_open = placing and columns and fits and may_be_open(scenario)  # as long as nobody can tell engines apart
-        self.pilot = self.prepared = False  # whether it is for learning only, and whether another search has learned for this one
+        self.pilot, self.prepared = False, 0  # whether it is for learning only; how far others have learned for it (preparing.py)
+        self.narrow = 0  # of how many states of a level it goes on, if that is not 0
         self.begin(False, False, () if versions else None)
 
     def begin(self, names_matter: bool, own_names: bool, numbered: Iterable[str] | None) -> None:
@@ -222,11 +223,10 @@ class Search:
         """Begin anew with what was learned of the columns that handlers look at; ``whole``: with all columns."""
         if whole:
             self.live = None
-        elif self.live is not None and not self.prepared:
-            from heatproof.strategies.proving.preparing import prepared
+        elif self.live is not None:
+            from heatproof.strategies.proving.preparing import prepare
 
-            self.live.join(prepared(self, self.scenario))
-            self.prepared = True
+            prepare(self, self.live)
         self.begin(self.names_matter, self.own_names, self.numbered)
 
     @property
@@ -309,7 +309,7 @@ class Search:
             self._done_with(self.block)
         if not self.level.blocks:
             self.seal()
-            self.level, self.following = self.following, Frontier(self.storage)
+            self.level, self.following = self.following.thinned(self.narrow), Frontier(self.storage)
             self.result.depth += bool(self.level.blocks)
             self.result.widest = max(self.result.widest, self.level.states)
             learned = self.tables.lessons > 1.05 * self.known

@@ -177,6 +177,15 @@ class Frontier:
             raise NoRoom(f"the frontier does not fit on disk: {error.strerror}; give it more memory, or a folder") from error
         return False
 
+    def thinned(self, most: int) -> Frontier:
+        """About so many of its states, evenly; all of them if there are no more, or ``most`` is 0."""
+        if not most or self.states <= most:
+            return self
+        step, fewer = -(-self.states // most), Frontier(self.storage)
+        for block in self:
+            fewer.put(Block(block.rows[::step].copy(), block.sums[::step].copy(), block.first))
+        return fewer
+
     def take(self, room: Callable[[], Block] | None = None) -> Block | None:
         """The next block, or None. ``room`` is asked for where to put a block that is not in memory as it is: fresh room must be cleared by
         the system first."""

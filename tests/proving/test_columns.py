@@ -24,6 +24,7 @@ from heatproof.model.scenario import Operation, Scenario, create, scenario, upda
 from heatproof.model.templates import Template, resource
 from heatproof.model.world import Action, Entry, Task
 from heatproof.properties.base import Property, at_rest, witness
+from heatproof.strategies.asked import properties_for
 from heatproof.strategies.proving.checkpoints import Checkpoint
 from heatproof.strategies.proving.columns import smaller
 from heatproof.strategies.proving.learning import LearningWorld
@@ -407,6 +408,30 @@ def test_live_columns_can_be_written_down() -> None:
 
 
 # --------------------------------------------------------------------------------------------------------- a smaller scenario
+
+
+@pytest.mark.parametrize("narrow", [20, 3_000])
+def test_a_search_that_gets_large_is_gone_through_narrowly_first(narrow: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    def searched(large: int) -> tuple[Result, int]:
+        begun: list[int] = []
+        monkeypatch.setattr("heatproof.strategies.proving.preparing.LARGE", large)
+        monkeypatch.setattr("heatproof.strategies.proving.preparing.NARROW", narrow)
+        monkeypatch.setattr("heatproof.strategies.proving.columns.GROWTH", 1)  # so that it is misled as often as a large one
+        monkeypatch.setattr("heatproof.strategies.proving.columns.SOON", 100)
+        asked = scenario(create([A1]), update([A2]), engines=2, threads=1)
+        search = Search(catalogue.load("heat"), asked, properties_for("heat"))
+        begin = search.begin
+        search.begin = lambda *how: (begun.append(search.result.states), begin(*how))[1]  # type: ignore[method-assign,func-returns-value]
+        return search.run(), len(begun)
+
+    usual, prepared = searched(10**6), searched(500)
+    assert usual[0].complete
+    assert prepared[0].complete
+    assert {key: s.depth for key, s in usual[0].violations.items()} == {key: s.depth for key, s in prepared[0].violations.items()}
+    assert usual[0].reached == prepared[0].reached
+    assert prepared[1] <= usual[1]
+    if narrow == 3_000:
+        assert prepared[1] < usual[1]
 
 
 def test_what_is_learned_in_a_smaller_scenario_takes_no_longer_than_the_search_may(monkeypatch: pytest.MonkeyPatch) -> None:

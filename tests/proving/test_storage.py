@@ -229,3 +229,15 @@ def test_there_are_only_so_many_numbers(monkeypatch: pytest.MonkeyPatch) -> None
 def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(HeatproofError, match=r"cannot keep files in .*nowhere"):
         Storage(folder=tmp_path / "nowhere").file(object())
+
+
+def test_a_level_can_be_thinned() -> None:
+    frontier = Frontier(Storage())
+    for first in (0, 10):
+        rows = np.arange(first, first + 10, dtype=np.uint16).reshape(10, 1)
+        frontier.put(Block(rows, rows.astype(np.uint64), first))
+    assert frontier.thinned(0) is frontier.thinned(20) is frontier
+    fewer = frontier.thinned(7)
+    assert fewer.states == 8
+    assert [block.rows.ravel().tolist() for block in fewer] == [[0, 3, 6, 9], [10, 13, 16, 19]]
+    assert [block.sums.ravel().tolist() for block in fewer] == [[0, 3, 6, 9], [10, 13, 16, 19]]
