@@ -14,6 +14,9 @@ from heatproof.model.versions import Version
 PLAIN = (str, int, float, complex, bytes, bool, type(None), type(Ellipsis), range)
 
 
+VALUES = (object, str, int, float, complex, bytes, tuple, frozenset, list, dict, set)
+"""Classes of which it is known what they keep in C."""
+
 POINTER = calcsize("P")
 """Bytes that an attribute takes in an object."""
 
@@ -89,9 +92,12 @@ def fields(value: Any) -> tuple[tuple[str, ...], list[Any]]:
 
 @cache
 def _hides(kind: Any) -> bool:
-    """Whether objects of a class keep something in C, beside their attributes: they are larger than what these take."""
-    attributes = len(_slots(kind)) + (kind.__dictoffset__ > 0) + (kind.__weakrefoffset__ > 0)
-    return bool(kind.__basicsize__ > object.__basicsize__ + POINTER * attributes)
+    """Whether objects of a class keep something in C beside their attributes and what they are compared by: they are larger than these take."""
+    if issubclass(kind, type | BaseException):
+        return False
+    attributes = len(_slots(kind)) + (kind.__dictoffset__ != 0) + (kind.__weakrefoffset__ != 0)
+    known = max(base.__basicsize__ for base in VALUES if issubclass(kind, base))
+    return bool(kind.__basicsize__ > known + POINTER * attributes)
 
 
 @cache

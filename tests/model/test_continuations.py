@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict, deque
 from collections.abc import Callable, Generator
+from enum import IntEnum
+from functools import partial
+from threading import local
 from typing import Any
 
 import pytest
 
+from heatproof.model.contents import Opaque, _hides, fields
 from heatproof.model.continuations import continuation, readable
 
 Gen = Generator[Any, Any, Any]
@@ -129,3 +134,35 @@ def test_what_cannot_be_looked_into_has_no_continuation() -> None:
             yield item * 2
 
     assert continuation(stand(odd, (), [])) is None
+
+
+class Flag(IntEnum):
+    """A number with a name."""
+
+    ON = 1
+
+
+class Text(str):
+    """A text with attributes."""
+
+
+class Slotted:
+    """With slots only."""
+
+    __slots__ = ("one", "two")
+
+
+@pytest.mark.parametrize(
+    "kind", [object, Slotted, Flag, Text, type("Numbers", (tuple,), {}), type("Own", (dict,), {"__slots__": ("one",)})]
+)
+def test_classes_that_keep_nothing_in_c(kind: Any) -> None:
+    assert not _hides(type("Derived", (kind,), {})) if kind is not Flag else not _hides(Flag)
+
+
+@pytest.mark.parametrize("kind", [partial, deque, OrderedDict, local])
+def test_what_is_kept_in_c_cannot_be_looked_into(kind: Any) -> None:
+    derived = type("Derived", (kind,), {})
+    made = derived(print) if kind is partial else derived()
+    made.one = 1
+    with pytest.raises(Opaque):
+        fields(made)
