@@ -1,0 +1,74 @@
+"""What handlers look at is learned in smaller scenarios, and narrowly, before a search gets large."""
+
+from __future__ import annotations
+
+import pytest
+
+from heatproof.model import catalogue
+from heatproof.model.scenario import Operation, create, scenario, update
+from heatproof.model.templates import Template, resource
+from heatproof.strategies.asked import properties_for
+from heatproof.strategies.proving.columns import smaller
+from heatproof.strategies.proving.search import Result, Search
+from tests.proving.test_columns import A1, A2, B
+
+
+@pytest.mark.parametrize("narrow", [20, 3_000])
+def test_a_search_that_gets_large_is_gone_through_narrowly_first(narrow: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    def searched(large: int) -> tuple[Result, int]:
+        begun: list[int] = []
+        monkeypatch.setattr("heatproof.strategies.proving.preparing.LARGE", large)
+        monkeypatch.setattr("heatproof.strategies.proving.preparing.NARROW", narrow)
+        monkeypatch.setattr("heatproof.strategies.proving.columns.GROWTH", 1)  # so that it is misled as often as a large one
+        monkeypatch.setattr("heatproof.strategies.proving.columns.SOON", 100)
+        asked = scenario(create([A1]), update([A2]), engines=2, threads=1)
+        search = Search(catalogue.load("heat"), asked, properties_for("heat"))
+        begin = search.begin
+        search.begin = lambda *how: (begun.append(search.result.states), begin(*how))[1]  # type: ignore[method-assign,func-returns-value]
+        return search.run(), len(begun)
+
+    usual, prepared = searched(10**6), searched(500)
+    assert usual[0].complete
+    assert prepared[0].complete
+    assert {key: s.depth for key, s in usual[0].violations.items()} == {key: s.depth for key, s in prepared[0].violations.items()}
+    assert usual[0].reached == prepared[0].reached
+    assert prepared[1] <= usual[1]
+    if narrow == 3_000:
+        assert prepared[1] < usual[1]
+
+
+def test_what_is_learned_in_a_smaller_scenario_takes_no_longer_than_the_search_may(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+    over: set[str] = set()
+
+    def go_on(result: Result) -> str:
+        asked.append(result.states)
+        if asked[-5:] == [result.states] * 5:  # the counts of the search stand still meanwhile
+            over.add("time")
+        return "time" if over else ""
+
+    search = Search(catalogue.load("heat"), scenario(create([A1, B]), update([A2, B]), engines=2, threads=1), [], go_on=go_on)
+    monkeypatch.setattr("heatproof.strategies.proving.preparing._known", {})
+    result = search.run()
+    assert search.prepared
+    assert (result.complete, result.cut) == (False, "time")
+
+
+def test_the_last_resource_that_nobody_requires_is_left_out() -> None:
+    needing = resource("C", {"p": 1}, depends_on=["B"])
+    whole = scenario(create([A1, B, needing]), update([A2, B, needing]), engines=2, threads=1, faults={"crash": 1})
+    one = smaller(whole)
+    assert one is not None
+    assert [o.template.names for o in one.operations if o.template is not None] == [("A", "B"), ("A", "B")]
+    assert (one.scope, one.faults) == (whole.scope, whole.faults)
+    two = smaller(one)
+    assert two is not None
+    assert two.operations[1].template == Template([A2])
+    assert smaller(two) is None
+
+
+def test_a_resource_that_the_user_names_stays() -> None:
+    given_ = scenario(create([A1, B]), Operation("mark unhealthy", resource="B"))
+    one = smaller(given_)
+    assert one is not None
+    assert one.operations[0].template == Template([B])
