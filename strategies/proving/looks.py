@@ -12,6 +12,7 @@ is written counts as looked at as a whole, and so does all that was read when it
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any
 
 from heatproof.model.columns import ALL, SIMPLE, Watched, watched_kinds
@@ -38,9 +39,10 @@ class Looks:
         self.kinds = watched_kinds(tables, self, SeenRow)
         self.at: dict[int, int] = {}
         self.rows: list[Any] = []
-        self.sent: tuple[
-            int | None, ...
-        ] = ()  # of each row that a handler was sent the column of its unit, if it is a row of the state
+        self.sent_as: Any = (
+            None  # what a handler was sent, and of each row in it the column of its unit, if it is a row of the state
+        )
+        self.sent: tuple[int | None, ...] = ()
 
     def begin(self) -> None:
         """Another lesson begins."""
@@ -90,8 +92,10 @@ class Looks:
             items = [self.stored(item) for item in tuple.__iter__(value)]
             if any(one is not other for one, other in zip(items, tuple.__iter__(value), strict=True)):
                 return tuple.__new__(kind, items)
-        elif kind is frozenset and any(isinstance(item, tuple) for item in value):
-            return frozenset([self.stored(item) for item in value])
+        elif kind is frozenset:
+            pairs = [(item, self.stored(item)) for item in value]
+            if any(one is not other for one, other in pairs):
+                return frozenset([other for _, other in pairs])
         return value
 
     def result(self, result: Any) -> Any:
@@ -99,10 +103,10 @@ class Looks:
         rows (:meth:`heatproof.model.columns.Rows.watch`)."""
         if type(result) in NOTHING_IN:
             return result
-        if isinstance(result, tuple):
-            getattr(
-                result, "lost", False
-            )  # what a result says of this is told (model/watching.py), so whatever it looks at is looked at
+        with suppress(
+            Exception
+        ):  # what a result says of having lost is told (model/watching.py): whatever that looks at is looked at
+            getattr(result, "lost", False)
         sent: list[int | None] = []
         self.sent_as = self._result(result, sent)
         self.sent = tuple(sent)
