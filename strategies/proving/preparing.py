@@ -1,13 +1,15 @@
-"""What handlers look at is learned where it is cheap to be misled: first in smaller scenarios, and before a search gets large in a few states of
-each level of it, down to its end."""
+"""What is learned for a search before it goes on. What handlers look at is learned where it is cheap to be misled: first in smaller scenarios, and
+before a search gets large in a few states of each level of it, down to its end."""
 
 from __future__ import annotations
 
+from random import Random
 from typing import Any
 
 from heatproof.model.columns import Live
 from heatproof.model.errors import HeatproofError
 from heatproof.model.scenario import Scenario
+from heatproof.strategies.proving import kernel
 from heatproof.strategies.proving.columns import smaller
 from heatproof.strategies.proving.search import Search
 
@@ -16,6 +18,12 @@ STATES = 200_000
 
 LARGE, NARROW, PASSES = 250_000, 2_000, 3
 """A search that is misled after so many states is gone through from so many states of each level first, at most so often."""
+
+WIDER = 20_000
+"""The same when a search has become very large (search.AHEAD)."""
+
+WALKS, WALK = 60, 2000
+"""Random runs that a reduction begins with, and how long each may be."""
 
 ENOUGH = "enough"
 
@@ -28,14 +36,29 @@ def prepare(search: Search, live: Live) -> None:
         live.join(prepared(search, search.scenario))
         search.prepared = 1
     if search.prepared == 1 and search.result.states > LARGE:
-        for _ in range(PASSES):
-            before = live.entries()
-            pilot = _pilot(search, search.scenario, live, lambda result: search.go_on(search.result))
-            pilot.narrow = NARROW
-            _run(pilot)
-            if live.entries() == before:
-                break
+        _narrowly(search, live, NARROW)
         search.prepared = 2
+
+
+def look_ahead(search: Search, live: Live) -> bool:
+    """Learn for a search that was not misled for long; whether there was anything to learn."""
+    search.prepared, more = 3, Live()
+    more.join(live)
+    _narrowly(search, more, WIDER)
+    new = more.entries() != live.entries()
+    live.join(more)
+    return new
+
+
+def _narrowly(search: Search, live: Live, states: int) -> None:
+    """Go through the scenario of a search from so many states of each level, until there is nothing new."""
+    for _ in range(PASSES):
+        before = live.entries()
+        pilot = _pilot(search, search.scenario, live, lambda result: search.go_on(search.result))
+        pilot.narrow = states
+        _run(pilot)
+        if live.entries() == before:
+            return
 
 
 def _pilot(search: Search, scenario: Scenario, live: Live, go_on: Any) -> Search:
@@ -73,3 +96,22 @@ def prepared(search: Search, scenario: Scenario) -> Live:
             return live
         _known[key] = live
     return _known[key]
+
+
+def warm_up(search: Search) -> None:
+    """Learn what the futures hold from a few random runs: what is not known yet cannot be reduced."""
+    tables, random = search.tables, Random(0)
+    for _ in range(WALKS):
+        state, row = search._beginning()
+        for _ in range(WALK):
+            if tables.actions.seen < len(search.space.units):
+                tables.refresh()
+            possible = []
+            for action in range(1, len(tables.actions.names)):
+                outcome = tables.learn(row, action)
+                if tables.outcomes.leaves[outcome, kernel.ENABLED]:
+                    possible.append(outcome)
+            if not possible:
+                break
+            row = search._row(search._applied(state, random.choice(possible)))
+    tables.refresh()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from random import Random
 from typing import Any
 
 import numpy as np
@@ -46,8 +45,8 @@ SPARE = 4
 BATCH = 512
 """Transitions whose states are looked up together."""
 
-WALKS, WALK = 60, 2000
-"""Random runs that a reduction begins with, and how long each may be."""
+AHEAD = 30_000_000
+"""States at which a search that was misled looks ahead for what it may be misled by later, when that is dear."""
 
 MOST_ACTIONS = 30_000
 """Actions of one scope: what one state does must fit into one block."""
@@ -130,8 +129,8 @@ class Search:
         fits = symmetric and merge and not reduce and world is LearningWorld and not ambiguous(scenario)
         self.placing = placing
         self.leave_open = placing and columns and fits and may_be_open(scenario)  # as long as nobody can tell engines apart
-        self.pilot, self.prepared = False, 0  # whether it is for learning only; how far others have learned for it (preparing.py)
-        self.narrow = 0  # of how many states of a level it goes on, if that is not 0
+        # whether it is for learning only; of how many states of a level it goes on, 0: of all; how far others have learned for it (preparing.py)
+        self.pilot, self.narrow, self.prepared = False, 0, 0
         self.begin(False, False, () if versions else None)
 
     def begin(self, names_matter: bool, own_names: bool, numbered: Iterable[str] | None) -> None:
@@ -229,29 +228,17 @@ class Search:
             prepare(self, self.live)
         self.begin(self.names_matter, self.own_names, self.numbered)
 
+    def _look_ahead(self) -> None:
+        """Begin anew if there is more to be learned of these columns."""
+        from heatproof.strategies.proving.preparing import look_ahead
+
+        if self.live is not None and look_ahead(self, self.live):
+            raise ColumnsMatter(False)
+
     @property
     def misled(self) -> bool:
         """Whether handlers were merged that differ in what one of them looked at since: the search goes on only to learn more of that."""
         return self.world.misled and not self.pilot
-
-    def _warm_up(self) -> None:
-        """Learn what the futures hold from a few random runs: what is not known yet cannot be reduced."""
-        tables, random = self.tables, Random(0)
-        for _ in range(WALKS):
-            state, row = self._beginning()
-            for _ in range(WALK):
-                if tables.actions.seen < len(self.space.units):
-                    tables.refresh()
-                possible = []
-                for action in range(1, len(tables.actions.names)):
-                    outcome = tables.learn(row, action)
-                    if tables.outcomes.leaves[outcome, kernel.ENABLED]:
-                        possible.append(outcome)
-                if not possible:
-                    break
-                row = self._row(self._applied(state, random.choice(possible)))
-        tables.refresh()
-        self.independence = self._independence()
 
     def _applied(self, state: dict[int, int], outcome: int) -> dict[int, int]:
         """The state, by column, with what an outcome writes written into it."""
@@ -292,6 +279,8 @@ class Search:
         while not result.cut and (self.block is not None or self.misled):  # who is misled has a program of watched rows
             if self.misled and self.world.watched.outdated(result.states, self.block is None):  # type: ignore[union-attr]
                 raise ColumnsMatter(False)
+            if self.prepared in (1, 2) and result.states > AHEAD and not self.misled:
+                self._look_ahead()
             assert self.block is not None
             self._chunk(self.block)
             if self.at >= len(self.block.rows):
@@ -321,7 +310,10 @@ class Search:
         """The first state: where the user has only one thing to ask, it has been asked."""
         tables = self.tables
         if self.reduce and self.passes == 1:
-            self._warm_up()
+            from heatproof.strategies.proving.preparing import warm_up
+
+            warm_up(self)
+            self.independence = self._independence()
         _, row = self._beginning()
         tables.refresh()
         self._widen()
