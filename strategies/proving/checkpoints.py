@@ -68,7 +68,7 @@ class Head(msgspec.Struct, forbid_unknown_fields=True):
     scope: Scope
     begun: bool
     live: list[Entry] | None
-    prepared: int
+    prepared: bool
     leave_open: bool
     names_matter: bool
     own_names: bool

@@ -5,7 +5,8 @@ gone through once more, and every column that it looks at is entered wherever it
 there will be more to learn, and begins anew with that; and so on, until it comes to its end with nothing to notice. So what it says relies on
 nothing that was not noticed: of handlers that were merged none has looked at anything in which they differ.
 
-To be misled late is dear. So what can be learned in a smaller scenario (:func:`smaller`) is learned there, once a search was misled at all.
+To be misled late is dear. So what can be learned in a smaller scenario (:func:`smaller`) is learned there, once a search was misled at all, and
+what a large one may be misled by later in a few states of each level of it.
 """
 
 from __future__ import annotations
@@ -24,8 +25,9 @@ from heatproof.model.scenario import Operation, Scenario
 from heatproof.model.templates import Template
 from heatproof.model.world import program_for
 
-GROWTH, SOON = 2, 2000
-"""A search that has something new to take into account begins anew when it has come to so many times as many states, and some more."""
+GROWTH, SOON, LARGE, LATER = 2, 2000, 250_000, 1.1
+"""A search that has something new to take into account begins anew when it has come to so many times as many states, and some more; one with
+so many states when it has come to so many times as many, since the rest is learned in another way then (preparing.py)."""
 
 
 class ColumnsMatter(Exception):
@@ -167,7 +169,7 @@ class WatchedProgram(Program):
     def outdated(self, states: int, ended: bool) -> bool:
         """Whether a search that has come to so many states, or to its end, is to begin anew."""
         if self._news:
-            self._until, self._news = GROWTH * states + SOON, False
+            self._until, self._news = int((LATER if states > LARGE else GROWTH) * states) + SOON, False
         return self.misled and (ended or states > self._until)
 
     def _learn(self, node: Node, pool: Pool) -> bool:

@@ -10,17 +10,15 @@ from heatproof.model.columns import Live
 from heatproof.model.errors import HeatproofError
 from heatproof.model.scenario import Scenario
 from heatproof.strategies.proving import kernel
-from heatproof.strategies.proving.columns import smaller
+from heatproof.strategies.proving.columns import LARGE, smaller
 from heatproof.strategies.proving.search import Search
 
 STATES = 200_000
 """States of a smaller scenario that are gone through for it."""
 
-LARGE, NARROW, PASSES = 250_000, 2_000, 3
-"""A search that is misled after so many states is gone through from so many states of each level first, at most so often."""
-
-WIDER = 20_000
-"""The same when a search has become very large (search.AHEAD)."""
+NARROW, PART, PASSES = 2_000, 1_000, 3
+"""Whenever a large search is misled it is gone through from so many states of each level first, or from one of so many of those that it has seen,
+if that is more; at most so often."""
 
 WALKS, WALK = 60, 2000
 """Random runs that a reduction begins with, and how long each may be."""
@@ -34,31 +32,15 @@ def prepare(search: Search, live: Live) -> None:
     """Learn for a search that was misled, as far as that was not done yet; ``live``: what it knows of the columns that handlers look at."""
     if not search.prepared:
         live.join(prepared(search, search.scenario))
-        search.prepared = 1
-    if search.prepared == 1 and search.result.states > LARGE:
-        _narrowly(search, live, NARROW)
-        search.prepared = 2
-
-
-def look_ahead(search: Search, live: Live) -> bool:
-    """Learn for a search that was not misled for long; whether there was anything to learn."""
-    search.prepared, more = 3, Live()
-    more.join(live)
-    _narrowly(search, more, WIDER)
-    new = more.entries() != live.entries()
-    live.join(more)
-    return new
-
-
-def _narrowly(search: Search, live: Live, states: int) -> None:
-    """Go through the scenario of a search from so many states of each level, until there is nothing new."""
-    for _ in range(PASSES):
+        search.prepared = True
+    states = search.result.states
+    for _ in range(PASSES if states > LARGE else 0):
         before = live.entries()
         pilot = _pilot(search, search.scenario, live, lambda result: search.go_on(search.result))
-        pilot.narrow = states
+        pilot.narrow = max(NARROW, states // PART)
         _run(pilot)
         if live.entries() == before:
-            return
+            break
 
 
 def _pilot(search: Search, scenario: Scenario, live: Live, go_on: Any) -> Search:

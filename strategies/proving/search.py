@@ -45,9 +45,6 @@ SPARE = 4
 BATCH = 512
 """Transitions whose states are looked up together."""
 
-AHEAD = 30_000_000
-"""States at which a search that was misled looks ahead for what it may be misled by later, when that is dear."""
-
 MOST_ACTIONS = 30_000
 """Actions of one scope: what one state does must fit into one block."""
 
@@ -129,8 +126,8 @@ class Search:
         fits = symmetric and merge and not reduce and world is LearningWorld and not ambiguous(scenario)
         self.placing = placing
         self.leave_open = placing and columns and fits and may_be_open(scenario)  # as long as nobody can tell engines apart
-        # whether it is for learning only; of how many states of a level it goes on, 0: of all; how far others have learned for it (preparing.py)
-        self.pilot, self.narrow, self.prepared = False, 0, 0
+        # whether it is for learning only; of how many states of a level it goes on, 0: of all; whether others have learned for it (preparing.py)
+        self.pilot, self.narrow, self.prepared = False, 0, False
         self.begin(False, False, () if versions else None)
 
     def begin(self, names_matter: bool, own_names: bool, numbered: Iterable[str] | None) -> None:
@@ -228,13 +225,6 @@ class Search:
             prepare(self, self.live)
         self.begin(self.names_matter, self.own_names, self.numbered)
 
-    def _look_ahead(self) -> None:
-        """Begin anew if there is more to be learned of these columns."""
-        from heatproof.strategies.proving.preparing import look_ahead
-
-        if self.live is not None and look_ahead(self, self.live):
-            raise ColumnsMatter(False)
-
     @property
     def misled(self) -> bool:
         """Whether handlers were merged that differ in what one of them looked at since: the search goes on only to learn more of that."""
@@ -279,8 +269,6 @@ class Search:
         while not result.cut and (self.block is not None or self.misled):  # who is misled has a program of watched rows
             if self.misled and self.world.watched.outdated(result.states, self.block is None):  # type: ignore[union-attr]
                 raise ColumnsMatter(False)
-            if self.prepared in (1, 2) and result.states > AHEAD and not self.misled:
-                self._look_ahead()
             assert self.block is not None
             self._chunk(self.block)
             if self.at >= len(self.block.rows):

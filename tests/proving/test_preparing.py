@@ -37,30 +37,6 @@ def test_a_search_that_gets_large_is_gone_through_narrowly_first(narrow: int, mo
         assert prepared[1] < usual[1]
 
 
-def test_a_search_that_gets_very_large_looks_ahead(monkeypatch: pytest.MonkeyPatch) -> None:
-    def searched(ahead: int) -> tuple[Result, list[int]]:
-        begun: list[int] = []
-        monkeypatch.setattr("heatproof.strategies.proving.search.AHEAD", ahead)
-        monkeypatch.setattr("heatproof.strategies.proving.search.CHUNK", 100)
-        monkeypatch.setattr("heatproof.strategies.proving.columns.GROWTH", 1)
-        monkeypatch.setattr("heatproof.strategies.proving.columns.SOON", 100)
-        asked = scenario(create([A1]), update([A2]), engines=2, threads=1)
-        search = Search(catalogue.load("heat"), asked, properties_for("heat"))
-        begin = search.begin
-        search.begin = lambda *how: (begun.append(search.result.states), begin(*how))[1]  # type: ignore[method-assign,func-returns-value]
-        result = search.run()
-        assert search.prepared == (3 if ahead < 10**6 else 1)
-        return result, begun
-
-    (usual, often), (ahead, seldom) = searched(10**6), searched(1_000)
-    assert usual.complete
-    assert ahead.complete
-    assert {key: s.depth for key, s in usual.violations.items()} == {key: s.depth for key, s in ahead.violations.items()}
-    assert usual.reached == ahead.reached
-    assert len(seldom) < len(often)
-    assert max(seldom) < 1_000 + 200 < max(often)
-
-
 def test_what_is_learned_in_a_smaller_scenario_takes_no_longer_than_the_search_may(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[int] = []
     over: set[str] = set()
