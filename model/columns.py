@@ -158,7 +158,7 @@ class Rows:
         self.seen: dict[int, int] = {}  # of each row the columns that were looked at since somebody has cleared this, as bits
         self.copies: dict[
             int, tuple[int, int]
-        ] = {}  # by new row since then the row that it was made of, and the columns that are the same
+        ] = {}  # since then, by new row: the row that it was made of, and which columns are the same
 
     def watch(self, value: Any) -> Any:
         """What is sent to a handler, with watched rows in place of rows."""

@@ -37,6 +37,9 @@ from heatproof.strategies.proving.search import LOAD, Search
 from heatproof.strategies.proving.storage import PIECE, STEP, Block, Diary, Frontier, Steps
 from heatproof.strategies.proving.symmetry import Renderer
 
+MOST_PACKED = 1100
+"""Bytes that deflate can make of one, and some more: a file that tells of a larger array lies, and room for it must not even be asked for."""
+
 FORMAT = 7
 
 OPTIONS = ("symmetric", "merge", "versions", "columns", "placing", "reduce")
@@ -170,6 +173,10 @@ class Checkpoint:
             raise CheckpointError(f"there is no checkpoint {self.path} to go on from") from None
         except OSError as error:
             raise CheckpointError(f"cannot read the checkpoint {self.path}: {error.strerror or error}") from error
+        except MemoryError as error:
+            raise CheckpointError(
+                f"the checkpoint {self.path} does not fit into memory; go on where there is more of it"
+            ) from error
         except (
             zipfile.BadZipFile,
             KeyError,
@@ -405,7 +412,10 @@ def _growing(archive: zipfile.ZipFile, name: str, dtype: Any) -> NDArray[Any]:
     """An array that is grown rather than made, so that it can grow in place: one that numpy makes large is copied the first time (on Linux it
     asks for huge pages, but not from the first page on, and then the system has two pieces to move)."""
     array: NDArray[Any] = np.zeros(0, dtype)
-    array.resize(archive.getinfo(name).file_size // array.itemsize, refcheck=False)
+    size = archive.getinfo(name).file_size
+    if size > MOST_PACKED * Path(str(archive.filename)).stat().st_size:
+        raise ValueError(f"{name} is not what it should be")
+    array.resize(size // array.itemsize, refcheck=False)
     at = 0
     for piece in _pieces(archive, name, dtype):
         array[at : at + len(piece)] = piece

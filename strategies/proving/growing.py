@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from heatproof.strategies.proving.kernel import njit, slot_of  # type: ignore[attr-defined]
+from heatproof.strategies.proving.kernel import njit, slot_of  # type: ignore[attr-defined]  # njit is not its own
 from heatproof.strategies.proving.stale import renew
 
 MOST_PLACES = 2**32

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from heatproof.strategies.proving.kernel import njit  # type: ignore[attr-defined]
+from heatproof.strategies.proving.kernel import njit  # type: ignore[attr-defined]  # not its own
 
 Rows = tuple[NDArray[Any], NDArray[Any], NDArray[Any], NDArray[Any]]
 """Rows packed: the first of them, in how many columns each differs from the one before, these columns, and what stands there. All but the
@@ -20,10 +20,8 @@ first row are of the narrowest numbers that hold them."""
 def packed(rows: NDArray[Any]) -> Rows:
     """Rows, of which there is at least one, packed."""
     counts = np.empty(len(rows), np.uint16)
-    columns, values = (
-        np.empty(rows.size, np.uint16),
-        np.empty(rows.size, rows.dtype),
-    )  # the system gives what is written to, no more
+    # of these the system gives what is written to, no more
+    columns, values = np.empty(rows.size, np.uint16), np.empty(rows.size, rows.dtype)
     used = collect(rows, counts, columns, values)
     return rows[0].copy(), narrow(counts), narrow(columns[:used]), narrow(values[:used])
 
@@ -32,9 +30,8 @@ def unpack(rows: Rows, into: NDArray[Any]) -> None:
     """Bring rows that were packed back, ``into`` as many; where these are wider nothing stands in what they have more."""
     first, counts, columns, values = rows
     into[0, : len(first)], into[0, len(first) :] = first, 0
-    restore(
-        into, counts.astype(np.uint16), columns.astype(np.uint16), values.astype(into.dtype)
-    )  # one compiled text for all widths
+    # one compiled text for all widths
+    restore(into, counts.astype(np.uint16), columns.astype(np.uint16), values.astype(into.dtype))
 
 
 def narrow(numbers: NDArray[Any]) -> NDArray[Any]:

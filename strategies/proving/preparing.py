@@ -29,7 +29,8 @@ _known: dict[Any, Live] = {}
 
 
 def prepare(search: Search, live: Live) -> None:
-    """Learn for a search that was misled, as far as that was not done yet; ``live``: what it knows of the columns that handlers look at."""
+    """Learn for a search that was misled: in smaller scenarios the first time, narrowly whenever it is large. ``live``: what it knows of the
+    columns that handlers look at, to which more is added."""
     if not search.prepared:
         live.join(prepared(search, search.scenario))
         search.prepared = True

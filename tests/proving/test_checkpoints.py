@@ -323,3 +323,25 @@ def test_what_properties_remember_is_the_same_in_another_process(tmp_path: Path)
     assert remembering(1, tmp_path / "search", False).stdout.startswith("False")
     done = remembering(2, tmp_path / "search", True)
     assert done.stdout == f"True {whole.states} {sorted(whole.reached)}\n", done.stderr
+
+
+def test_a_file_that_lies_about_its_size_takes_no_memory(half: bytes, tmp_path: Path) -> None:
+    file = tmp_path / "search"
+    content = bytearray(half)
+    entry = content.rindex(b"table", 0, content.rindex(b"PK\x05\x06")) - 46  # in the directory at the end
+    assert content[entry : entry + 4] == b"PK\x01\x02"
+    content[entry + 24 : entry + 28] = (0xFFFFFF00).to_bytes(4, "little")
+    file.write_bytes(content)
+    with pytest.raises(CheckpointError, match="table is not what it should be"):
+        searching(file).resume()
+
+
+def test_a_checkpoint_that_does_not_fit_into_memory_is_told(half: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_what: object) -> object:
+        raise MemoryError
+
+    file = tmp_path / "search"
+    file.write_bytes(half)
+    monkeypatch.setattr("heatproof.strategies.proving.checkpoints._growing", full)
+    with pytest.raises(CheckpointError, match="does not fit into memory"):
+        searching(file).resume()

@@ -84,7 +84,7 @@ KINDS = [anywhere, at_the_end, at_the_beginning, at_both, around_the_middle, in_
 @pytest.mark.parametrize("larger", [1.01, 1.5, 2, 7.3])
 def test_what_was_in_a_table_is_found_when_it_has_grown(kind: object, size: int, larger: float) -> None:
     for load in (0.0, 0.1, 0.5, 0.8, 1.0):
-        marks = kind(size, min(int(load * size), size - 1))  # type: ignore[operator]
+        marks = kind(size, min(int(load * size), size - 1))  # type: ignore[operator]  # one of the functions above
         table, depths = table_of(size, marks)
         holds(table, depths, marks)
         grow(table, depths, max(int(larger * size), size + 1))

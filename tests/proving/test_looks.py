@@ -247,7 +247,7 @@ def test_who_compares_two_rows_looks_at_both(way: str, who: str) -> None:
 
     def observe(self: Design, world: Any) -> Any:
         observation = type(plain).observe(self, world)
-        observation.late = world.database.rows[LATE]  # type: ignore[attr-defined]
+        observation.late = world.database.rows[LATE]  # type: ignore[attr-defined]  # for the property here alone
         return observation
 
     design = type("Two", (type(plain),), {"tables": (CELL, LATE), "observe": observe})()

@@ -68,9 +68,9 @@ RESULTS: dict[str, tuple[Callable[[], Body], Callable[[Any], Any]]] = {
     "a row and a copy": (_inside(lambda row: (row._replace(one=5), row)), lambda got: (got[0].two, got[1].one)),
     "a set": (_inside(lambda row: frozenset([row])), lambda got: next(iter(got)).one),
     "a thing": (_inside(Box), lambda got: got.inside.one),
-    "a thing in a row": (_inside(lambda row: Cell("C", Box(row))), lambda got: got.one.inside.one),  # type: ignore[arg-type]
+    "a thing in a row": (_inside(lambda row: Cell("C", Box(row))), lambda got: got.one.inside.one),  # type: ignore[arg-type]  # no number on purpose
     "a thing that is what it is": (_inside(Holder), lambda got: got.row.one),
-    "a list in a thing": (_inside(lambda row: Holder([row])), lambda got: got.row[0].one),  # type: ignore[arg-type]
+    "a list in a thing": (_inside(lambda row: Holder([row])), lambda got: got.row[0].one),  # type: ignore[arg-type]  # no row but a list of one
     "what it throws": (_throwing(Found), lambda got: got.args[0].one),
     "in what it throws": (_throwing(Marked), lambda got: got.row.one),
     "whether there is one": (_row, lambda got: got is None),
@@ -124,7 +124,7 @@ def _sending() -> Body:
 def _storing() -> Body:
     row = yield Read("L-12", CELL, "A")
     yield Insert("L-12", CELL, row._replace(id="C"))
-    yield Insert("L-12", CELL, Cell("D", row))  # type: ignore[arg-type]
+    yield Insert("L-12", CELL, Cell("D", row))  # type: ignore[arg-type]  # no number on purpose
     yield Insert("L-12", CELL, row)
 
 
