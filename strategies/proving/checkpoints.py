@@ -40,7 +40,7 @@ from heatproof.strategies.proving.symmetry import Renderer
 MOST_PACKED = 1100
 """Bytes that deflate can make of one, and some more: a file that tells of a larger array lies, and room for it must not even be asked for."""
 
-FORMAT = 7
+FORMAT = 8
 
 OPTIONS = ("symmetric", "merge", "versions", "columns", "placing", "reduce")
 """The options of a search that say which states are the same."""

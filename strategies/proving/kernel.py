@@ -56,11 +56,28 @@ many database accesses it is."""
 VALUE_BITS = 20
 """Bits for the value of a column in the key of a tree node's child."""
 
-STATES, TRANSITIONS, NEW, TERMINAL, RESTING, TABLE_USED, MISSES, PENDING, FOUND, TERMINAL_SUM, REDUCED, PAIRS, FETCHED = range(13)
+(
+    STATES,
+    TRANSITIONS,
+    NEW,
+    TERMINAL,
+    RESTING,
+    TABLE_USED,
+    MISSES,
+    PENDING,
+    FOUND,
+    TERMINAL_SUM,
+    REDUCED,
+    PAIRS,
+    FETCHED,
+    TAKEN,
+    FULL,
+    LEFT,
+) = range(16)
 """What the counters count: states expanded, transitions, new states, states without any action, states at rest, entries of the table,
 misses, states to be expanded again, first findings, the sum of the fingerprints of terminal states, states at which the reduction took
-one action alone, what it relied on, and nothing."""
-COUNTERS = 13
+one action alone, what it relied on, nothing, transitions that were taken and not entered yet, outputs that are full, and fingerprints left to be entered later."""
+COUNTERS = 16
 
 OTHER, FAULT, CRASH = range(3)
 """Kinds of what can act: what the system and the user do, the budgets of faults, the budget of crashes."""
@@ -161,75 +178,6 @@ def stood_for(rows: Any, i: Any, g: Any, guards: Any, guard_rival: Any, salts: A
     return False
 
 
-@njit(cache=True)
-def commutes(
-    rows: Any, i: Any, own: Any, reads: Any, writes: Any, mine: Any, private: Any,
-    owners: Any, kinds: Any, items: Any, whole: Any, future_reads: Any, future_writes: Any,
-) -> bool:  # fmt: skip
-    """Whether a step of the task in column ``own`` commutes with all that the others can ever do from here on (reduction.py).
-
-    ``reads`` and ``writes`` are the columns that the step reads and writes, as bits, ``mine`` those that go by the name of its task, and
-    ``private`` those among them that only a fault could touch while the task runs. For each column that can act, ``items`` holds the
-    number of its present value, and the ``future`` tables what that, with all that descends from it, was seen to read and to write;
-    ``whole`` says whether all of it was seen at least once.
-    """
-    words = reads.shape[0]
-    local = True  # it changes nothing but where its own task stands
-    for w in range(words):
-        if writes[w] & ~mine[w] != np.uint64(0):
-            local = False
-    for o in range(owners.shape[0]):
-        column = owners[o]
-        value = rows[i, column]
-        if value == 0 or column == own:
-            continue
-        if column >= items.shape[0] or value >= items.shape[1]:
-            return False
-        item = items[column, value]
-        if not whole[item]:
-            return False
-        if local and kinds[o] == CRASH:  # a crash takes away where the task stands: whether it had read before makes no difference
-            for w in range(words):
-                if reads[w] & ~mine[w] & future_writes[item, w] != np.uint64(0):
-                    return False
-        else:
-            for w in range(words):
-                hidden = private[w] if kinds[o] == OTHER else np.uint64(0)
-                read, written = reads[w] & ~hidden, writes[w] & ~hidden
-                if (read & future_writes[item, w]) | (written & (future_reads[item, w] | future_writes[item, w])) != np.uint64(0):
-                    return False
-    return True
-
-
-@njit(cache=True)
-def rely(rows: Any, i: Any, own: Any, outcome: Any, owners: Any, items: Any, pairs: Any, counters: Any) -> None:
-    """Note that ``outcome`` was taken alone beside the other items of this state, so that it can be judged again later."""
-    mask = np.uint64(pairs.shape[0] - 1)
-    for o in range(owners.shape[0]):
-        column = owners[o]
-        value = rows[i, column]
-        if value != 0 and column != own:
-            pair = np.uint64(outcome + 1) << np.uint64(32) | np.uint64(items[column, value])
-            at = mix(pair) & mask
-            while pairs[at] != pair and pairs[at] != np.uint64(0):
-                at = (at + np.uint64(1)) & mask
-            if pairs[at] == np.uint64(0):
-                pairs[at] = pair
-                counters[PAIRS] += 1
-
-
-@njit(cache=True)
-def put_pairs(pairs: Any, old: Any) -> None:
-    """Enter pairs into a larger table."""
-    mask = np.uint64(pairs.shape[0] - 1)
-    for i in range(old.shape[0]):
-        if old[i] != np.uint64(0):
-            at = mix(old[i]) & mask
-            while pairs[at] != np.uint64(0):
-                at = (at + np.uint64(1)) & mask
-            pairs[at] = old[i]
-
-
 @njit(cache=True, inline="always")
 def written(column: Any, value: Any, begin: Any, end: Any, writes: Any) -> Any:
     """The value of a column after the writes ``begin`` to ``end``; ``value``: what it is before."""
@@ -318,43 +266,6 @@ def add_terms(terms: Any, salts: Any, delta: Any) -> None:
         at = end
 
 
-@njit(cache=True)
-def enter(
-    count: Any, batch_state: Any, batch_outcome: Any, batch_action: Any, batch_sums: Any, batch_slot: Any,
-    rows: Any, first: Any, leaves: Any, writes: Any,
-    table: Any, depths: Any, depth: Any, new_rows: Any, new_sums: Any, new_parent: Any, new_action: Any, counters: Any,
-) -> None:  # fmt: skip
-    """Enter the states after a batch of transitions. Looking all of them up first lets the processor fetch many places at once."""
-    total = np.uint64(0)
-    for b in range(count):
-        mark = fingerprint(batch_sums, b)
-        batch_slot[b] = mark
-        total += table[place_of(table, mark)]
-    if total == np.uint64(1):  # never read otherwise, the fetches above could be left out by the compiler
-        counters[FETCHED] += 1
-    for b in range(count):
-        mark = batch_slot[b]
-        at = slot_of(table, mark)
-        if table[at] == mark:
-            continue
-        table[at] = mark
-        if depths.shape[0] == table.shape[0]:
-            depths[at] = depth + 1
-        counters[TABLE_USED] += 1
-        n = counters[NEW]
-        outcome = batch_outcome[b]
-        source = batch_state[b]
-        for c in range(rows.shape[1]):
-            new_rows[n, c] = rows[source, c]
-        for w in range(leaves[outcome, WRITE_FROM], leaves[outcome, WRITE_TO]):
-            new_rows[n, writes[w, 0]] = writes[w, 1]
-        for p in range(batch_sums.shape[1]):
-            new_sums[n, p] = batch_sums[b, p]
-        new_parent[n] = first + batch_state[b]
-        new_action[n] = batch_action[b]
-        counters[NEW] = n + 1
-
-
 @njit(cache=True, inline="always")
 def busy(rows: Any, i: Any, crew: Any) -> Any:
     """Whether no thread is idle in state i. ``crew``: the columns of the nodes of all who may have one, and how many there are; or empty."""
@@ -371,124 +282,3 @@ def tell(said: Any, state: Any, action: Any, found_seen: Any, found: Any, counte
         found_seen[said] = True
         found[counters[FOUND], 0], found[counters[FOUND], 1], found[counters[FOUND], 2] = said, state, action
         counters[FOUND] += 1
-
-
-@njit(cache=True)
-def expand(
-    todo: Any, rows: Any, sums: Any, first: Any, depth: Any,
-    guards: Any, guard_from: Any, guard_to: Any, guard_rival: Any, candidates: Any, crew: Any, waits: Any, roots: Any,
-    records: Any, keys: Any, values: Any, leaves: Any, writes: Any, found_seen: Any, delta: Any, task_node: Any,
-    beside_from: Any, beside_to: Any, beside: Any, salts: Any, table: Any, depths: Any, room: Any,
-    stepping: Any, mine: Any, private: Any, outcome_reads: Any, outcome_writes: Any,
-    owners: Any, kinds: Any, items: Any, whole: Any, future_reads: Any, future_writes: Any, pairs: Any,
-    new_rows: Any, new_sums: Any, new_parent: Any, new_action: Any,
-    misses: Any, pending: Any, found: Any, outcomes: Any, taken: Any,
-    batch_state: Any, batch_outcome: Any, batch_action: Any, batch_sums: Any, batch_slot: Any, counters: Any,
-) -> Any:  # fmt: skip
-    """Expand the states ``todo`` of a block, the first of which has number ``first`` in the whole search.
-
-    ``pairs`` is empty where there is to be no reduction. Stops early where an output is full. Answers how many of ``todo`` were looked at.
-    """
-    batch = 0
-    done = todo.shape[0]
-    reducing = pairs.shape[0] > 0
-    for position in range(todo.shape[0]):
-        i = todo[position]
-        if counters[PENDING] >= pending.shape[0] or counters[MISSES] + roots.shape[0] >= misses.shape[0]:
-            done = position
-            break
-        # which actions are possible, and what they do
-        count = 0
-        going = False
-        missed = False
-        none_idle = busy(rows, i, crew)
-        for g in range(guards.shape[0]):
-            guard = guards[g]
-            if guard != np.uint32(ALWAYS):
-                if rows[i, guard] == 0:
-                    continue
-                if guard_rival[g] >= 0 and stood_for(rows, i, g, guards, guard_rival, salts):
-                    continue
-            for c in range(guard_from[g], guard_to[g]):
-                if none_idle and waits[c]:
-                    continue
-                action = candidates[c]
-                outcome = walk(rows, i, roots[action], records, keys, values)
-                if outcome == NOWHERE:
-                    misses[counters[MISSES], 0] = i
-                    misses[counters[MISSES], 1] = action
-                    counters[MISSES] += 1
-                    missed = True
-                elif leaves[outcome, ENABLED]:
-                    outcomes[count] = outcome
-                    taken[count] = action
-                    count += 1
-                    if leaves[outcome, SYSTEM]:
-                        going = True
-        resting = np.int64(-1)
-        if not missed and not going:  # at rest: action 0 asks what must hold
-            resting = walk(rows, i, roots[0], records, keys, values)
-            if resting == NOWHERE:
-                misses[counters[MISSES], 0] = i
-                misses[counters[MISSES], 1] = 0
-                counters[MISSES] += 1
-                missed = True
-        if missed:
-            pending[counters[PENDING]] = i
-            counters[PENDING] += 1
-            continue
-        if (
-            counters[NEW] + batch + count > new_parent.shape[0]
-            or counters[TABLE_USED] + batch + count > room
-            or counters[FOUND] + count >= found.shape[0]
-            or (reducing and 2 * (counters[PAIRS] + owners.shape[0]) > pairs.shape[0])
-        ):
-            done = position
-            break
-        counters[STATES] += 1
-        if resting >= 0:
-            counters[RESTING] += 1
-            tell(leaves[resting, TELLS], first + i, 0, found_seen, found, counters)
-        if count == 0:
-            counters[TERMINAL] += 1
-            counters[TERMINAL_SUM] += np.int64(fingerprint(sums, i))
-        begin, stop = 0, count
-        if reducing and count > 1:
-            for k in range(count):
-                own = stepping[taken[k]]
-                if own >= 0 and outcomes[k] < outcome_reads.shape[0] and commutes(
-                    rows, i, own, outcome_reads[outcomes[k]], outcome_writes[outcomes[k]], mine[own], private[own],
-                    owners, kinds, items, whole, future_reads, future_writes,
-                ):  # fmt: skip
-                    after(
-                        rows, sums, i, outcomes[k], leaves, writes, delta, task_node, beside_from, beside_to, beside, salts,
-                        batch_sums, batch,
-                    )  # fmt: skip
-                    at = slot_of(table, fingerprint(batch_sums, batch))
-                    if table[at] == np.uint64(0) or depths[at] == depth + 1:  # else it might be put off for ever
-                        begin, stop = k, k + 1
-                        rely(rows, i, own, outcomes[k], owners, items, pairs, counters)
-                        counters[REDUCED] += 1
-                        break
-        for k in range(begin, stop):
-            outcome = outcomes[k]
-            counters[TRANSITIONS] += 1
-            after(
-                rows, sums, i, outcome, leaves, writes, delta, task_node, beside_from, beside_to, beside, salts, batch_sums, batch,
-            )  # fmt: skip
-            tell(leaves[outcome, TELLS], first + i, taken[k], found_seen, found, counters)
-            batch_state[batch] = i
-            batch_outcome[batch] = outcome
-            batch_action[batch] = taken[k]
-            batch += 1
-            if batch == batch_state.shape[0]:
-                enter(
-                    batch, batch_state, batch_outcome, batch_action, batch_sums, batch_slot, rows, first, leaves, writes, table, depths, depth,
-                    new_rows, new_sums, new_parent, new_action, counters,
-                )  # fmt: skip
-                batch = 0
-    enter(
-        batch, batch_state, batch_outcome, batch_action, batch_sums, batch_slot, rows, first, leaves, writes, table, depths, depth,
-        new_rows, new_sums, new_parent, new_action, counters,
-    )  # fmt: skip
-    return done

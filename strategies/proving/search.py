@@ -17,6 +17,7 @@ from heatproof.model.world import Action
 from heatproof.properties.base import Property, Witness
 from heatproof.strategies.proving import kernel
 from heatproof.strategies.proving.columns import ColumnsMatter
+from heatproof.strategies.proving.commuting import put_pairs
 from heatproof.strategies.proving.growing import MOST_PLACES, grow
 from heatproof.strategies.proving.learning import Key, LearningWorld
 from heatproof.strategies.proving.names import NamesMatter, OwnNamesMatter
@@ -26,24 +27,22 @@ from heatproof.strategies.proving.reduction import Independence
 from heatproof.strategies.proving.storage import Block, Diary, Frontier, Steps, Storage, rarely_collected
 from heatproof.strategies.proving.symmetry import ambiguous, renderers
 from heatproof.strategies.proving.tables import Tables
+from heatproof.strategies.proving.threads import PIECE, PIECES, Expander
 from heatproof.strategies.proving.versions import VersionsMatter
 from heatproof.strategies.proving.views import Space
 from heatproof.strategies.proving.watchers import Keeper, Watcher
 
-CHUNK = 4096
+CHUNK = PIECE * PIECES
 """States expanded in one go of the kernel."""
 
-OUT = 1 << 16
+OUT = 5 << 14
 """New states that fit into one block."""
 
-FULL = OUT - OUT // 8
+FULL = 7 << 13
 """New states with which room for a block is handed over as it is, rather than copied into less room; the first of a level always is."""
 
 SPARE = 4
 """Blocks whose room is kept to be used again."""
-
-BATCH = 512
-"""Transitions whose states are looked up together."""
 
 MOST_ACTIONS = 30_000
 """Actions of one scope: what one state does must fit into one block."""
@@ -94,7 +93,8 @@ class Search:
     says how much of the frontier is kept in memory. ``reduce``: whether steps that commute with all that can follow are taken alone.
     ``versions``: whether states are the same that differ in nothing but the numbers of versions; ``columns``: whether they are that differ in
     nothing but columns of held rows that nobody will look at again; ``placing``: whether it is left open which engine a task is on.
-    ``world`` is the world in which actions are learned; ``watchers`` look on, ``checkpoint`` writes down where the search stands.
+    ``world`` is the world in which actions are learned; ``watchers`` look on, ``checkpoint`` writes down where the search stands. What comes of
+    it does not depend on the number of ``threads``.
     """
 
     def __init__(
@@ -113,6 +113,7 @@ class Search:
         versions: bool = True,
         columns: bool = True,
         placing: bool = True,
+        threads: int = 1,
     ):
         if not design.pure:
             raise HeatproofError(
@@ -121,7 +122,7 @@ class Search:
         self.design, self.scenario, self.properties = design, scenario, list(properties)
         self.symmetric, self.merge, self.versions, self.reduce, self.go_on = symmetric, merge, versions, reduce, go_on
         self.storage, self.watchers, self.kind = storage or Storage(), list(watchers), world
-        self.checkpoint = checkpoint
+        self.checkpoint, self.threads = checkpoint, threads
         self.columns, self.live = columns, Live() if columns else None
         fits = symmetric and merge and not reduce and world is LearningWorld and not ambiguous(scenario)
         self.placing = placing
@@ -142,16 +143,11 @@ class Search:
         self.open = isinstance(self.world, PlacedWorld)  # whether it is open which engine a task is on
         self.world.settles = not self.reduce  # else not every lesson is one of a state that is searched
         self.tables = Tables(self.world, renderers(self.scenario, self.symmetric and not self.open), self.reduce)
-        renamings = len(self.tables.renderers)
         self.width, self.spare = 64, list[Block]()
         self.kind_of_rows: type[Any] = np.uint16
         self.out = self._room()
         self.out_parent, self.out_action = np.empty(OUT, np.uint32), np.empty(OUT, np.uint16)
-        self.misses, self.pending = np.empty((8 * CHUNK, 2), np.int64), np.empty(CHUNK, np.int64)
-        self.found = np.empty((2 * CHUNK, 3), np.int64)
-        self.outcomes, self.taken = np.empty(0, np.int64), np.empty(0, np.int64)
-        self.batch = [np.empty(BATCH, np.int64) for _ in range(3)]
-        self.batch_sums, self.batch_slot = np.empty((BATCH + 2, renamings), np.uint64), np.empty(BATCH, np.uint64)
+        self.expander = Expander(self.threads, len(self.tables.renderers))
         self.diary = Diary(self.storage) if self.checkpoint else None
         self.passes = 0
         self._again()
@@ -366,44 +362,34 @@ class Search:
 
     def _go(self, block: Block, todo: NDArray[np.int64]) -> NDArray[np.int64]:
         """Expand states; those that are left to do, or must be done again with what was learned."""
-        tables, counters = self.tables, self.counters
+        tables, counters, result = self.tables, self.counters, self.result
         tables.refresh()
         if self.diary is not None:
             self.diary.fresh = True
         self.fit(block)
-        self._make_room()
         actions = len(tables.actions.names)
-        if actions > len(self.outcomes):
-            self.outcomes, self.taken = np.empty(2 * actions, np.int64), np.empty(2 * actions, np.int64)
         if actions > MOST_ACTIONS:
             raise HeatproofError(f"more than {MOST_ACTIONS} actions are possible in this scope; make it smaller")
-        if (most := len(tables.roots.array)) >= min(len(self.misses), len(self.found)):
-            self.misses, self.found = np.empty((8 * most, 2), np.int64), np.empty((2 * most, 3), np.int64)
-        misses, pending, found = self.misses, self.pending, self.found
-        counters[kernel.MISSES] = counters[kernel.PENDING] = counters[kernel.FOUND] = 0
-        transitions, fresh = counters[kernel.TRANSITIONS], counters[kernel.NEW]
-        outcomes, among = tables.outcomes, self.independence
-        done = kernel.expand(  # type: ignore[call-arg]  # Numba's own type takes no tuple of arrays spread out
-            todo, block.rows, block.sums, block.first, self.result.depth,
-            tables.guards, tables.guard_from, tables.guard_to, tables.guard_rival, tables.candidates, tables.crew, tables.waits, tables.roots.array,
-            tables.trees.records, tables.trees.keys, tables.trees.children,
-            outcomes.leaves, outcomes.writes, outcomes.found_seen.array, outcomes.delta, outcomes.task_node.array,
-            *tables.beside, tables.salts,
-            self.table, self.depths, int(LOAD * len(self.table)),
-            tables.stepping, among.mine, among.private, among.reads, among.writes,
-            among.owners, among.kinds, among.items, among.whole, among.future_reads, among.future_writes, self.pairs,
-            self.out.rows, self.out.sums, self.out_parent, self.out_action, misses, pending, found, self.outcomes, self.taken,
-            *self.batch, self.batch_sums, self.batch_slot, counters,
-        )  # fmt: skip
-        result = self.result
-        self._sightings(found[: counters[kernel.FOUND]])
-        result.states += int(counters[kernel.NEW] - fresh)
-        result.transitions += int(counters[kernel.TRANSITIONS] - transitions)
+        self._make_room(self.expander.most(len(todo), actions))
+        gone = self.expander.go(self, block, todo)
+        self._sightings(gone.found)
+        result.transitions = int(counters[kernel.TRANSITIONS])
         result.terminal, result.resting = int(counters[kernel.TERMINAL]), int(counters[kernel.RESTING])
         result.terminal_sum = int(counters[kernel.TERMINAL_SUM])
-        self._learn(block, misses[: counters[kernel.MISSES]])
-        again = pending[: counters[kernel.PENDING]]
-        return np.concatenate([again, todo[done:]]) if done < len(todo) else again.copy()
+        self._learn(block, gone.misses)
+        return gone.left
+
+    def room_for(self, count: int) -> Block:
+        """The room of new states, with room for so many more."""
+        if self.counters[kernel.NEW] + count > OUT or not self._fits(self.out):
+            self.seal()
+        assert count <= len(self.out.rows)
+        return self.out
+
+    def filled(self, count: int) -> None:
+        """There are so many new states in the room now."""
+        self.result.states += count - int(self.counters[kernel.NEW])
+        self.counters[kernel.NEW] = count
 
     def seal(self) -> None:
         """Put the new states so far into a block of their own and begin another."""
@@ -436,18 +422,17 @@ class Search:
     def _fits(self, block: Block) -> bool:
         return block.rows.shape[1] >= self.width and block.rows.dtype == self.kind_of_rows
 
-    def _make_room(self) -> None:
-        if self.counters[kernel.NEW] + BATCH + len(self.outcomes) > OUT or not self._fits(self.out):
-            self.seal()
+    def _make_room(self, count: int) -> None:
+        """Make room for so many new states in the table, and for what a reduction relies on."""
         size = len(self.table)
-        while self.counters[kernel.TABLE_USED] + OUT // 8 > LOAD * size:
+        while self.counters[kernel.TABLE_USED] + count > LOAD * size:
             size = min(size + size // 2, MOST_PLACES)
         if size > len(self.table):
             grow(self.table, self.depths, size)
         if self.reduce and 4 * (self.counters[kernel.PAIRS] + 256) > len(self.pairs):
             old = self.pairs
             self.pairs = np.zeros(4 * len(old), np.uint64)
-            kernel.put_pairs(self.pairs, old)
+            put_pairs(self.pairs, old)
 
     def _learn(self, block: Block, misses: NDArray[np.int64]) -> None:
         tables, diary = self.tables, self.diary

@@ -1,4 +1,4 @@
-"""What was compiled against a text of :mod:`kernel` that has changed since is forgotten: Numba's cache looks only at the file that a function
+"""What was compiled against a text of another module that has changed since is forgotten: Numba's cache looks only at the file that a function
 stands in."""
 
 from __future__ import annotations
@@ -6,17 +6,19 @@ from __future__ import annotations
 import contextlib
 from hashlib import blake2b
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from heatproof.strategies.proving import kernel
 
 
-def renew(function: Any) -> None:
-    """Forget what was compiled of the module of a compiled function against another text of :mod:`kernel`."""
+def renew(function: Any, *others: ModuleType) -> None:
+    """Forget what was compiled of the module of a compiled function against another text of :mod:`kernel`, or of other modules."""
     if not hasattr(function, "stats"):  # interpreted
         return
     name, folder = function.__module__.rpartition(".")[2], Path(str(function.stats.cache_path))
-    stamp, text = folder / f"{name}.stamp", blake2b(Path(kernel.__file__).read_bytes(), digest_size=16).hexdigest()
+    texts = [Path(str(module.__file__)).read_bytes() for module in (kernel, *others)]
+    stamp, text = folder / f"{name}.stamp", blake2b(b"".join(texts), digest_size=16).hexdigest()
     with contextlib.suppress(OSError):  # where nothing can be written nothing is cached
         if stamp.is_file() and stamp.read_text() == text:
             return

@@ -149,8 +149,8 @@ def test_a_disk_that_is_full_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Levels of a hundred states are of several blocks."""
-    for name, size in (("OUT", 150), ("FULL", 30), ("BATCH", 8), ("CHUNK", 30)):
-        monkeypatch.setattr(f"heatproof.strategies.proving.search.{name}", size)
+    for module, name, size in (("search", "OUT", 150), ("search", "FULL", 30), ("search", "CHUNK", 30), ("threads", "MOST", 30)):
+        monkeypatch.setattr(f"heatproof.strategies.proving.{module}.{name}", size)
 
 
 @pytest.mark.parametrize("name", ["I1", "I3"])
