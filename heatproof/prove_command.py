@@ -71,7 +71,7 @@ def _memory(_context: click.Context, _parameter: click.Parameter, value: str | N
 @click.option("--memory", callback=_memory, metavar="SIZE",
               help=f"Memory budget, such as 500M or 2G. [default: {SHARE:.0%} of what is free]")  # fmt: skip
 @click.option("--processes", default=os.cpu_count() or 1, show_default="one a core", type=click.IntRange(1, 256),
-              help="Worker processes, if there are several scenarios.")  # fmt: skip
+              help="Worker processes; one scenario alone is searched by so many threads.")  # fmt: skip
 @click.option("--no-symmetry", is_flag=True, help="Tell engines apart. For designs that compare or sort engine ids.")
 @click.option("--no-merge", is_flag=True, help="Tell handlers apart that have a different past but go on alike.")
 @click.option("--no-versions", is_flag=True, help="Tell states apart that differ in nothing but how often a row was written.")

@@ -1,5 +1,5 @@
-"""A proof from beginning to end: search every scenario of a scope, in several processes if there are several, make the
-counterexamples easy to read, write the report."""
+"""A proof from beginning to end: search every scenario of a scope, in several processes if there are several, one alone by several threads; make
+the counterexamples easy to read, write the report."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ TIME, MEMORY = "the time budget was used", "the memory budget was used"
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """How much: seconds (None: no limit), bytes of memory in all processes together (None: no limit), processes, and runs to make each
-    counterexample easy to read."""
+    """How much: seconds (None: no limit), bytes of memory in all processes together (None: no limit), processes, or threads of one scenario, and
+    runs to make each counterexample easy to read."""
 
     seconds: float | None = None
     memory: int | None = None
@@ -120,13 +120,13 @@ def _begin(spec: str, wanted: tuple[str, ...], switches: Switches) -> None:
 
 
 def _prove(
-    member: Member, number: int, until: tuple[float, float] | None, memory: int | None, file: Path | None, resume: bool
+    member: Member, number: int, until: tuple[float, float] | None, memory: int | None, threads: int, file: Path | None, resume: bool
 ) -> Proof:
     news, design, properties = _worker["news"], _worker["design"], _worker["properties"]
     watch = Watch(until, memory, lambda live, used: news.put((number, live, used)))
     try:
         return prove(
-            design, member.scenario, properties, _worker["switches"], watch, number, member.label, file, resume, _storage(memory)
+            design, member.scenario, properties, _worker["switches"], watch, number, member.label, file, resume, _storage(memory), threads
         )
     finally:
         give_back()
@@ -168,7 +168,7 @@ class Prover:
     ):
         self.stored = stored
         self.spec, self.wanted, self.members, self.switches = spec, wanted, members, switches
-        self.budget = replace(budget, processes=max(1, min(budget.processes, len(members))))
+        self.budget, self.at_once = budget, max(1, min(budget.processes, len(members)))  # so many scenarios are searched side by side
         self.design, self.properties = catalogue.load(spec), properties_for(spec, wanted)
         self.reporter, self.clock, self.started = reporter, clock, clock()
         self.proofs = Proofs(len(members))
@@ -189,10 +189,12 @@ class Prover:
         """Search until all is searched, a budget is used or the user interrupts; then make what was found easy to read."""
         stopped, interrupted = TIME, False
         try:
-            if self.budget.processes == 1:
+            if self.at_once == 1:
                 self._here()
-            else:
+            if self.at_once > 1 or (self.budget.processes > 1 and len(self._to_shrink()) > 1):
                 self._there()
+            else:
+                self._shrink_here()
         except KeyboardInterrupt:
             stopped, interrupted = INTERRUPTED, True
         finally:
@@ -221,12 +223,14 @@ class Prover:
             watch = Watch(self._until, self.budget.memory, tell, self.clock)
             proof = prove(
                 self.design, member.scenario, self.properties, self.switches, watch, number, member.label, *self._file(number),
-                _storage(self.budget.memory),
+                _storage(self.budget.memory), self.budget.processes,
             )  # fmt: skip
             self._take(proof)
             if proof.cut == INTERRUPTED:
                 raise KeyboardInterrupt
             give_back()
+
+    def _shrink_here(self) -> None:
         for key in self._to_shrink():
             if self._over():
                 return
@@ -271,7 +275,8 @@ class Prover:
         )
         finished = False
         try:
-            self._search(pool, news)
+            if self.at_once > 1:
+                self._search(pool, news)
             self._shrink(pool)
             finished = True
         except BrokenProcessPool as error:
@@ -289,9 +294,9 @@ class Prover:
 
     def _search(self, pool: ProcessPoolExecutor, news: Any) -> None:
         """Search all scenarios, each with its share of the memory; those that it was too little for once more, one by one, with all of it."""
-        memory, processes = self.budget.memory, self.budget.processes
-        share = None if memory is None else memory // processes
-        cramped = self._round(pool, news, range(len(self.members)), share, processes)
+        memory = self.budget.memory
+        share = None if memory is None else memory // self.at_once
+        cramped = self._round(pool, news, range(len(self.members)), share, self.at_once)
         for proof in cramped:
             self.done -= 1
             self._round(pool, news, [proof.number], memory, 1)
@@ -300,7 +305,7 @@ class Prover:
 
     def _round(self, pool: ProcessPoolExecutor, news: Any, numbers: Sequence[int], memory: int | None, at_once: int) -> list[Proof]:
         """Search scenarios, by number, so many at once with so much memory each; those for which that was too little and that can have more."""
-        waiting = list(numbers)[::-1]
+        waiting, threads = list(numbers)[::-1], self.budget.processes // at_once
         pending: set[Future[Proof]] = set()
         cramped: list[Proof] = []
         while waiting or pending:
@@ -308,7 +313,7 @@ class Prover:
                 number = waiting.pop()
                 file, resume = self._file(number)
                 again = at_once == 1 and file is not None
-                pending.add(pool.submit(_prove, self.members[number], number, self._until, memory, file, resume or again))
+                pending.add(pool.submit(_prove, self.members[number], number, self._until, memory, threads, file, resume or again))
             if not pending:
                 break
             finished, pending = wait(pending, timeout=0.5, return_when=FIRST_COMPLETED)

@@ -89,9 +89,11 @@ def prove(
     checkpoint: Path | None = None,
     resume: bool = False,
     storage: Storage | None = None,
+    threads: int = 1,
 ) -> Proof:
     """Search a scenario. ``go_on`` is asked now and then and answers why it must stop, or an empty text. ``checkpoint``: the file from
     which a search that is stopped can go on, and does with ``resume`` if there is one. ``storage``: how much of a frontier is kept in memory.
+    The result does not depend on the number of ``threads``.
 
     Raises :class:`HeatproofError` for what a design or a property does wrong, and for a checkpoint of another search.
     """
@@ -108,7 +110,7 @@ def prove(
             )
         )  # fmt: skip
 
-    options: dict[str, Any] = {"versions": True} | dict(switches)
+    options: dict[str, Any] = {"versions": True, "threads": threads} | dict(switches)
     if REST_IS_REACHED in properties:
         options["versions"] = False  # that nothing ever comes back is told by what only grows
     file = None if checkpoint is None else Checkpoint(checkpoint)
