@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -120,13 +120,29 @@ def _begin(spec: str, wanted: tuple[str, ...], switches: Switches) -> None:
 
 
 def _prove(
-    member: Member, number: int, until: tuple[float, float] | None, memory: int | None, threads: int, file: Path | None, resume: bool
+    member: Member,
+    number: int,
+    until: tuple[float, float] | None,
+    memory: int | None,
+    threads: int,
+    file: Path | None,
+    resume: bool,
 ) -> Proof:
     news, design, properties = _worker["news"], _worker["design"], _worker["properties"]
     watch = Watch(until, memory, lambda live, used: news.put((number, live, used)))
     try:
         return prove(
-            design, member.scenario, properties, _worker["switches"], watch, number, member.label, file, resume, _storage(memory), threads
+            design,
+            member.scenario,
+            properties,
+            _worker["switches"],
+            watch,
+            number,
+            member.label,
+            file,
+            resume,
+            _storage(memory),
+            threads,
         )
     finally:
         give_back()
@@ -168,7 +184,10 @@ class Prover:
     ):
         self.stored = stored
         self.spec, self.wanted, self.members, self.switches = spec, wanted, members, switches
-        self.budget, self.at_once = budget, max(1, min(budget.processes, len(members)))  # so many scenarios are searched side by side
+        self.budget, self.at_once = (
+            budget,
+            max(1, min(budget.processes, len(members))),
+        )  # so many scenarios are searched side by side
         self.design, self.properties = catalogue.load(spec), properties_for(spec, wanted)
         self.reporter, self.clock, self.started = reporter, clock, clock()
         self.proofs = Proofs(len(members))

@@ -6,8 +6,9 @@ Several threads take one pass at a time (threads.py): pieces can be looked at si
 belongs into its part of the table; then pieces are filled in side by side. Both come to the same, in the same order: of equal states
 the one that comes first, by piece and transition, is new.
 
-Layouts. What is taken of a piece: transition b leads from state ``sources[b]`` of the block by action ``actions[b]`` with outcome ``chosen[b]`` to a
-state of sums ``after_sums[b]`` and fingerprint ``marks[b]``; ``fresh[t, b]`` is what thread t found out about it: ``KNOWN``, ``NEW_STATE`` or ``LATER``.
+Layouts. What is taken of a piece: transition b leads from state ``sources[b]`` of the block by action ``actions[b]`` with outcome
+``chosen[b]`` to a state of sums ``after_sums[b]`` and fingerprint ``marks[b]``; ``fresh[t, b]`` is what thread t found out about that: ``KNOWN``,
+``NEW_STATE`` or ``LATER``.
 """
 
 from __future__ import annotations
@@ -261,8 +262,8 @@ def expand(
     marks: Any, sources: Any, chosen: Any, actions: Any, after_sums: Any, fresh: Any,
     new_rows: Any, new_sums: Any, new_parent: Any, new_action: Any, counters: Any,
 ) -> Any:  # fmt: skip
-    """All passes over the states ``todo`` of a block, with what is new behind the ``NEW`` new states that there are. Answers how many of ``todo`` were
-    looked at."""
+    """All passes over the states ``todo`` of a block; what is new comes behind the ``NEW`` new states that there are. Answers how many of
+    ``todo`` were looked at."""
     done = 0
     while True:
         counters[TAKEN] = 0

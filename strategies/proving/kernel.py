@@ -76,7 +76,8 @@ VALUE_BITS = 20
 ) = range(16)
 """What the counters count: states expanded, transitions, new states, states without any action, states at rest, entries of the table,
 misses, states to be expanded again, first findings, the sum of the fingerprints of terminal states, states at which the reduction took
-one action alone, what it relied on, nothing, transitions that were taken and not entered yet, outputs that are full, and fingerprints left to be entered later."""
+one action alone, what it relied on, nothing, transitions that were taken and not entered yet, outputs that are full, and fingerprints that
+are left to be entered later."""
 COUNTERS = 16
 
 OTHER, FAULT, CRASH = range(3)
