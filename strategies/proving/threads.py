@@ -128,7 +128,7 @@ class Expander:
         out = search.room_for(MOST + actions)
         counters = piece.counters
         counters[[kernel.NEW, kernel.PAIRS]] = search.counters[[kernel.NEW, kernel.PAIRS]]
-        piece.done = expand(
+        piece.done = expand(  # type: ignore[call-arg]  # Numba's own type takes no tuple of arrays spread out
             piece.todo, MOST, *given, search.tables.outcomes.found_seen.array, piece.misses, piece.pending, piece.found, *piece.possible,
             piece.marks, *piece.ways, piece.sums, piece.fresh[:1], out.rows, out.sums, search.out_parent, search.out_action, counters,
         )  # fmt: skip
@@ -147,7 +147,7 @@ class Expander:
 
         def looked(n: int) -> None:
             piece = pieces[n]
-            piece.done = look(
+            piece.done = look(  # type: ignore[call-arg]  # Numba's own type takes no tuple of arrays spread out
                 piece.todo, 0, MOST, MOST, *given, seen.copy(), piece.misses, piece.pending, piece.found, *piece.possible, piece.marks,
                 *piece.ways, piece.sums, piece.counters,
             )  # fmt: skip
@@ -189,7 +189,7 @@ class Expander:
 
             def fills(n: int, begins: Any = begins, out: Any = out) -> None:
                 piece, begin = begins[n]
-                fill(
+                fill(  # type: ignore[call-arg]  # Numba's own type takes no tuple of arrays spread out
                     piece.taken, *piece.ways, piece.sums, piece.fresh, rows, first, leaves, writes, out.rows, out.sums,
                     search.out_parent, search.out_action, begin,
                 )  # fmt: skip
