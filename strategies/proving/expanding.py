@@ -1,287 +1,197 @@
-"""The states after the states of a block, in three passes: *look* which transitions there are, *enter* the states after them in the table, *fill* in
-those that are new. Compiled as :mod:`kernel` is, by its rules.
+"""Who expands the states of a block: one thread or several. What comes of it, and in which order, does not depend on how many there are.
 
-A piece of a block passes through all three (:func:`expand`), some hundred transitions at a time, so that all of it stays near the processor.
-Several threads take one pass at a time (threads.py): pieces can be looked at side by side, since that changes nothing; each thread enters what
-belongs into its part of the table; then pieces are filled in side by side. Both come to the same, in the same order: of equal states
-the one that comes first, by piece and transition, is new.
-
-Layouts. What is taken of a piece: transition b leads from state ``sources[b]`` of the block by action ``actions[b]`` with outcome
-``chosen[b]`` to a state of sums ``after_sums[b]`` and fingerprint ``marks[b]``; ``fresh[t, b]`` is what thread t found out about that: ``KNOWN``,
-``NEW_STATE`` or ``LATER``.
+The states are taken in pieces. A piece ends early where it has very many transitions or misses, which depends on nothing but its states, and
+what is left of it is handed back. Alone, a thread brings one piece after the other through all passes of passes.py; several do one pass over all
+pieces, then the next. What they run is compiled and lets go of Python's lock.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
-from heatproof.strategies.proving import commuting
-from heatproof.strategies.proving.commuting import commutes, rely
-from heatproof.strategies.proving.kernel import (  # type: ignore[attr-defined]  # njit is not its own
-    ALWAYS,
-    ENABLED,
-    FETCHED,
-    FOUND,
-    FULL,
-    LEFT,
-    MISSES,
-    NEW,
-    NOWHERE,
-    PAIRS,
-    PENDING,
-    REDUCED,
-    RESTING,
-    STATES,
-    SYSTEM,
-    TABLE_USED,
-    TAKEN,
-    TELLS,
-    TERMINAL,
-    TERMINAL_SUM,
-    TRANSITIONS,
-    WRITE_FROM,
-    WRITE_TO,
-    after,
-    busy,
-    fingerprint,
-    njit,
-    place_of,
-    slot_of,
-    stood_for,
-    walk,
-)
-from heatproof.strategies.proving.stale import renew
+from heatproof.strategies.proving import kernel
+from heatproof.strategies.proving.passes import NEW_STATE, enter, enter_later, expand, fill, look
 
-KNOWN, NEW_STATE, LATER = range(3)
-"""What is known of the state after a transition: that it was there, that it is new, or nothing, as it may stand in the next part of the table."""
+if TYPE_CHECKING:
+    from heatproof.strategies.proving.search import Search
+    from heatproof.strategies.proving.storage import Block
+    from heatproof.strategies.proving.threads import Threads
 
-BATCH = 512
-"""Transitions whose states are looked up together."""
+PIECE, PIECES = 2048, 8
+"""States of a piece, and how many pieces are expanded in one go."""
+
+MOST, MISSES = 16_384, 32_768
+"""The transitions, and the misses, with which a piece ends early."""
+
+ADDED = [kernel.STATES, kernel.TRANSITIONS, kernel.TERMINAL, kernel.RESTING, kernel.TERMINAL_SUM]
+"""What is counted of each piece."""
 
 
-@njit(cache=True, inline="always")
-def tell(said: Any, state: Any, action: Any, found_seen: Any, found: Any, counters: Any) -> None:
-    """Note what properties say of an action in a state, where it is said for the first time."""
-    if said > 0 and not found_seen[said]:
-        found_seen[said] = True
-        found[counters[FOUND], 0], found[counters[FOUND], 1], found[counters[FOUND], 2] = said, state, action
-        counters[FOUND] += 1
+class Gone(NamedTuple):
+    """What came of a go: first findings (what is said, state, action), misses (state, action), and the states that are left to be expanded, or
+    to be expanded again once what is missing was learned."""
+
+    found: NDArray[np.int64]
+    misses: NDArray[np.int64]
+    left: NDArray[np.int64]
 
 
-@njit(cache=True, nogil=True)
-def look(
-    todo: Any, begin: Any, goal: Any, most: Any, rows: Any, sums: Any, first: Any, depth: Any,
-    guards: Any, guard_from: Any, guard_to: Any, guard_rival: Any, candidates: Any, crew: Any, waits: Any, roots: Any,
-    records: Any, keys: Any, values: Any, leaves: Any, writes: Any, delta: Any, task_node: Any,
-    beside_from: Any, beside_to: Any, beside: Any, salts: Any, table: Any, depths: Any,
-    stepping: Any, mine: Any, private: Any, outcome_reads: Any, outcome_writes: Any,
-    owners: Any, kinds: Any, items: Any, whole: Any, future_reads: Any, future_writes: Any, pairs: Any,
-    found_seen: Any, misses: Any, pending: Any, found: Any, outcomes: Any, taken: Any,
-    marks: Any, sources: Any, chosen: Any, actions: Any, after_sums: Any, counters: Any,
-) -> Any:  # fmt: skip
-    """Which transitions there are from the states ``todo`` of a block, from the one at ``begin`` on, until ``goal`` are taken. Answers how many of
-    ``todo`` were looked at. ``FULL`` is counted if an output is full, or this piece has ``most`` transitions.
+class Piece:
+    """Room for what comes of a piece, by arrays as in passes.py; ``threads`` enter its states, ``actions`` may be possible in one, ``roots`` be
+    missing."""
 
-    ``first``: the number of the first state of the block in the whole search. ``pairs`` is empty where there is to be no reduction.
-    """
-    reducing = pairs.shape[0] > 0
-    for position in range(begin, todo.shape[0]):
-        i = todo[position]
-        used = counters[TAKEN]
-        if used >= goal:
-            return position
-        if (
-            counters[TRANSITIONS] >= most
-            or counters[MISSES] + roots.shape[0] >= misses.shape[0]
-            or (reducing and 2 * (counters[PAIRS] + owners.shape[0]) > pairs.shape[0])
-        ):
-            counters[FULL] += 1
-            return position
-        # which actions are possible, and what they do
-        count = 0
-        going = False
-        missed = False
-        none_idle = busy(rows, i, crew)
-        for g in range(guards.shape[0]):
-            guard = guards[g]
-            if guard != np.uint32(ALWAYS):
-                if rows[i, guard] == 0:
-                    continue
-                if guard_rival[g] >= 0 and stood_for(rows, i, g, guards, guard_rival, salts):
-                    continue
-            for c in range(guard_from[g], guard_to[g]):
-                if none_idle and waits[c]:
-                    continue
-                action = candidates[c]
-                outcome = walk(rows, i, roots[action], records, keys, values)
-                if outcome == NOWHERE:
-                    misses[counters[MISSES], 0] = i
-                    misses[counters[MISSES], 1] = action
-                    counters[MISSES] += 1
-                    missed = True
-                elif leaves[outcome, ENABLED]:
-                    outcomes[count] = outcome
-                    taken[count] = action
-                    count += 1
-                    if leaves[outcome, SYSTEM]:
-                        going = True
-        resting = np.int64(-1)
-        if not missed and not going:  # at rest: action 0 asks what must hold
-            resting = walk(rows, i, roots[0], records, keys, values)
-            if resting == NOWHERE:
-                misses[counters[MISSES], 0] = i
-                misses[counters[MISSES], 1] = 0
-                counters[MISSES] += 1
-                missed = True
-        if missed:
-            pending[counters[PENDING]] = i
-            counters[PENDING] += 1
-            continue
-        counters[STATES] += 1
-        if resting >= 0:
-            counters[RESTING] += 1
-            tell(leaves[resting, TELLS], first + i, 0, found_seen, found, counters)
-        if count == 0:
-            counters[TERMINAL] += 1
-            counters[TERMINAL_SUM] += np.int64(fingerprint(sums, i))
-        start, stop = 0, count
-        if reducing and count > 1:
-            for k in range(count):
-                own = stepping[taken[k]]
-                if own >= 0 and outcomes[k] < outcome_reads.shape[0] and commutes(
-                    rows, i, own, outcome_reads[outcomes[k]], outcome_writes[outcomes[k]], mine[own], private[own],
-                    owners, kinds, items, whole, future_reads, future_writes,
-                ):  # fmt: skip
-                    after(
-                        rows, sums, i, outcomes[k], leaves, writes, delta, task_node, beside_from, beside_to, beside, salts,
-                        after_sums, used,
-                    )  # fmt: skip
-                    at = slot_of(table, fingerprint(after_sums, used))
-                    if table[at] == np.uint64(0) or depths[at] == depth + 1:  # else it might be put off for ever
-                        start, stop = k, k + 1
-                        rely(rows, i, own, outcomes[k], owners, items, pairs, counters)
-                        counters[REDUCED] += 1
-                        break
-        for k in range(start, stop):
-            outcome = outcomes[k]
-            after(
-                rows, sums, i, outcome, leaves, writes, delta, task_node, beside_from, beside_to, beside, salts, after_sums, used,
+    def __init__(self, threads: int, renamings: int, actions: int, roots: int):
+        room = MOST + actions
+        self.actions, self.roots = actions, roots
+        self.pending, self.misses = np.empty(PIECE, np.int64), np.empty((MISSES + roots, 2), np.int64)
+        self.possible = np.empty(actions, np.int64), np.empty(actions, np.int64)
+        self.marks = np.empty(room, np.uint64)
+        self.ways = np.empty(room, np.uint32), np.empty(room, np.uint32), np.empty(room, np.uint16)
+        self.sums = np.empty((room + 2, renamings), np.uint64)  # one of them needs two more
+        self.fresh = np.empty((threads, room), np.uint8)
+        self.counters = np.zeros(kernel.COUNTERS, np.int64)
+        self.found = np.empty((0, 3), np.int64)
+        self.todo, self.done = self.pending, 0
+
+    def begin(self, todo: NDArray[np.int64], sayings: int) -> None:
+        """These states are expanded next; properties say one of so many things of each."""
+        self.todo, self.counters[:] = todo, 0
+        if len(self.found) < sayings:
+            self.found = np.empty((2 * sayings, 3), np.int64)
+
+    @property
+    def taken(self) -> int:
+        """How many transitions there are."""
+        return int(self.counters[kernel.TAKEN])
+
+    def gone(self) -> tuple[NDArray[np.int64], ...]:
+        """What was found, what is missing, the states where it is missing, and those that were not looked at."""
+        found, misses, pending = (int(self.counters[number]) for number in (kernel.FOUND, kernel.MISSES, kernel.PENDING))
+        return self.found[:found].copy(), self.misses[:misses].copy(), self.pending[:pending].copy(), self.todo[self.done :]
+
+
+class Expander:
+    """Expands states for a search that tells engines apart by so many renamings."""
+
+    def __init__(self, threads: Threads, renamings: int):
+        self.threads, self.renamings = threads, renamings
+        self.room: list[Piece] = []
+
+    @staticmethod
+    def most(states: int, actions: int) -> int:
+        """How many states may be new after so many, if so many actions may be possible."""
+        return -(-states // PIECE) * (MOST + actions)
+
+    def go(self, search: Search, block: Block, todo: NDArray[np.int64]) -> Gone:
+        """Expand states of a block. What is new stands in the room of the search, which is sealed when it is full."""
+        tables = search.tables
+        todos = [todo[at : at + PIECE] for at in range(0, len(todo), PIECE)]
+        together = self.threads.count > 1 and len(todos) > 1 and not search.reduce  # that relies on what was entered before
+        actions, roots, sayings = len(tables.actions.names), len(tables.roots.array), len(tables.outcomes.found_seen.array)
+        if self.room and (self.room[0].actions < actions or self.room[0].roots < roots):
+            self.room = []
+        while len(self.room) < (len(todos) if together else 1):
+            self.room.append(Piece(self.threads.count, self.renamings, 2 * actions, roots))
+        parts = []
+        if together:
+            for piece, todo in zip(self.room, todos, strict=False):
+                piece.begin(todo, sayings)
+            parts = self._together(search, self._given(search, block), self.room[: len(todos)], actions)
+        else:
+            (piece, *_), given = self.room, self._given(search, block)
+            for todo in todos:
+                piece.begin(todo, sayings)
+                parts.append(self._alone(search, given, piece, actions))
+        found, misses, pending, rest = (np.concatenate(kind) for kind in zip(*parts, strict=True))
+        return Gone(found, misses, np.concatenate([pending, rest]))
+
+    def _given(self, search: Search, block: Block) -> tuple[Any, ...]:
+        """What a look needs to know, from the rows to the pairs."""
+        tables, outcomes, among = search.tables, search.tables.outcomes, search.independence
+        return (
+            block.rows, block.sums, block.first, search.result.depth,
+            tables.guards, tables.guard_from, tables.guard_to, tables.guard_rival, tables.candidates, tables.crew, tables.waits, tables.roots.array,
+            tables.trees.records, tables.trees.keys, tables.trees.children,
+            outcomes.leaves, outcomes.writes, outcomes.delta, outcomes.task_node.array, *tables.beside, tables.salts,
+            search.table, search.depths,
+            tables.stepping, among.mine, among.private, among.reads, among.writes,
+            among.owners, among.kinds, among.items, among.whole, among.future_reads, among.future_writes, search.pairs,
+        )  # fmt: skip
+
+    def _alone(self, search: Search, given: tuple[Any, ...], piece: Piece, actions: int) -> tuple[NDArray[np.int64], ...]:
+        """All passes over one piece."""
+        out = search.room_for(MOST + actions)
+        counters = piece.counters
+        counters[[kernel.NEW, kernel.PAIRS]] = search.counters[[kernel.NEW, kernel.PAIRS]]
+        piece.done = expand(  # type: ignore[call-arg]  # Numba's own type takes no tuple of arrays spread out
+            piece.todo, MOST, *given, search.tables.outcomes.found_seen.array, piece.misses, piece.pending, piece.found, *piece.possible,
+            piece.marks, *piece.ways, piece.sums, piece.fresh[:1], out.rows, out.sums, search.out_parent, search.out_action, counters,
+        )  # fmt: skip
+        search.counters[[kernel.REDUCED, kernel.TABLE_USED]] += counters[[kernel.REDUCED, kernel.TABLE_USED]]
+        search.counters[kernel.PAIRS] = counters[kernel.PAIRS]
+        search.counters[ADDED] += counters[ADDED]
+        search.filled(int(counters[kernel.NEW]))
+        return piece.gone()
+
+    def _together(
+        self, search: Search, given: tuple[Any, ...], pieces: list[Piece], actions: int
+    ) -> list[tuple[NDArray[np.int64], ...]]:
+        """Each pass over all pieces."""
+        seen = search.tables.outcomes.found_seen.array
+        rows, _, first, depth, *_ = given
+
+        def looked(n: int) -> None:
+            piece = pieces[n]
+            piece.done = look(  # type: ignore[call-arg]  # Numba's own type takes no tuple of arrays spread out
+                piece.todo, 0, MOST, MOST, *given, seen.copy(), piece.misses, piece.pending, piece.found, *piece.possible, piece.marks,
+                *piece.ways, piece.sums, piece.counters,
             )  # fmt: skip
-            tell(leaves[outcome, TELLS], first + i, taken[k], found_seen, found, counters)
-            marks[used] = fingerprint(after_sums, used)
-            sources[used] = i
-            chosen[used] = outcome
-            actions[used] = taken[k]
-            used += 1
-        counters[TRANSITIONS] += stop - start
-        counters[TAKEN] = used
-    return todo.shape[0]
 
+        places, threads = len(search.table), self.threads.count
+        counted = np.zeros((threads, kernel.COUNTERS), np.int64)
 
-@njit(cache=True, nogil=True)
-def enter(marks: Any, count: Any, table: Any, low: Any, high: Any, depths: Any, depth: Any, fresh: Any, counters: Any) -> None:
-    """Enter the first ``count`` fingerprints, as far as they belong to the places ``low`` to ``high`` of the table. Nothing else is read or written
-    there: what may stand beyond ``high`` is left for ``LATER``."""
-    first, end = np.uint64(low), np.uint64(high)
-    for begin in range(0, count, BATCH):
-        stop = min(begin + BATCH, count)
-        total = np.uint64(0)
-        for b in range(begin, stop):  # looking all of them up first lets the processor fetch many places at once
-            at = place_of(table, marks[b])
-            if first <= at < end:
-                total += table[at]
-        if total == np.uint64(1):  # never read otherwise, the fetches above could be left out by the compiler
-            counters[FETCHED] += 1
-        for b in range(begin, stop):
-            mark = marks[b]
-            at = place_of(table, mark)
-            fresh[b] = KNOWN
-            if first <= at < end:
-                while at < end and table[at] != mark and table[at] != np.uint64(0):
-                    at += np.uint64(1)
-                    if at == np.uint64(table.shape[0]) and first == np.uint64(0):
-                        at = np.uint64(0)
-                if at == end:
-                    fresh[b] = LATER
-                    counters[LEFT] += 1
-                elif table[at] != mark:
-                    table[at] = mark
-                    fresh[b] = NEW_STATE
-                    counters[TABLE_USED] += 1
-                    if depths.shape[0] == table.shape[0]:
-                        depths[at] = depth + 1
+        def entered(t: int) -> None:
+            low, high = places * t // threads, places * (t + 1) // threads
+            for piece in pieces:
+                enter(piece.marks, piece.taken, search.table, low, high, search.depths, depth, piece.fresh[t], counted[t])
 
+        self.threads.spread(looked, len(pieces))
+        self.threads.spread(entered, threads)
+        if counted[:, kernel.LEFT].any():
+            for piece in pieces:
+                enter_later(piece.marks, piece.taken, search.table, piece.fresh, counted[0])
+        search.counters[kernel.TABLE_USED] += counted[:, kernel.TABLE_USED].sum()
+        self._filled(search, rows, first, pieces, actions)
+        parts = []
+        for piece in pieces:
+            search.counters[ADDED] += piece.counters[ADDED]
+            found, *others = piece.gone()
+            found = found[~seen[found[:, 0]]]
+            seen[found[:, 0]] = True
+            parts.append((found, *others))
+        return parts
 
-@njit(cache=True)
-def enter_later(marks: Any, count: Any, table: Any, fresh: Any, counters: Any) -> None:
-    """Enter the fingerprints that were left for later, when nobody else enters any."""
-    for b in range(count):
-        for t in range(fresh.shape[0]):
-            if fresh[t, b] == LATER:
-                at = slot_of(table, marks[b])
-                fresh[t, b] = KNOWN if table[at] == marks[b] else NEW_STATE
-                if table[at] != marks[b]:
-                    table[at] = marks[b]
-                    counters[TABLE_USED] += 1
+    def _filled(self, search: Search, rows: Any, first: int, pieces: list[Piece], actions: int) -> None:
+        """Fill in what is new, as many pieces at once as there is room for."""
+        leaves, writes = search.tables.outcomes.leaves, search.tables.outcomes.writes
+        waiting = list(pieces)
+        while waiting:
+            out, begin = search.room_for(MOST + actions), int(search.counters[kernel.NEW])
+            begins: list[tuple[Piece, int]] = []
+            while waiting and (not begins or begin + MOST + actions <= len(out.rows)):
+                begins.append((waiting.pop(0), begin))
+                piece = begins[-1][0]
+                begin += int((piece.fresh[:, : piece.taken] == NEW_STATE).sum())
 
+            def fills(n: int, begins: Any = begins, out: Any = out) -> None:
+                piece, begin = begins[n]
+                fill(  # type: ignore[call-arg]  # Numba's own type takes no tuple of arrays spread out
+                    piece.taken, *piece.ways, piece.sums, piece.fresh, rows, first, leaves, writes, out.rows, out.sums,
+                    search.out_parent, search.out_action, begin,
+                )  # fmt: skip
 
-@njit(cache=True, nogil=True)
-def fill(
-    count: Any, sources: Any, chosen: Any, actions: Any, after_sums: Any, fresh: Any, rows: Any, first: Any, leaves: Any, writes: Any,
-    new_rows: Any, new_sums: Any, new_parent: Any, new_action: Any, begin: Any,
-) -> Any:  # fmt: skip
-    """Fill in the states that are new after the first ``count`` transitions, from place ``begin`` on; the place behind the last."""
-    n = begin
-    for b in range(count):
-        for t in range(fresh.shape[0]):
-            if fresh[t, b] == NEW_STATE:
-                outcome, source = chosen[b], sources[b]
-                for c in range(rows.shape[1]):
-                    new_rows[n, c] = rows[source, c]
-                for w in range(leaves[outcome, WRITE_FROM], leaves[outcome, WRITE_TO]):
-                    new_rows[n, writes[w, 0]] = writes[w, 1]
-                for p in range(new_sums.shape[1]):
-                    new_sums[n, p] = after_sums[b, p]
-                new_parent[n] = first + source
-                new_action[n] = actions[b]
-                n += 1
-    return n
-
-
-@njit(cache=True)
-def expand(
-    todo: Any, most: Any, rows: Any, sums: Any, first: Any, depth: Any,
-    guards: Any, guard_from: Any, guard_to: Any, guard_rival: Any, candidates: Any, crew: Any, waits: Any, roots: Any,
-    records: Any, keys: Any, values: Any, leaves: Any, writes: Any, delta: Any, task_node: Any,
-    beside_from: Any, beside_to: Any, beside: Any, salts: Any, table: Any, depths: Any,
-    stepping: Any, mine: Any, private: Any, outcome_reads: Any, outcome_writes: Any,
-    owners: Any, kinds: Any, items: Any, whole: Any, future_reads: Any, future_writes: Any, pairs: Any,
-    found_seen: Any, misses: Any, pending: Any, found: Any, outcomes: Any, taken: Any,
-    marks: Any, sources: Any, chosen: Any, actions: Any, after_sums: Any, fresh: Any,
-    new_rows: Any, new_sums: Any, new_parent: Any, new_action: Any, counters: Any,
-) -> Any:  # fmt: skip
-    """All passes over the states ``todo`` of a block; what is new comes behind the ``NEW`` new states that there are. Answers how many of
-    ``todo`` were looked at."""
-    done = 0
-    while True:
-        counters[TAKEN] = 0
-        done = look(
-            todo, done, BATCH, most, rows, sums, first, depth,
-            guards, guard_from, guard_to, guard_rival, candidates, crew, waits, roots, records, keys, values, leaves, writes, delta, task_node,
-            beside_from, beside_to, beside, salts, table, depths, stepping, mine, private, outcome_reads, outcome_writes,
-            owners, kinds, items, whole, future_reads, future_writes, pairs,
-            found_seen, misses, pending, found, outcomes, taken, marks, sources, chosen, actions, after_sums, counters,
-        )  # fmt: skip
-        count = counters[TAKEN]
-        enter(marks, count, table, 0, table.shape[0], depths, depth, fresh[0], counters)
-        counters[NEW] = fill(
-            count, sources, chosen, actions, after_sums, fresh, rows, first, leaves, writes, new_rows, new_sums, new_parent, new_action,
-            counters[NEW],
-        )  # fmt: skip
-        if counters[FULL] or done == todo.shape[0]:
-            return done
-
-
-renew(expand, commuting)
+            self.threads.spread(fills, len(begins))
+            search.filled(begin)

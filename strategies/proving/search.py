@@ -18,6 +18,7 @@ from heatproof.properties.base import Property, Witness
 from heatproof.strategies.proving import kernel
 from heatproof.strategies.proving.columns import ColumnsMatter
 from heatproof.strategies.proving.commuting import put_pairs
+from heatproof.strategies.proving.expanding import PIECE, PIECES, Expander
 from heatproof.strategies.proving.growing import MOST_PLACES, grow
 from heatproof.strategies.proving.learning import Key, LearningWorld
 from heatproof.strategies.proving.names import NamesMatter, OwnNamesMatter
@@ -27,7 +28,7 @@ from heatproof.strategies.proving.reduction import Independence
 from heatproof.strategies.proving.storage import Block, Diary, Frontier, Steps, Storage, rarely_collected
 from heatproof.strategies.proving.symmetry import ambiguous, renderers
 from heatproof.strategies.proving.tables import Tables
-from heatproof.strategies.proving.threads import PIECE, PIECES, Expander
+from heatproof.strategies.proving.threads import Threads
 from heatproof.strategies.proving.versions import VersionsMatter
 from heatproof.strategies.proving.views import Space
 from heatproof.strategies.proving.watchers import Keeper, Watcher
@@ -122,7 +123,7 @@ class Search:
         self.design, self.scenario, self.properties = design, scenario, list(properties)
         self.symmetric, self.merge, self.versions, self.reduce, self.go_on = symmetric, merge, versions, reduce, go_on
         self.storage, self.watchers, self.kind = storage or Storage(), list(watchers), world
-        self.checkpoint, self.threads = checkpoint, threads
+        self.checkpoint, self.threads = checkpoint, Threads(threads)
         self.columns, self.live = columns, Live() if columns else None
         fits = symmetric and merge and not reduce and world is LearningWorld and not ambiguous(scenario)
         self.placing = placing
@@ -398,7 +399,7 @@ class Search:
             block = Block(self.out.rows[:count], self.out.sums[:count], self.out.first)
             if not (whole := count >= FULL or not self.following.blocks):
                 block = Block(block.rows.copy(), block.sums.copy(), block.first)
-            if self.following.put(block, self.level.held) and whole:
+            if self.following.put(block, self.level.held, self.threads) and whole:
                 self.out = self._room()
             self.steps.extend(self.out_parent[:count], self.out_action[:count])
             self.counters[kernel.NEW] = 0

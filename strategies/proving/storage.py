@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 
 from heatproof.model.errors import HeatproofError
 from heatproof.strategies.proving.packing import Rows, packed, unpack
+from heatproof.strategies.proving.threads import Threads
 
 STEP = np.dtype([("parent", "<u4"), ("action", "<u2")])
 """Where a state came from, as it is kept on disk: 6 bytes."""
@@ -115,9 +116,9 @@ class Packed:
     first: int
 
     @classmethod
-    def of(cls, block: Block) -> Packed:
+    def of(cls, block: Block, threads: Threads | None = None) -> Packed:
         """A block packed."""
-        return cls(packed(block.rows), block.sums.copy(), block.first)
+        return cls(packed(block.rows, threads), block.sums.copy(), block.first)
 
     @property
     def bytes(self) -> int:
@@ -152,16 +153,16 @@ class Frontier:
         self.states = self.held = self.spilled = 0
         self.file: IO[bytes] | None = None
 
-    def put(self, block: Block, taken: int = 0) -> bool:
-        """Add a block; ``taken`` bytes of the memory are in use elsewhere. Answers whether the block is kept as it is; if not, its room can be
-        used again. Raises :class:`NoRoom` when the disk is full."""
+    def put(self, block: Block, taken: int = 0, threads: Threads | None = None) -> bool:
+        """Add a block; ``taken`` bytes of the memory are in use elsewhere, ``threads`` may pack it. Answers whether the block is kept as it is;
+        if not, its room can be used again. Raises :class:`NoRoom` when the disk is full."""
         self.states += len(block.rows)
         used = self.held + taken
         if used + block.bytes <= PLAIN * self.storage.memory:
             self.held += block.bytes
             self.blocks.append(block)
             return True
-        entry = Packed.of(block)
+        entry = Packed.of(block, threads)
         if used + entry.bytes <= self.storage.memory:
             self.held += entry.bytes
             self.blocks.append(entry)

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from heatproof.strategies.proving import threads
+from heatproof.strategies.proving import expanding
 from heatproof.strategies.proving.checkpoints import Checkpoint
 from heatproof.strategies.proving.search import Search
 from heatproof.strategies.proving.storage import Storage
@@ -17,7 +17,7 @@ from tests.proving.peers import instance
 from tests.proving.test_counts import PROPERTIES
 
 PLACES: dict[str, tuple[Any, str]] = {
-    "expand": (threads, "expand"),  # while states are expanded
+    "expand": (expanding, "expand"),  # while states are expanded
     "fsync": (os, "fsync"),  # the file is written, or its name is
     "replace": (os, "replace"),  # the file waits for its name
 }

@@ -16,7 +16,7 @@ from heatproof.model.scenario import Operation, Scenario, create, scenario
 from heatproof.model.templates import resource
 from heatproof.model.world import World
 from heatproof.strategies.asked import properties_for
-from heatproof.strategies.proving import search, threads
+from heatproof.strategies.proving import expanding, search
 from heatproof.strategies.proving.search import Result, Search
 from heatproof.strategies.proving.storage import Storage
 from heatproof.strategies.running import Driver
@@ -69,7 +69,7 @@ def test_the_shortest_ways_to_seeded_bugs_are_as_long_as_the_peers_say(
 def test_rows_of_larger_numbers_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where a column has more values than 16 bits tell apart, in the middle of a search."""
     monkeypatch.setattr(search, "OUT", 512)
-    monkeypatch.setattr(threads, "MOST", 64)
+    monkeypatch.setattr(expanding, "MOST", 64)
     plain = searched("I3")
     monkeypatch.setattr(search, "SMALL", 10)
     wide = Search(*instance("I3"), PROPERTIES, storage=Storage(memory=20_000))

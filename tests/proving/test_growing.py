@@ -134,7 +134,7 @@ def test_a_table_in_which_one_is_not_found_is_not_sound() -> None:
 @pytest.mark.parametrize("reduce", [False, True])
 def test_how_a_table_grows_changes_nothing(reduce: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     design, asked = instance("I3", "Grabbing")
-    monkeypatch.setattr("heatproof.strategies.proving.threads.MOST", 30)  # so that hardly any room is wanted in the table
+    monkeypatch.setattr("heatproof.strategies.proving.expanding.MOST", 30)  # so that hardly any room is wanted in the table
     monkeypatch.setattr("heatproof.strategies.proving.search.CHUNK", 10)
     usual = Search(design, asked, PROPERTIES, reduce=reduce)
     usual.run()

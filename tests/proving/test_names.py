@@ -11,7 +11,7 @@ import pytest
 from heatproof.model.effects import Handler, Insert, Me, Read, Send, Update
 from heatproof.model.scenario import Operation, create, scenario, update
 from heatproof.model.templates import resource
-from heatproof.strategies.proving import kernel, threads
+from heatproof.strategies.proving import expanding, kernel
 from heatproof.strategies.proving.search import Search
 from heatproof.strategies.proving.stale import renew
 from tests.model.toys import ACCOUNT, Account, Design, asking
@@ -87,7 +87,7 @@ def test_a_create_is_beside_nobody() -> None:
 
 def test_there_is_always_room_for_what_a_state_lacks(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = searched(engine_only).result
-    monkeypatch.setattr(threads, "MISSES", 1)
+    monkeypatch.setattr(expanding, "MISSES", 1)
     assert searched(engine_only).result == whole
 
 

@@ -287,9 +287,9 @@ def test_switches_change_how_not_what(switches: tuple[tuple[str, bool], ...]) ->
 def test_a_frontier_is_kept_in_memory_as_far_as_the_budget_goes(monkeypatch: pytest.MonkeyPatch) -> None:
     seen, plain = set(), storage.Frontier.put
 
-    def put(self: storage.Frontier, block: storage.Block, taken: int = 0) -> bool:
+    def put(self: storage.Frontier, *args: Any) -> bool:
         seen.add(self.storage.memory)
-        return plain(self, block, taken)
+        return plain(self, *args)
 
     monkeypatch.setattr(storage.Frontier, "put", put)
     assert prove(ADDING, asking(engines=2, threads=1), [sum_is_two], storage=proving._storage(1_000_000)).complete

@@ -149,7 +149,7 @@ def test_a_disk_that_is_full_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Levels of a hundred states are of several blocks."""
-    for module, name, size in (("search", "OUT", 150), ("search", "FULL", 30), ("search", "CHUNK", 30), ("threads", "MOST", 30)):
+    for module, name, size in (("search", "OUT", 150), ("search", "FULL", 30), ("search", "CHUNK", 30), ("expanding", "MOST", 30)):
         monkeypatch.setattr(f"heatproof.strategies.proving.{module}.{name}", size)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import threading
 from dataclasses import replace
 from typing import Any
 
@@ -14,11 +16,13 @@ from heatproof.model.design import Design
 from heatproof.model.scenario import Scenario
 from heatproof.properties.base import Property
 from heatproof.strategies.asked import properties_for
-from heatproof.strategies.proving import kernel, threads
-from heatproof.strategies.proving.expanding import KNOWN, LATER, NEW_STATE, enter, enter_later
+from heatproof.strategies.proving import expanding, kernel, threads
+from heatproof.strategies.proving.expanding import Expander
 from heatproof.strategies.proving.growing import sound
+from heatproof.strategies.proving.packing import packed
+from heatproof.strategies.proving.passes import KNOWN, LATER, NEW_STATE, enter, enter_later
 from heatproof.strategies.proving.search import Search
-from heatproof.strategies.proving.threads import Expander
+from heatproof.strategies.proving.threads import Threads
 from tests.proving.peers import instance
 from tests.proving.test_counts import PROPERTIES, SMALL
 
@@ -34,8 +38,8 @@ several = pytest.mark.skipif(not kernel.COMPILED, reason="where nothing is compi
 def small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
     """Levels of a hundred states are of many pieces, of which some end early, and of several blocks."""
     for module, name, size in (
-        ("search", "OUT", 150), ("search", "FULL", 30), ("search", "CHUNK", 40), ("search", "PLACES", 64), ("threads", "PIECE", 7),
-        ("threads", "PIECES", 6), ("threads", "MOST", 12),
+        ("search", "OUT", 150), ("search", "FULL", 30), ("search", "CHUNK", 40), ("search", "PLACES", 64), ("expanding", "PIECE", 7),
+        ("expanding", "PIECES", 6), ("expanding", "MOST", 12),
     ):  # fmt: skip
         monkeypatch.setattr(f"heatproof.strategies.proving.{module}.{name}", size)
 
@@ -76,7 +80,7 @@ def test_threads_are_used(monkeypatch: pytest.MonkeyPatch) -> None:
 @several
 def test_pieces_change_nothing_but_what_is_learned_when(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = Search(*SCOPES[0]).run()
-    monkeypatch.setattr(threads, "PIECE", 5)
+    monkeypatch.setattr(expanding, "PIECE", 5)
     other = Search(*SCOPES[0], threads=2).run()
     assert replace(other, lessons=0, violations={}) == replace(whole, lessons=0, violations={})
     assert {key: sighting.depth for key, sighting in other.violations.items()} == {
@@ -85,24 +89,49 @@ def test_pieces_change_nothing_but_what_is_learned_when(monkeypatch: pytest.Monk
 
 
 @several
-def test_what_goes_wrong_in_a_thread_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    expander = Expander(3, 1)
+@pytest.mark.parametrize("wrong", [0, 4, 5])
+def test_each_piece_of_work_is_done_once_and_what_goes_wrong_is_told(wrong: int) -> None:
+    three, done = Threads(3), list[int]()
+    three.spread(done.append, 6)
+    assert sorted(done) == list(range(6))
 
-    def wrong(number: int) -> None:
-        if number == 4:
+    def work(number: int) -> None:
+        if number == wrong:
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        expander._spread(wrong, 6)
+        three.spread(work, 6)
 
 
 def test_interpreted_there_is_one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(kernel, "COMPILED", False)
-    assert Expander(4, 1).threads == 1
+    monkeypatch.setattr(threads, "COMPILED", False)
+    alone, done = Threads(4), list[int]()
+    alone.spread(done.append, 3)
+    assert (alone.count, alone.others, done) == (1, None, [0, 1, 2])
 
 
-def test_more_threads_than_pieces_have_nothing_to_do() -> None:
-    assert Expander(100, 1).threads in (1, threads.PIECES)
+@several
+def test_threads_that_nobody_needs_any_more_end() -> None:
+    before = set(threading.enumerate())
+    four = Threads(4)
+    four.spread(abs, 20)
+    started = set(threading.enumerate()) - before
+    assert started
+    del four
+    gc.collect()
+    for thread in started:
+        thread.join(timeout=60)
+        assert not thread.is_alive()
+
+
+@several
+@given(data=st.data(), states=st.integers(1, 9), count=st.integers(2, 5))
+def test_rows_are_packed_by_several_threads_as_they_are_by_one(data: st.DataObject, states: int, count: int) -> None:
+    numbers = data.draw(st.lists(st.lists(st.integers(0, 2), min_size=5, max_size=5), min_size=states, max_size=states))
+    rows = np.array(numbers, np.uint16)
+    for one, other in zip(packed(rows), packed(rows, Threads(count)), strict=True):
+        assert one.dtype == other.dtype
+        assert one.tolist() == other.tolist()
 
 
 MARKS = st.lists(st.sampled_from([(i << 58) + j for i in (0, 1, 20, 21, 31, 32, 42, 43, 62, 63) for j in range(1, 9)]), max_size=60)
