@@ -18,6 +18,7 @@ from benchmarks import (
     peers,
     prove_memory,
     prove_scopes,
+    prove_threads,
     replays,
     shrinking,
     steps,
@@ -39,6 +40,7 @@ BENCHMARKS = {
     "prove-memory": prove_memory.measure,
     "prove-waiting": prove_memory.waiting,
     "prove-scopes": prove_scopes.measure,
+    "prove-threads": prove_threads.measure,
 }
 
 

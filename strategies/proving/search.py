@@ -36,10 +36,10 @@ from heatproof.strategies.proving.watchers import Keeper, Watcher
 CHUNK = PIECE * PIECES
 """States expanded in one go of the kernel."""
 
-OUT = 5 << 14
+OUT = 1 << 16
 """New states that fit into one block."""
 
-FULL = 7 << 13
+FULL = 5 << 13
 """New states with which room for a block is handed over as it is, rather than copied into less room; the first of a level always is."""
 
 SPARE = 4
@@ -51,7 +51,7 @@ MOST_ACTIONS = 30_000
 SMALL = 2**16 - 1
 """The greatest value in rows of 16-bit numbers; where a column has greater ones rows are of 32-bit numbers."""
 
-LOAD, PLACES = 0.8, 1 << 14
+LOAD, PLACES = 0.8, 1 << 19
 """How full the table of fingerprints may be, and how many it has room for at first."""
 
 
