@@ -11,7 +11,7 @@ there the attribute ``row``". Columns that nobody was seen to look at are no par
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
 Mark = tuple[tuple[str, int, int], ...]
@@ -165,11 +165,7 @@ class Rows:
         kind = self.kinds.get(type(value))
         if kind is not None:
             return self.new(kind, tuple.__iter__(value))
-        if isinstance(value, tuple) and value:
-            items = [self.watch(item) for item in tuple.__iter__(value)]
-            if any(one is not other for one, other in zip(items, tuple.__iter__(value), strict=True)):
-                return tuple.__new__(type(value), items)
-        return value
+        return _with_others(value, self.watch) if isinstance(value, tuple) else value
 
     def plain(self, value: Any) -> Any:
         """What a handler asks for, with rows in place of watched rows; all of these have then been looked at."""
@@ -180,13 +176,10 @@ class Rows:
             self.looked(row, ALL)
             return tuple.__new__(row._kind, tuple.__iter__(row))
         if isinstance(value, tuple):
-            items = [self.plain(item) for item in tuple.__iter__(value)]
-            if any(one is not other for one, other in zip(items, tuple.__iter__(value), strict=True)):
-                return tuple.__new__(type(value), items)
-        elif type(value) in (list, set, frozenset):
-            if any(isinstance(item, tuple) for item in value):
-                return type(value)([self.plain(item) for item in value])
-        elif type(value) is dict and any(isinstance(item, tuple) for item in value.values()):
+            return _with_others(value, self.plain)
+        if type(value) in (list, set, frozenset) and any(isinstance(item, tuple) for item in value):
+            return type(value)([self.plain(item) for item in value])
+        if type(value) is dict and any(isinstance(item, tuple) for item in value.values()):
             return {key: self.plain(item) for key, item in value.items()}
         return value
 
@@ -201,11 +194,12 @@ class Rows:
         """Columns of a row, as bits, were looked at."""
         if not self.running:
             return
+        number, seen = row._number, self.seen
         if self.log is not None:
-            self.log.append(Look(row._number, columns & row._every))
+            self.log.append(Look(number, columns & row._every))
             return
-        self.seen[row._number] = self.seen.get(row._number, 0) | columns & row._every
-        if self.dead.get(row._number, 0) & columns:
+        seen[number] = seen.get(number, 0) | columns & row._every
+        if self.dead and self.dead.get(number, 0) & columns:
             self.noticed = True
 
     def copied(self, old: Any, new: Any, columns: int) -> None:
@@ -216,6 +210,17 @@ class Rows:
         self.copies[new._number] = old._number, columns
         if dead := self.dead.get(old._number, 0) & columns:
             self.dead[new._number] = dead
+
+
+def _with_others(value: tuple[Any, ...], other: Callable[[Any], Any]) -> tuple[Any, ...]:
+    """A tuple with what ``other`` has for each of its items that is not simple; the tuple itself where that changes nothing."""
+    items, changed = [], False
+    for item in tuple.__iter__(value):
+        if type(item) not in SIMPLE:
+            new = other(item)
+            changed, item = changed or new is not item, new
+        items.append(item)
+    return tuple.__new__(type(value), items) if changed else value
 
 
 def watched_kinds(tables: Iterable[Any], rows: Any, base: type[Any] = HeldRow) -> dict[type[Any], type[Any]]:
@@ -240,10 +245,12 @@ def _watched(kind: type[Any], rows: Any, key: tuple[str, ...], base: type[Any]) 
     bits = {name: 1 << place for place, name in enumerate(fields)}
 
     def column(place: int) -> Any:
+        bit, item = 1 << place, tuple.__getitem__
+
         def look(self: Any) -> Any:
             if rows.running:
-                rows.looked(self, 1 << place)
-            return tuple.__getitem__(self, place)
+                rows.looked(self, bit)
+            return item(self, place)
 
         return property(look)
 

@@ -75,18 +75,16 @@ class Pool:
         known = self._holed.get(id(row))
         if known is None:
             versions = tuple([item for item in tuple.__iter__(row) if type(item) is Version])
-            shell = tuple([HOLE if type(item) is Version else item for item in tuple.__iter__(row)]) if versions else ()
-            plain = bool(versions) and stands_for_itself(shell)
-            known = self._holed[id(row)] = (self.tuple(type(row), self.value(shell)), versions) if plain else None, row
+            if not versions:
+                return None
+            shell = tuple([HOLE if type(item) is Version else item for item in tuple.__iter__(row)])
+            plain = (self.tuple(type(row), self.value(shell)), versions) if stands_for_itself(shell) else None
+            known = self._holed[id(row)] = plain, row
         return known[0]
 
     def tuple(self, *parts: Any) -> tuple[Any, ...]:
         """The tuple of these parts, which are of this pool, or last."""
-        key = tuple(map(id, parts))
-        known = self._tuples.get(key)
-        if known is None:
-            known = self._tuples[key] = parts
-        return known
+        return self._tuples.setdefault(tuple(map(id, parts)), parts)
 
     def value(self, value: Any) -> Any:
         """What stands for a value that is compared by what it holds."""
@@ -175,27 +173,33 @@ def continuation(gen: Generator[Any, Any, Any]) -> tuple[Any, ...] | None:
 
 
 def _frames(gen: Any, look: _Look, at: Place | None = None) -> tuple[Any, ...]:
-    """Flat, since there are many: the code, the position, the names of the live locals, their values, and the value stack."""
+    """Flat, since there are many: the code, where it stands there, the values of the live locals, and the value stack."""
     code, frame = gen.gi_code, gen.gi_frame
     if frame is None:
         return look.tuple(code, "ended")
     referents = gc.get_referents(gen)
     begin = _locals_begin(referents, code)
-    names, positions, stack = _live_slots(code, frame.f_lasti, tuple(frame.f_locals))
-    if len(referents) < begin + stack:
+    slots, stack, place = _live_slots(code, frame.f_lasti, tuple(frame.f_locals))
+    stack += begin
+    if len(referents) < stack:
         raise Opaque
     known = look.pool.at
-    shown: list[Any] = [code, look.pool.value(frame.f_lasti), names]
-    if referents[-1] is None and len(referents) > begin + stack:
+    shown: list[Any] = [code, place]  # two codes may be equal that are of different modules
+    if referents[-1] is None and len(referents) > stack:
         # behind the stack the collector sees the exception that is being handled: None once there was one, before that nothing
         del referents[-1]
-    for name, value in [
-        *zip(names, [referents[begin + position] for position in positions], strict=True),
-        *enumerate(referents[begin + stack :]),
-    ]:
+    for name, position in slots:
+        value = referents[begin + position]
         found = known.get(id(value))
-        shown.append(_value(value, look, _inside(at, name)) if found is None else found[0])
+        shown.append(_value(value, look, None if at is None else at.at(name)) if found is None else found[0])
+    for number, value in enumerate(referents[stack:]):
+        found = known.get(id(value))
+        shown.append(_value(value, look, None if at is None else at.at(number)) if found is None else found[0])
     return look.tuple(*shown)
+
+
+_Place = tuple[int, tuple[str, ...]]
+"""Where a frame stands in its code, and the names of the locals that may still be read."""
 
 
 def _inside(at: Place | None, name: Any) -> Place | None:
@@ -203,25 +207,31 @@ def _inside(at: Place | None, name: Any) -> Place | None:
 
 
 @cache
-def _live_slots(code: CodeType, offset: int, bound: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[int, ...], int]:
-    """Of a frame that stands at ``offset`` (bytes) with these locals bound: the names of those that may still be read, where they stand
-    among what the collector sees of its locals, and where its value stack begins. A cell counts, since others may read it."""
+def _live_slots(code: CodeType, offset: int, bound: tuple[str, ...]) -> tuple[tuple[tuple[str, int], ...], int, _Place]:
+    """Of a frame that stands at ``offset`` (bytes) with these locals bound: the names of those that may still be read, with where they stand
+    among what the collector sees of its locals; where its value stack begins; and its place. A cell counts, since others may read it."""
     slots = [n for n in code.co_varnames if n in bound or n in code.co_cellvars]
     slots += [n for n in code.co_cellvars if n not in code.co_varnames]
     slots += code.co_freevars
     cells = {*code.co_cellvars, *code.co_freevars}
     live = live_after(code, offset)
-    kept = [(name, position) for position, name in enumerate(slots) if name in live or name in cells]
-    return tuple([name for name, _ in kept]), tuple([position for _, position in kept]), len(slots)
+    kept = tuple([(name, position) for position, name in enumerate(slots) if name in live or name in cells])
+    return kept, len(slots), _place(offset, tuple([name for name, _ in kept]))
+
+
+@cache
+def _place(offset: int, names: tuple[str, ...]) -> _Place:
+    """One object for equal places, whatever else was bound there that nobody will read."""
+    return offset, names
 
 
 def _locals_begin(referents: list[Any], code: CodeType) -> int:
     """Where the locals begin in what the collector sees of a generator: behind its function and its code."""
-    for position in range(len(referents) - 1, 0, -1):
-        if referents[position] is code and type(referents[position - 1]) is FunctionType:
+    before: Any = None
+    for position, referent in enumerate(referents):
+        if (referent is code and type(before) is FunctionType) or (before is code and type(referent) is FunctionType):
             return position + 1
-        if type(referents[position]) is FunctionType and referents[position - 1] is code:
-            return position + 1
+        before = referent
     raise Opaque
 
 

@@ -77,6 +77,7 @@ class WatchedProgram(Program):
         self._before: dict[Node, dict[int, int]] = {}  # the same for a node that nobody has looked at, as it was at the node before
         self._sent: dict[Node, tuple[int, ...]] = {}  # of each row that came with the last result the columns that count, as bits
         self._coming: dict[Node, Coming] = {}  # what that is worked out from, where nobody has asked yet
+        self._held: dict[Node, HeldRows] = {}  # the rows that a handler holds at nodes that somebody has learned from
         self._upto = 0  # how many rows the run had made when it was sent its last result
 
     def start(self, handler: str, args: tuple[Any, ...], me: Any) -> Node:
@@ -185,9 +186,14 @@ class WatchedProgram(Program):
                 events += rows.log
                 rows.log.clear()
                 if fresh.effect is not None:
-                    held = HeldRows(rows)
-                    if pool.of(gen, held=Held(lambda version: True), rows=held) is None:
-                        return False
+                    held = self._held.get(known)
+                    if held is None:
+                        held = HeldRows(rows)
+                        if pool.of(gen, held=Held(lambda version: True), rows=held) is None:
+                            return False
+                        # the same run again holds rows of the same numbers; what a row holds in columns that count only since then is
+                        # looked at by the search that begins anew
+                        self._held[known] = held
                     events.append(held)
         finally:
             rows.log = None

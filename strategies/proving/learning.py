@@ -29,6 +29,7 @@ from heatproof.model.world import Action, Entry, Message, Task, World
 from heatproof.properties.base import Property, Witness
 from heatproof.properties.monitor import Monitor
 from heatproof.strategies.proving.columns import WatchedProgram
+from heatproof.strategies.proving.frozen import pending, told
 from heatproof.strategies.proving.looks import Looks
 from heatproof.strategies.proving.names import NamesMatter, OwnNamesMatter, Tasks, watched_names
 from heatproof.strategies.proving.symmetry import Nameless
@@ -134,6 +135,7 @@ class LearningWorld(World):
         self.class_of: dict[Node, int] = {}
         self.exposed: set[tuple[int, int]] = set()  # values of nodes by column that go with the name of their task
         self._statics: dict[Any, Any] = {}
+        self._static_of: dict[Task, Any] = {}  # the same by the very task
         self.names_matter = names_matter
         names = {} if numbered is None or not merge else {t: n for t, n in design.versions.items() if t not in set(numbered)}
         self.versions = Versions(self, {table: names[table.name] for table in design.tables if table.name in names})
@@ -222,22 +224,31 @@ class LearningWorld(World):
 
     def _static(self, task: Task) -> Any:
         """What of a task matters beside its node."""
-        to = None if task.message is None else task.message.to
-        args = task.args if self.names_matter or (self.late and task.worker) else ()
-        static = (task.handler, task.engine, task.worker, to, args)
-        return self._statics.setdefault(static, static)  # one object for equal ones, whose text need not be made again
+        known = self._static_of.get(task)
+        if known is None:
+            to = None if task.message is None else task.message.to
+            args = task.args if self.names_matter or (self.late and task.worker) else ()
+            static = (task.handler, task.engine, task.worker, to, args)
+            # one object for equal ones, whose text need not be made again
+            known = self._static_of[task] = self._statics.setdefault(static, static)
+        return known
 
     def _goes_by_name(self, name: str) -> bool:
         """Whether something else in the state goes by the name of this task. Read only where that may have changed."""
         for view in self._by_name:
             if name in view.dirty:
                 return any(name in view for view in self._by_name)  # no further than to the first
-        column = self.space.columns.get(Unit("node", name))
+        identity = self._identity(name)
+        return identity is not None and identity[2] != ""
+
+    def _identity(self, name: str) -> Any:
+        """What tells the node of this task from others, as it was before the action; None if it was absent, or is not read so far."""
+        nodes: Any = self.nodes
+        column = nodes.column(name)
         for read, number in self.space.path:
             if read == column:
-                identity: Any = self.space.identities[column][number]
-                return identity is not None and identity[2] != ""
-        return False
+                return self.space.identities[column][number]
+        return None
 
     def class_number(self, node: Node) -> int:
         """The class of a node: nodes of a class behave alike from here on (model/continuations.py)."""
@@ -249,14 +260,15 @@ class LearningWorld(World):
                     node.gen = self.program._again(node)
                 held, watched = self.versions.looking(), self.watched
                 rows = None if watched is None else watched.looking()
-                known = self.pool.of(node.gen, _pending(node.effect), held, rows)
+                known = self.pool.of(node.gen, pending(node.effect), held, rows)
                 self.versions.found(node, held, known is None)
                 if watched is not None and rows is not None:
                     watched.found(node, None if known is None else rows)
             identity = known if known is not None else _path(node)
-            number = self.classes.get(identity)
+            key = identity if known is None else id(known)  # of the pool, which has one object for equal ones and keeps it
+            number = self.classes.get(key)
             if number is None:
-                number = self.classes[identity] = len(self.members)
+                number = self.classes[key] = len(self.members)
                 self.members.append((node, identity))
             else:  # it is the first of its class that goes on: this one is never asked to
                 node.gen = None
@@ -429,7 +441,7 @@ class LearningWorld(World):
     def _found(self) -> Found:
         if not self.monitor.violations and not self.monitor.reached:
             return NOTHING_FOUND
-        violations = tuple((key, _told(v.witness)) for key, v in sorted(self.monitor.violations.items()))
+        violations = tuple((key, told(v.witness)) for key, v in sorted(self.monitor.violations.items()))
         if self.settles:  # a search wants to know when a situation is reached first: no use reading rows for it again
             self.monitor.settled |= self.monitor.reached
         return Found(violations, tuple(sorted(self.monitor.reached)))
@@ -440,7 +452,7 @@ class LearningWorld(World):
             for name in view.dirty:
                 if name not in nodes.dirty and name in nodes:
                     nodes[name] = nodes[name]
-        before = dict(reversed(self.space.path))
+        before = dict(self.space.path)
         if "timeout" in self.scenario.faults:
             for name in nodes.dirty:
                 self._ask_for_time(name, before)
@@ -459,39 +471,8 @@ class LearningWorld(World):
             self.clocks.setdefault(after, View(self.space, CLOCK + str(after)))[name] = True
 
 
-def _frozen(value: Any) -> Any:
-    """The value with tuples for what cannot be hashed, so that it can be looked up."""
-    try:
-        hash(value)
-    except TypeError:
-        if isinstance(value, Mapping):
-            return tuple(sorted((key, _frozen(item)) for key, item in value.items()))
-        if isinstance(value, set):
-            return tuple(sorted(map(_frozen, value)))
-        return (type(value).__name__, *map(_frozen, value))
-    return value
-
-
-def _told(witness: Witness) -> Witness:
-    """The witness with tuples for its lists and sets."""
-    return Witness(
-        witness.kind, tuple((name, value if isinstance(value, str) else _plain(value)) for name, value in witness.values)
-    )
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, set | frozenset):
-        return tuple(sorted(value))
-    return tuple(map(_plain, value)) if isinstance(value, list | tuple) else value
-
-
 def _message(_name: str, message: Message) -> Any:
     return (message.handler, message.args, message.to), message
-
-
-def _pending(effect: Any) -> tuple[Any, ...]:
-    """What a node is about to do, which its handler need not remember any more, as a value that can be looked up and shown."""
-    return (type(effect).__name__, *(value.name if isinstance(value, fx.Table) else _frozen(value) for value in effect))
 
 
 def _path(node: Node) -> Any:

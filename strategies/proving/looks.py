@@ -68,7 +68,8 @@ class Looks:
 
     def looked(self, row: Any, columns: int) -> None:
         """Columns of a row, as bits, were looked at."""
-        self.at[row._number] = self.at.get(row._number, 0) | columns & row._every
+        at, number = self.at, row._number
+        at[number] = at.get(number, 0) | columns & row._every
 
     def copied(self, old: Any, _new: Any, _columns: int) -> None:
         """A new row was made of one."""
@@ -89,8 +90,13 @@ class Looks:
             self.looked(value, ALL)
             value, kind = self.plain(value), value._kind
         if isinstance(value, tuple):
-            items = [self.stored(item) for item in tuple.__iter__(value)]
-            if any(one is not other for one, other in zip(items, tuple.__iter__(value), strict=True)):
+            items, changed = [], False
+            for item in tuple.__iter__(value):
+                if type(item) not in NOTHING_IN:
+                    plain = self.stored(item)
+                    changed, item = changed or plain is not item, plain
+                items.append(item)
+            if changed:
                 return tuple.__new__(kind, items)
         elif kind is frozenset:
             pairs = [(item, self.stored(item)) for item in value]

@@ -22,6 +22,12 @@ if TYPE_CHECKING:
 ROW = "row of "
 """How the groups of units of rows begin."""
 
+NOBODY: dict[str, str] = {}
+"""The engines in a row that there is not."""
+
+NO_TIES: frozenset[Any] = frozenset()
+"""The rows that hold an engine that stands in none."""
+
 
 def may_be_open(scenario: Scenario) -> bool:
     """Whether engines can be left open in a scenario: there are several, and nothing happens to them."""
@@ -54,6 +60,7 @@ class PlacedWorld(LearningWorld):
         self.free = self.places = self.watched.places = Places(self.scenario.scope)
         self._met: dict[tuple[int, int], dict[str, str]] = {}  # the engines in rows, by column and value
         self._of: dict[int, frozenset[str]] = {}  # those that handlers hold, by the number of their class
+        self._shown: dict[int, Any] = {}  # what of a task matters beside its node, without the name of its engine, by identity
         self._tied: dict[str, frozenset[Any]] = {}  # the rows that hold the engine of each task whose node this action wrote
 
     # ----------------------------------------------------------------------------------------- how values are told apart
@@ -67,8 +74,10 @@ class PlacedWorld(LearningWorld):
         if group == "node":
             static, member, name, ties = identity
             own = {str.__str__(static[1]): ""}
-            held = places.renamed(self.members[member][1], own)
-            return ("node", places.renamed(static, own), held if self.own_names else Nameless(held), name, ties)
+            held, shown = places.renamed(self.members[member][1], own), self._shown.get(id(static))
+            if shown is None:  # there is one object for equal ones, which is kept
+                shown = self._shown[id(static)] = places.renamed(static, own)
+            return ("node", shown, held if self.own_names else Nameless(held), name, ties)
         content = super().content(column, number)
         if group.startswith(ROW):
             met = places.met(identity)
@@ -120,13 +129,14 @@ class PlacedWorld(LearningWorld):
     def _where_engines_are(self, entry: Entry) -> None:
         """Find out which rows hold the engine of the task that has gone on, and that nobody else has one."""
         own = entry.task.name if entry.task is not None and isinstance(entry.task.engine, OpenEngine) else None
-        before, tied = dict(reversed(self.space.path)), self._ties(own) if own is not None else frozenset()
+        tied = self._ties(own) if own is not None else NO_TIES
+        state, width = self.space.row, self.space.width
         rows: Any
         for rows in self.database.rows.values():
             for key in rows.dirty:
                 column, fresh = rows._columns.get(key), dict.get(rows, key)
-                number = before.get(column, 0) if column is not None else 0
-                old, new = self._met_in(column, number) if number else {}, {} if fresh is None else self.places.met(fresh)
+                number = state[column] if column is not None and column < width else 0  # what is written was read
+                old, new = self._met_in(column, number) if number else NOBODY, NOBODY if fresh is None else self.places.met(fresh)
                 if old == new:
                     continue
                 if any(old.get(name) != new.get(name) for name in old.keys() | new.keys() if name != own):
@@ -154,13 +164,8 @@ class PlacedWorld(LearningWorld):
         """The rows that hold the engine of a task: for each its table, its key, and where in it the engine stands."""
         known = self._tied.get(name)
         if known is None:
-            known, column = frozenset(), self.space.columns.get(Unit("node", name))
-            for read, number in self.space.path:
-                if read == column and number:
-                    identity: Any = self.space.identities[column][number]
-                    known = identity[3]
-                    break
-            self._tied[name] = known
+            identity: Any = self._identity(name)
+            known = self._tied[name] = NO_TIES if identity is None else identity[3]
         return known
 
     def _met_in(self, column: int, number: int) -> dict[str, str]:

@@ -192,7 +192,8 @@ class Places(dict[Any, Any]):
             return
         elif isinstance(value, tuple):
             for item in tuple.__iter__(value):
-                self._find(item, found)
+                if type(item) not in NOTHING_IN and id(item) not in self._clean:
+                    self._find(item, found)
         elif isinstance(value, frozenset | set | list):
             for item in value:
                 self._find(item, found)
@@ -226,9 +227,18 @@ class Places(dict[Any, Any]):
         if kind in NOTHING_IN or id(value) in self._clean:
             return value
         if isinstance(value, tuple):
-            items = [self.renamed(item, names) for item in tuple.__iter__(value)]
-            if any(fresh is not item for fresh, item in zip(items, tuple.__iter__(value), strict=True)):
-                return tuple.__new__(kind, items)
+            fresh, changed, clean = [], False, True
+            for item in tuple.__iter__(value):
+                if type(item) not in NOTHING_IN and id(item) not in self._clean:
+                    new = self.renamed(item, names)
+                    changed, clean = changed or new is not item, clean and id(item) in self._clean
+                    item = new
+                fresh.append(item)
+            if changed:
+                return tuple.__new__(kind, fresh)
+            if clean:
+                self._clean[id(value)] = value
+            return value
         engines = self.inside(value)
         if not engines:
             self._clean[id(value)] = value

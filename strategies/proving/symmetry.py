@@ -132,7 +132,8 @@ class Renderer:
         return known
 
     def _whole(self, value: Any) -> str:
-        if isinstance(value, Me):
+        whole = type(value)
+        if whole is not tuple and isinstance(value, Me):
             self.leaked = self.leaked or self.names
             return f"Me{self.text(value.engine)}" + (repr(tuple.__getitem__(value, 1)) if self.names else "")
         items, at = [], self.at
@@ -143,13 +144,13 @@ class Renderer:
             elif kind is int or item is None:
                 items.append(repr(item))
             elif (known := at.get(id(item))) is None:
-                items.append(self.text(item))
+                items.append(self._kept(item) if kind is tuple else self.text(item))
             else:
                 self.mentions = self.mentions or known[1]
                 items.append(known[0])
-        if isinstance(value, frozenset | set):
+        if whole is not tuple and isinstance(value, frozenset | set):
             items.sort()
-        return f"{type(value).__name__}({','.join(items)})"
+        return f"{whole.__name__}({','.join(items)})"
 
     def _other(self, value: Any) -> str:
         if isinstance(value, type):

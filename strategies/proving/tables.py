@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from struct import Struct
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from heatproof.model.columns import ALL
+from heatproof.model.columns import ALL, SIMPLE
 from heatproof.strategies.proving import kernel
 from heatproof.strategies.proving.actions import Actions
 from heatproof.strategies.proving.learning import Found, LearningWorld, Lesson
@@ -29,8 +30,9 @@ class Growing:
 
     def __init__(self, dtype: Any, wide: int = 0):
         self.array: NDArray[Any] = np.zeros((1024, wide) if wide else 1024, dtype)
-        self.cells = self.array.reshape(-1).data  # through which single numbers are written in less time
-        self.wide = max(wide, 1)
+        self.cells = self.array.data.cast("B")  # through which rows are written in less time
+        self.row = Struct(f"{max(wide, 1)}{self.array.dtype.char}")
+        assert self.row.size == self.array.strides[0]
         self.used = 0
 
     def append(self, *values: int) -> int:
@@ -38,11 +40,9 @@ class Growing:
         place = self.used
         if place == len(self.array):
             self.array = np.concatenate([self.array, np.zeros_like(self.array)])
-            self.cells = self.array.reshape(-1).data
-        cells, at = self.cells, place * self.wide
-        for value in values:
-            cells[at] = value
-            at += 1
+            self.cells = self.array.data.cast("B")
+        row = self.row
+        row.pack_into(self.cells, place * row.size, *values)
         self.used = place + 1
         return place
 
@@ -134,6 +134,8 @@ def bits(columns: Iterable[int]) -> int:
 def _exactly(value: Any) -> Any:
     """A value with its class, since some are equal that are not the same: 1, 1.0 and True."""
     kind = type(value)
+    if kind in SIMPLE:
+        return kind, value
     if isinstance(value, tuple):
         return (kind, *map(_exactly, tuple.__iter__(value)))
     if isinstance(value, frozenset):
@@ -154,7 +156,7 @@ class Tables:
         self.roots = Growing(np.uint32)
         self.salts: NDArray[np.uint64] = np.zeros((len(renderers), 64, 64), np.uint64)
         self.parts: dict[int, list[int]] = {}  # the column of a node -> the others that belong to its task
-        self.besides = 0  # how many others there are in the arrays
+        self.parted, self.besides = 0, 0  # how many others there are, and how many of them are in the arrays
         self.owners: list[int] = []  # of each column the column of the node of its task, or -1 if it belongs to none
         self.blind: list[bool] = []  # whether what is written there is written whatever was there
         self.salted: list[bool] = []  # whether its values count in fingerprints for themselves, and not as part of a task
@@ -175,7 +177,7 @@ class Tables:
         """How much was put into the trees: lessons, and further values for which one of them holds."""
         return self.lessons + len(self.trees.links)
 
-    def learn(self, row: list[int], action: int) -> int:
+    def learn(self, row: Sequence[int], action: int) -> int:
         """The outcome of ``action`` for a state, learned if need be."""
         trees, born = self.trees, len(self.space.units)
         node, known, ended = trees.descend(row, int(self.roots.array[action]))
@@ -199,7 +201,7 @@ class Tables:
             self._parts_of[column, value, wanted] = found
         return found
 
-    def _enter(self, action: int, row: list[int], lesson: Lesson, born: int, node: int, known: dict[int, int]) -> int:
+    def _enter(self, action: int, row: Sequence[int], lesson: Lesson, born: int, node: int, known: dict[int, int]) -> int:
         """Put what was learned where the walk for this state ends: at a new node, after the tree has asked for these columns, of rows those as
         bits, which need not be asked for again."""
         # what is written without a look is asked too: then the outcome alone says by how much the sums change
@@ -208,9 +210,9 @@ class Tables:
         width, blind, asking, looks = len(row), self.blind, list[tuple[int, int, int]](), lesson.looks
         asked = {column: row[column] if column < width else ABSENT for column in known}
         for column, value in lesson.path:
-            wanted = looks.get(column, ALL)
-            if column not in known or wanted & ~known[column]:
-                known[column] = known.get(column, 0) | wanted
+            wanted, had = looks.get(column, ALL), known.get(column)
+            if had is None or wanted & ~had:
+                known[column] = wanted if had is None else had | wanted
                 asked[column] = value
                 asking.append((column, value, wanted))
         for column, _ in lesson.writes:
@@ -279,6 +281,7 @@ class Tables:
                 self.parts.setdefault(node, [])
                 if node != column:
                     self.parts[node].append(column)
+                    self.parted += 1
             owners.append(node)
             self.blind.append(unit.group.startswith(WHATEVER))
             self.salted.append(node < 0 and self.world.content(column, 1) is not None)
@@ -342,13 +345,14 @@ class Tables:
         """Tell the kernel what else belongs to each task."""
         self._attribute()
         parts = self.parts
-        if sum(map(len, parts.values())) > self.besides or self.salts.shape[1] > len(self.beside[0]):
-            begin, end = np.zeros((2, self.salts.shape[1]), np.uint32)
-            ends = np.cumsum([len(some) for some in parts.values()])
-            begin[list(parts)] = [0, *ends[:-1]]
-            end[list(parts)] = ends
-            self.beside = begin, end, np.array([c for some in parts.values() for c in some], np.uint32)
-            self.besides = int(ends[-1])
+        if self.parted > self.besides or self.salts.shape[1] > len(self.beside[0]):
+            begin, end, columns = [0] * self.salts.shape[1], [0] * self.salts.shape[1], list[int]()
+            for node, some in parts.items():
+                begin[node] = len(columns)
+                columns += some
+                end[node] = len(columns)
+            self.beside = np.array(begin, np.uint32), np.array(end, np.uint32), np.array(columns, np.uint32)
+            self.besides = self.parted
 
     def _salt(self) -> None:
         space, salts = self.space, self.salts
@@ -387,10 +391,12 @@ class Tables:
         guarded = self.actions.guarded
         places = {column: place for place, column in enumerate(guarded)}
         self.guards = np.array([kernel.ALWAYS if column < 0 else column for column in guarded], np.uint32)
-        ends = np.cumsum([len(actions) for actions in guarded.values()])
-        self.guard_to = np.array(ends, np.uint32)
-        self.guard_from = np.array([0, *ends[:-1]], np.uint32)[: len(guarded)]
-        self.candidates = np.array([a for actions in guarded.values() for a in actions], np.uint32)
+        ends, candidates = [0], list[int]()
+        for actions in guarded.values():
+            candidates += actions
+            ends.append(len(candidates))
+        self.guard_from, self.guard_to = np.array(ends[:-1], np.uint32), np.array(ends[1:], np.uint32)
+        self.candidates = np.array(candidates, np.uint32)
         self.waits = self._waits()
         self.crew = np.array(self._crew() if self.actions.open_engines else (), np.uint32)
         self.guard_rival = np.array([places.get(self._rival(column), -1) for column in guarded], np.int64)
@@ -405,7 +411,7 @@ class Tables:
     def _crew(self) -> list[int]:
         """The columns of the nodes of all tasks that may have a thread, and how many threads there are."""
         space, scope = self.space, self.world.scenario.scope
-        tasks = [(unit.key, space.values[space.columns[unit]][1]) for unit in space.units if unit.group == "task"]
+        tasks = [(space.units[column].key, space.values[column][1]) for column in space.groups.get("task", ())]
         return [*[space.columns[Unit("node", name)] for name, task in tasks if task.worker], scope.engines * scope.threads]
 
     def _rival(self, column: int) -> int:

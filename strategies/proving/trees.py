@@ -138,10 +138,11 @@ class Trees:
         rows there, as bits; and whether the last one is a leaf, or such that nobody has learned what comes there; if not, it has no child for
         the state."""
         node, width, edges, columns, partial, asked = root, len(row), self.edges, self.column, self.partial, dict[int, int]()
-        while (column := columns[node]) < kernel.UNKNOWN:
+        unknown, bits = kernel.UNKNOWN, kernel.VALUE_BITS
+        while (column := columns[node]) < unknown:
             value = row[column] if column < width else ABSENT
             asked[column] = asked.get(column, 0) | partial[node][0] if node in partial else ALL
-            after = edges.get(node << kernel.VALUE_BITS | value)
+            after = edges.get(node << bits | value)
             if after is None:
                 after = self._link(node, value)
                 if after is None:

@@ -90,8 +90,8 @@ class Versions:
         known, of = self._known, self._of.setdefault(table, {})
 
         def decoded(key: Any, row: Any) -> Any:
-            columns = of.get(key) or self._columns_of(table, key)
-            numbers = tuple([self._present(column) for column in columns])
+            columns, present = of.get(key) or self._columns_of(table, key), self.present
+            numbers = tuple([present.get(column) or self._present(column) for column in columns])
             found = known.get((id(row), numbers))
             if found is None:
                 versions = {c.name: Version(c, *number, self) for c, number in zip(columns, numbers, strict=True)}

@@ -126,7 +126,7 @@ class Space:
         found: list[tuple[int, int]] = []
         for view in list(self.touched):
             if view.dirty:
-                found.extend(view.written())
+                found += view.written()
         return found
 
 
@@ -189,7 +189,8 @@ class View(dict[Any, Any]):
         self._known.add(key)
         space = self._space
         if not self._touched:
-            self._touch()
+            self._touched = True
+            space.touched.append(self)
         column = self._columns.get(key)
         if column is None:
             column = self.column(key)
@@ -311,18 +312,19 @@ class View(dict[Any, Any]):
 
     def written(self) -> list[tuple[int, int]]:
         """The units of this dictionary that were written, with their new values."""
-        space, found, moved = self._space, [], False
+        space, columns, looks, encode = self._space, self._columns, self.looks, self.encode
+        found, moved = list[tuple[int, int]](), False
         for key, was in self.dirty.items():
             there = dict.__contains__(self, key)
-            column = self._columns.get(key)
+            column = columns.get(key)
             if column is None:
                 column = self.column(key)
             if there:
                 identity = value = dict.__getitem__(self, key)
-                if self.looks is not None:
-                    identity = value = self.looks.stored(value)
-                if self.encode is not None:
-                    identity, value = self.encode(key, value)
+                if looks is not None:
+                    identity = value = looks.stored(value)
+                if encode is not None:
+                    identity, value = encode(key, value)
                 if column is None:
                     found.append(space.intern(self._unit(key), identity, value))
                 else:

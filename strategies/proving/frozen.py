@@ -1,0 +1,40 @@
+"""Values as they can be looked up, whatever they are made of: what a handler is about to do, and what properties say."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from heatproof.model import effects as fx
+from heatproof.properties.base import Witness
+
+
+def frozen(value: Any) -> Any:
+    """The value with tuples for what cannot be hashed, so that it can be looked up."""
+    try:
+        hash(value)
+    except TypeError:
+        if isinstance(value, Mapping):
+            return tuple(sorted((key, frozen(item)) for key, item in value.items()))
+        if isinstance(value, set):
+            return tuple(sorted(map(frozen, value)))
+        return (type(value).__name__, *map(frozen, value))
+    return value
+
+
+def told(witness: Witness) -> Witness:
+    """The witness with tuples for its lists and sets."""
+    return Witness(
+        witness.kind, tuple((name, value if isinstance(value, str) else _plain(value)) for name, value in witness.values)
+    )
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, set | frozenset):
+        return tuple(sorted(value))
+    return tuple(map(_plain, value)) if isinstance(value, list | tuple) else value
+
+
+def pending(effect: Any) -> tuple[Any, ...]:
+    """What a node is about to do, which its handler need not remember any more, as a value that can be looked up and shown."""
+    return (type(effect).__name__, *(value.name if isinstance(value, fx.Table) else frozen(value) for value in effect))
