@@ -412,8 +412,10 @@ def _growing(archive: zipfile.ZipFile, name: str, dtype: Any) -> NDArray[Any]:
     """An array that is grown rather than made, so that it can grow in place: one that numpy makes large is copied the first time (on Linux it
     asks for huge pages, but not from the first page on, and then the system has two pieces to move)."""
     array: NDArray[Any] = np.zeros(0, dtype)
-    size = archive.getinfo(name).file_size
-    if size > MOST_PACKED * Path(str(archive.filename)).stat().st_size:
+    info = archive.getinfo(name)
+    size = info.file_size
+    most = MOST_PACKED if info.compress_type else 1
+    if size > most * min(info.compress_size, Path(str(archive.filename)).stat().st_size):
         raise ValueError(f"{name} is not what it should be")
     array.resize(size // array.itemsize, refcheck=False)
     at = 0
