@@ -54,6 +54,9 @@ SMALL = 2**16 - 1
 LOAD, PLACES = 0.8, 1 << 19
 """How full the table of fingerprints may be, and how many it has room for at first."""
 
+LARGE = 2**30
+"""Places from which on the table grows by a quarter rather than by half: to have room for nothing is dearer then than to grow more often."""
+
 
 @dataclass(slots=True)
 class Sighting:
@@ -427,7 +430,7 @@ class Search:
         """Make room for so many new states in the table, and for what a reduction relies on."""
         size = len(self.table)
         while self.counters[kernel.TABLE_USED] + count > LOAD * size:
-            size = min(size + size // 2, MOST_PLACES)
+            size = min(size + size // (2 if size < LARGE else 4), MOST_PLACES)
         if size > len(self.table):
             grow(self.table, self.depths, size)
         if self.reduce and 4 * (self.counters[kernel.PAIRS] + 256) > len(self.pairs):
