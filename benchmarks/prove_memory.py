@@ -73,12 +73,12 @@ def waiting() -> Result:
         proof.seal()
         blocks = [*proof.level, *proof.following]
         states, room = sum(len(block.rows) for block in blocks), Block(proof.out.rows, proof.out.sums, 0)
-        Packed.of(blocks[0]).block(room)  # what is compiled is not counted
+        Packed.of(blocks[0], proof.threads).block(proof.threads, room)  # what is compiled is not counted
         begun = perf_counter()
-        packed = [Packed.of(block) for block in blocks]
+        packed = [Packed.of(block, proof.threads) for block in blocks]
         between = perf_counter()
         for block in packed:
-            block.block(room)
+            block.block(proof.threads, room)
         ended = perf_counter()
         rows.append([
             name,

@@ -243,7 +243,7 @@ class _Reader:
             self._must(found < len(search.tables.outcomes.founds) and state < head.result["states"] and depth >= 0, "a finding")
             self._must(0 <= action < len(search.tables.actions.names) and found >= 0 and state >= 0, "a finding")
             search.sight(found, state, action, depth)
-        search.level, search.following = Frontier(search.storage), Frontier(search.storage)
+        search.level, search.following = (Frontier(search.storage, search.threads) for _ in range(2))
         at = (*head.level, *head.following, head.result["states"])[0]
         for frontier, firsts in ((search.level, head.level), (search.following, head.following)):
             for first in firsts:

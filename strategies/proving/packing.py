@@ -11,32 +11,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from heatproof.strategies.proving.kernel import njit  # type: ignore[attr-defined]  # not its own
-from heatproof.strategies.proving.threads import Threads
 
 Rows = tuple[NDArray[Any], NDArray[Any], NDArray[Any], NDArray[Any]]
 """Rows packed: the first of them, in how many columns each differs from the one before, these columns, and what stands there. All but the
 first row are of the narrowest numbers that hold them."""
 
 
-def packed(rows: NDArray[Any], threads: Threads | None = None) -> Rows:
-    """Rows, of which there is at least one, packed, by several threads if there are."""
-    threads = threads or Threads()
-    states, width = rows.shape
-    counts, ends = np.zeros(states, np.uint16), [states * t // threads.count for t in range(threads.count + 1)]
+def packed(rows: NDArray[Any]) -> Rows:
+    """Rows, of which there is at least one, packed."""
+    counts = np.empty(len(rows), np.uint16)
     # of these the system gives what is written to, no more
     columns, values = np.empty(rows.size, np.uint16), np.empty(rows.size, rows.dtype)
-    places = [slice(0)] * threads.count
-
-    def collected(t: int) -> None:
-        place = ends[t] * width
-        places[t] = slice(place, place + collect(rows, ends[t], ends[t + 1], counts, columns[place:], values[place:]))
-
-    threads.spread(collected, threads.count)
-    return (
-        rows[0].copy(),
-        narrow(counts),
-        *(narrow(np.concatenate([kind[place] for place in places])) for kind in (columns, values)),
-    )
+    used = collect(rows, counts, columns, values)
+    return rows[0].copy(), narrow(counts), narrow(columns[:used]), narrow(values[:used])
 
 
 def unpack(rows: Rows, into: NDArray[Any]) -> None:
@@ -53,11 +40,12 @@ def narrow(numbers: NDArray[Any]) -> NDArray[Any]:
 
 
 @njit(cache=True, nogil=True)
-def collect(rows: Any, begin: Any, end: Any, counts: Any, columns: Any, values: Any) -> Any:
-    """In how many columns each of the rows ``begin`` to ``end`` differs from the one before; these columns, row after row, and what stands
-    there. Answers how many that are in all."""
+def collect(rows: Any, counts: Any, columns: Any, values: Any) -> Any:
+    """In how many columns each row differs from the one before; these columns, row after row, and what stands there. Answers how many that are
+    in all."""
     used = 0
-    for i in range(max(begin, 1), end):
+    counts[0] = 0
+    for i in range(1, rows.shape[0]):
         before = used
         for c in range(rows.shape[1]):
             if rows[i, c] != rows[i - 1, c]:
@@ -67,7 +55,7 @@ def collect(rows: Any, begin: Any, end: Any, counts: Any, columns: Any, values: 
     return used
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def restore(rows: Any, counts: Any, columns: Any, values: Any) -> None:
     """All rows after the first from that."""
     at = 0

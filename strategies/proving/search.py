@@ -165,7 +165,7 @@ class Search:
         self.counters = np.zeros(kernel.COUNTERS, np.int64)
         self.tables.outcomes.found_seen.array[:] = False
         self.steps = Steps(self.storage)
-        self.level, self.following = Frontier(self.storage), Frontier(self.storage)
+        self.level, self.following = Frontier(self.storage, self.threads), Frontier(self.storage, self.threads)
         self.block: Block | None = None  # what is expanded now, and how far that has come
         self.at = 0
         self.seen: list[tuple[int, int, int, int]] = []  # first findings: what was found, the state before, the action, the depth
@@ -248,7 +248,7 @@ class Search:
         """Give back the memory of a search that is over: what was seen and what was learned stay known, but it cannot go on."""
         self.table, self.depths = np.zeros(1, np.uint64), np.zeros(0, np.uint16)
         self.block, self.out, self.spare = None, Block(self.out.rows[:0].copy(), self.out.sums[:0].copy(), 0), []
-        self.level, self.following = Frontier(self.storage), Frontier(self.storage)
+        self.level, self.following = Frontier(self.storage, self.threads), Frontier(self.storage, self.threads)
 
     def way(self, state: int, *more: Action) -> list[Action]:
         """The actions that lead to a state, by its number, from the beginning of the scenario, and from there on."""
@@ -286,7 +286,7 @@ class Search:
             self._done_with(self.block)
         if not self.level.blocks:
             self.seal()
-            self.level, self.following = self.following.thinned(self.narrow), Frontier(self.storage)
+            self.level, self.following = self.following.thinned(self.narrow), Frontier(self.storage, self.threads)
             self.result.depth += bool(self.level.blocks)
             self.result.widest = max(self.result.widest, self.level.states)
             learned = self.tables.lessons > 1.05 * self.known
@@ -402,7 +402,7 @@ class Search:
             block = Block(self.out.rows[:count], self.out.sums[:count], self.out.first)
             if not (whole := count >= FULL or not self.following.blocks):
                 block = Block(block.rows.copy(), block.sums.copy(), block.first)
-            if self.following.put(block, self.level.held, self.threads) and whole:
+            if self.following.put(block, self.level.held) and whole:
                 self.out = self._room()
             self.steps.extend(self.out_parent[:count], self.out_action[:count])
             self.counters[kernel.NEW] = 0

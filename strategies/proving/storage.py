@@ -42,6 +42,9 @@ PLAIN = 0.25
 """The share of the memory of a frontier up to which blocks are not packed. Packed they are a tenth of it or less, but packing and unpacking
 a state takes up to a third of the time that it takes to expand it."""
 
+PARTS, PART = 8, 1024
+"""The most parts that a block is packed in, and the fewest states that are a part."""
+
 PIECE = 1 << 20
 """Records copied in one go."""
 
@@ -109,70 +112,75 @@ class Block:
 
 @dataclass(slots=True)
 class Packed:
-    """A block with its rows packed. It keeps nothing of the room of the block."""
+    """A block with its rows packed, in parts, which several threads can pack and unpack. It keeps nothing of the room of the block."""
 
-    rows: Rows
+    parts: list[Rows]
     sums: NDArray[np.uint64]
     first: int
 
     @classmethod
-    def of(cls, block: Block, threads: Threads | None = None) -> Packed:
+    def of(cls, block: Block, threads: Threads) -> Packed:
         """A block packed."""
-        return cls(packed(block.rows, threads), block.sums.copy(), block.first)
+        count = max(1, min(PARTS, len(block.rows) // PART))
+        ends = [len(block.rows) * n // count for n in range(count + 1)]
+        parts = threads.spread(lambda n: packed(block.rows[ends[n] : ends[n + 1]]), count)
+        return cls(parts, block.sums.copy(), block.first)
 
     @property
     def bytes(self) -> int:
         """What it takes in memory."""
-        return sum(array.nbytes for array in (*self.rows, self.sums))
+        return sum(array.nbytes for array in (*(array for part in self.parts for array in part), self.sums))
 
-    def block(self, room: Block | None = None) -> Block:
+    def block(self, threads: Threads, room: Block | None = None) -> Block:
         """The block as it was, in room for one if that is given, and then as wide as that."""
-        states, (first, *_) = len(self.sums), self.rows
+        states, (first, *_) = len(self.sums), self.parts[0]
         if room is None:
             room = Block(np.empty((states, len(first)), first.dtype), np.empty_like(self.sums), 0)
         block = Block(room.rows[:states], room.sums[:states], self.first)
-        unpack(self.rows, block.rows)
+        ends = np.cumsum([0, *(len(counts) for _, counts, *_ in self.parts)])
+        threads.spread(lambda n: unpack(self.parts[n], block.rows[ends[n] : ends[n + 1]]), len(self.parts))
         block.sums[:] = self.sums
         return block
 
 
 class Spilled(NamedTuple):
-    """A packed block on disk: where it stands in the file, and its first state."""
+    """A packed block on disk: where it stands in the file, its first state, and of how many parts it is."""
 
     place: int
     first: int
+    parts: int
 
 
 class Frontier:
     """The blocks of one level, first in, first out. ``states`` counts the states that were put in, ``held`` the bytes in memory,
-    ``spilled`` the blocks that went to disk."""
+    ``spilled`` the blocks that went to disk. ``threads`` pack and unpack them."""
 
-    def __init__(self, storage: Storage):
-        self.storage = storage
+    def __init__(self, storage: Storage, threads: Threads | None = None):
+        self.storage, self.threads = storage, threads or Threads()
         self.blocks: deque[Block | Packed | Spilled] = deque()
         self.states = self.held = self.spilled = 0
         self.file: IO[bytes] | None = None
 
-    def put(self, block: Block, taken: int = 0, threads: Threads | None = None) -> bool:
-        """Add a block; ``taken`` bytes of the memory are in use elsewhere, ``threads`` may pack it. Answers whether the block is kept as it is;
-        if not, its room can be used again. Raises :class:`NoRoom` when the disk is full."""
+    def put(self, block: Block, taken: int = 0) -> bool:
+        """Add a block; ``taken`` bytes of the memory are in use elsewhere. Answers whether the block is kept as it is; if not, its room can be
+        used again. Raises :class:`NoRoom` when the disk is full."""
         self.states += len(block.rows)
         used = self.held + taken
         if used + block.bytes <= PLAIN * self.storage.memory:
             self.held += block.bytes
             self.blocks.append(block)
             return True
-        entry = Packed.of(block, threads)
+        entry = Packed.of(block, self.threads)
         if used + entry.bytes <= self.storage.memory:
             self.held += entry.bytes
             self.blocks.append(entry)
             return False
         if self.file is None:
             self.file = self.storage.file(self, 1)
-        self.blocks.append(Spilled(self.file.seek(0, 2), block.first))
+        self.blocks.append(Spilled(self.file.seek(0, 2), block.first, len(entry.parts)))
         self.spilled += 1
         try:
-            for array in (*entry.rows, entry.sums):
+            for array in (*(array for part in entry.parts for array in part), entry.sums):
                 np.save(self.file, array, allow_pickle=False)
         except OSError as error:
             raise NoRoom(f"the frontier does not fit on disk: {error.strerror}; give it more memory, or a folder") from error
@@ -182,7 +190,7 @@ class Frontier:
         """About so many of its states, evenly; all of them if there are no more, or ``most`` is 0."""
         if not most or self.states <= most:
             return self
-        step, fewer = -(-self.states // most), Frontier(self.storage)
+        step, fewer = -(-self.states // most), Frontier(self.storage, self.threads)
         for block in self:
             fewer.put(Block(block.rows[::step].copy(), block.sums[::step].copy(), block.first))
         return fewer
@@ -195,12 +203,12 @@ class Frontier:
         entry = self.blocks.popleft()
         if not isinstance(entry, Spilled):
             self.held -= entry.bytes
-        return entry if isinstance(entry, Block) else self._loaded(entry).block(room() if room else None)
+        return entry if isinstance(entry, Block) else self._loaded(entry).block(self.threads, room() if room else None)
 
     def __iter__(self) -> Iterator[Block]:
         """The blocks that are left, without taking them, one at a time: together they may not fit into memory."""
         for entry in self.blocks:
-            yield entry if isinstance(entry, Block) else self._loaded(entry).block()
+            yield entry if isinstance(entry, Block) else self._loaded(entry).block(self.threads)
 
     @property
     def firsts(self) -> list[int]:
@@ -212,8 +220,9 @@ class Frontier:
             return entry
         assert self.file is not None
         self.file.seek(entry.place)
-        first, counts, columns, values, sums = (np.load(self.file, allow_pickle=False) for _ in range(5))
-        return Packed((first, counts, columns, values), sums, entry.first)
+        arrays = [np.load(self.file, allow_pickle=False) for _ in range(4 * entry.parts + 1)]
+        parts = [(arrays[at], arrays[at + 1], arrays[at + 2], arrays[at + 3]) for at in range(0, 4 * entry.parts, 4)]
+        return Packed(parts, arrays[-1], entry.first)
 
 
 class Records:

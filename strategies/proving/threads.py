@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, wait
+from typing import TypeVar
 
 from heatproof.strategies.proving.kernel import COMPILED
+
+T = TypeVar("T")
 
 MOST_THREADS = 8
 """More have nothing to do."""
@@ -18,13 +21,13 @@ class Threads:
         self.count = min(count, MOST_THREADS) if COMPILED else 1
         self.others = ThreadPoolExecutor(self.count - 1) if self.count > 1 else None
 
-    def spread(self, work: Callable[[int], None], count: int) -> None:
-        """Do ``count`` pieces of work, by number from 0: whoever is done takes the next. Raises what any of them raises."""
-        numbers = iter(range(count))
+    def spread(self, work: Callable[[int], T], count: int) -> list[T]:
+        """What comes of ``count`` pieces of work, by number from 0: whoever is done takes the next. Raises what any of them raises."""
+        numbers, done = iter(range(count)), dict[int, T]()
 
         def some() -> None:
             for number in numbers:
-                work(number)
+                done[number] = work(number)
 
         helping = [self.others.submit(some) for _ in range(min(self.count, count) - 1)] if self.others else []
         try:
@@ -33,3 +36,4 @@ class Threads:
             wait(helping)
         for helper in helping:
             helper.result()
+        return [done[number] for number in range(count)]

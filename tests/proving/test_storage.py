@@ -15,6 +15,7 @@ from heatproof.strategies.proving.checkpoints import Checkpoint
 from heatproof.strategies.proving.packing import packed, unpack
 from heatproof.strategies.proving.search import OUT, Search
 from heatproof.strategies.proving.storage import Block, Frontier, NoRoom, Packed, Records, Spilled, Steps, Storage
+from heatproof.strategies.proving.threads import Threads
 from tests.proving.peers import instance
 from tests.proving.test_counts import PROPERTIES, SMALL
 
@@ -44,7 +45,7 @@ def test_a_frontier_gives_back_what_was_put_in_in_order(memory: int) -> None:
 
 
 def test_memory_that_is_in_use_elsewhere_counts() -> None:
-    frontier = Frontier(Storage(Packed.of(block(0)).bytes))
+    frontier = Frontier(Storage(Packed.of(block(0), Threads()).bytes))
     frontier.put(block(0))
     assert frontier.spilled == 0
     frontier = Frontier(frontier.storage)
@@ -149,7 +150,13 @@ def test_a_disk_that_is_full_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Levels of a hundred states are of several blocks."""
-    for module, name, size in (("search", "OUT", 150), ("search", "FULL", 30), ("search", "CHUNK", 30), ("expanding", "MOST", 30)):
+    for module, name, size in (
+        ("search", "OUT", 150),
+        ("search", "FULL", 30),
+        ("search", "CHUNK", 30),
+        ("expanding", "MOST", 30),
+        ("storage", "PART", 10),
+    ):
         monkeypatch.setattr(f"heatproof.strategies.proving.{module}.{name}", size)
 
 

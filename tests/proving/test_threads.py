@@ -16,12 +16,12 @@ from heatproof.model.design import Design
 from heatproof.model.scenario import Scenario
 from heatproof.properties.base import Property
 from heatproof.strategies.asked import properties_for
-from heatproof.strategies.proving import expanding, kernel, threads
+from heatproof.strategies.proving import expanding, kernel, storage, threads
 from heatproof.strategies.proving.expanding import Expander
 from heatproof.strategies.proving.growing import sound
-from heatproof.strategies.proving.packing import packed
 from heatproof.strategies.proving.passes import KNOWN, LATER, NEW_STATE, enter, enter_later
 from heatproof.strategies.proving.search import Search
+from heatproof.strategies.proving.storage import Block, Packed
 from heatproof.strategies.proving.threads import Threads
 from tests.proving.peers import instance
 from tests.proving.test_counts import PROPERTIES, SMALL
@@ -92,7 +92,7 @@ def test_pieces_change_nothing_but_what_is_learned_when(monkeypatch: pytest.Monk
 @pytest.mark.parametrize("wrong", [0, 4, 5])
 def test_each_piece_of_work_is_done_once_and_what_goes_wrong_is_told(wrong: int) -> None:
     three, done = Threads(3), list[int]()
-    three.spread(done.append, 6)
+    assert three.spread(lambda number: done.append(number) or -number, 6) == [0, -1, -2, -3, -4, -5]  # type: ignore[func-returns-value]
     assert sorted(done) == list(range(6))
 
     def work(number: int) -> None:
@@ -124,14 +124,20 @@ def test_threads_that_nobody_needs_any_more_end() -> None:
         assert not thread.is_alive()
 
 
-@several
-@given(data=st.data(), states=st.integers(1, 9), count=st.integers(2, 5))
-def test_rows_are_packed_by_several_threads_as_they_are_by_one(data: st.DataObject, states: int, count: int) -> None:
+@given(data=st.data(), states=st.integers(1, 40), count=st.integers(1, 5), part=st.integers(1, 12), wider=st.booleans())
+def test_blocks_are_packed_in_parts(data: st.DataObject, states: int, count: int, part: int, wider: bool) -> None:
     numbers = data.draw(st.lists(st.lists(st.integers(0, 2), min_size=5, max_size=5), min_size=states, max_size=states))
-    rows = np.array(numbers, np.uint16)
-    for one, other in zip(packed(rows), packed(rows, Threads(count)), strict=True):
-        assert one.dtype == other.dtype
-        assert one.tolist() == other.tolist()
+    block, room = Block(np.array(numbers, np.uint16), np.arange(2 * states, dtype=np.uint64).reshape(states, 2), 7), None
+    if wider:
+        room = Block(np.full((50, 8), 9, np.uint32), np.zeros((50, 2), np.uint64), 0)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(storage, "PART", part)
+        close, alone = Packed.of(block, Threads(count)), Packed.of(block, Threads())
+    assert len(close.parts) == max(1, min(storage.PARTS, states // part))
+    assert str(close) == str(alone)
+    back = close.block(Threads(count), room)
+    assert (back.rows[:, :5].tolist(), back.sums.tolist(), back.first) == (numbers, block.sums.tolist(), 7)
+    assert not back.rows[:, 5:].any()
 
 
 MARKS = st.lists(st.sampled_from([(i << 58) + j for i in (0, 1, 20, 21, 31, 32, 42, 43, 62, 63) for j in range(1, 9)]), max_size=60)
