@@ -143,6 +143,17 @@ def test_one_process_and_two_come_to_the_same(tmp_path: Path) -> None:
     assert "3 scenarios searched to the end" in texts[0]
 
 
+def test_one_scenario_comes_to_the_same_however_many_make_its_counterexamples_small(tmp_path: Path) -> None:
+    words, found = ("heat", "--operations", "create,update:same", "--engines", "1", "--shrink", "3"), []
+    for processes in ("1", "3"):
+        out = tmp_path / processes
+        done = prove(*words, "--processes", processes, "--report", out)
+        assert done.exit_code == 1, done.stdout + done.stderr
+        found.append({file.name: file.read_text().replace(str(out), "") for file in out.iterdir()})
+    assert found[0] == found[1]
+    assert len([name for name in found[0] if name.endswith(".case.json")]) > 8
+
+
 def test_a_cut_search_is_incomplete(tmp_path: Path) -> None:
     words = ("--resources", "3", "--dependencies", "none", "--threads", "3", "--operations", "create,delete")
     done = prove(*words, "--seconds", "0.1", "--property", "one worker at a time", "--report", tmp_path / "out")
