@@ -184,10 +184,8 @@ class Prover:
     ):
         self.stored = stored
         self.spec, self.wanted, self.members, self.switches = spec, wanted, members, switches
-        self.budget, self.at_once = (
-            budget,
-            max(1, min(budget.processes, len(members))),
-        )  # so many scenarios are searched side by side
+        self.budget = budget
+        self.at_once = max(1, min(budget.processes, len(members)))  # so many scenarios are searched side by side
         self.design, self.properties = catalogue.load(spec), properties_for(spec, wanted)
         self.reporter, self.clock, self.started = reporter, clock, clock()
         self.proofs = Proofs(len(members))
@@ -210,10 +208,9 @@ class Prover:
         try:
             if self.at_once == 1:
                 self._here()
-            if self.at_once > 1 or (self.budget.processes > 1 and len(self._to_shrink()) > 1):
-                self._there()
-            else:
-                self._shrink_here()
+            if self.at_once > 1 or (self.budget.processes > 1 and self.budget.shrink and len(self.proofs.violations) > 1):
+                stopped = self._there() or stopped
+            self._shrink_here()
         except KeyboardInterrupt:
             stopped, interrupted = INTERRUPTED, True
         finally:
@@ -250,7 +247,10 @@ class Prover:
             give_back()
 
     def _shrink_here(self) -> None:
-        for key in self._to_shrink():
+        """Make counterexamples small that no worker process has."""
+        if keys := self._to_shrink():
+            _begin(self.spec, self.wanted, self.switches)
+        for key in keys:
             if self._over():
                 return
             self._tick("making counterexamples small", memory_used())
@@ -277,31 +277,39 @@ class Prover:
         return self._end is not None and self.clock() >= self._end
 
     def _to_shrink(self) -> list[Key]:
-        """The violations in the order in which they are made small, each with the run of its shortest way."""
+        """The violations that are left to be made small, in that order; the runs of their shortest ways are done again for it."""
         if not self.budget.shrink:
             return []
         for key, found in self.proofs.violations.items():
-            self.shortest[key] = reports.failure_of(self.design, self.properties, found, key)
-        return sorted(self.shortest, key=lambda key: (self.shortest[key].score, key))
+            if key not in self.shortest:
+                self.shortest[key] = reports.failure_of(self.design, self.properties, found, key)
+        return sorted(self.shortest.keys() - self.fewest.keys(), key=lambda key: (self.shortest[key].score, key))
 
     # -------------------------------------------------------------------------------------------------- in processes
 
-    def _there(self) -> None:
-        context = multiprocessing.get_context("spawn")
-        news = context.Queue()
-        pool = ProcessPoolExecutor(
-            self.budget.processes, context, initializer=_start, initargs=(self.spec, self.wanted, self.switches, news)
-        )
-        finished = False
+    def _there(self) -> str:
+        """Search all scenarios, if there are several, and make what was found small. Says so if a process died; what was seen until then stays
+        true. Raises :class:`HeatproofError` if nothing was."""
+        context, finished = multiprocessing.get_context("spawn"), False
+        try:
+            news = context.Queue()
+            pool = ProcessPoolExecutor(
+                self.budget.processes, context, initializer=_start, initargs=(self.spec, self.wanted, self.switches, news)
+            )
+        except OSError as error:  # the system has no semaphores, or no more
+            if self.at_once == 1:
+                return ""
+            raise HeatproofError(f"cannot have worker processes: {error.strerror}; use --processes 1") from error
         try:
             if self.at_once > 1:
                 self._search(pool, news)
             self._shrink(pool)
             finished = True
         except BrokenProcessPool as error:
-            raise HeatproofError(
-                f"a worker process died ({error}); try fewer --processes, less --memory, or look for a full memory"
-            ) from error
+            died = f"a worker process died ({error}); try fewer --processes, less --memory, or look for a full memory"
+            if not self.taken:
+                raise HeatproofError(died) from error
+            return died
         finally:
             processes = list((pool._processes or {}).values())
             pool.shutdown(wait=finished, cancel_futures=True)
@@ -310,6 +318,7 @@ class Prover:
                     process.terminate()
             news.cancel_join_thread()
             news.close()
+        return ""
 
     def _search(self, pool: ProcessPoolExecutor, news: Any) -> None:
         """Search all scenarios, each with its share of the memory; those that it was too little for once more, one by one, with all of it."""
@@ -360,7 +369,9 @@ class Prover:
                 return
             finished, _ = wait(pending, timeout=0.5, return_when=FIRST_COMPLETED)
             for future in finished:
-                self.fewest[pending.pop(future)] = future.result()
+                key = pending.pop(future)
+                with contextlib.suppress(MemoryError):  # the shortest way is what is left of it
+                    self.fewest[key] = future.result()
             self._tick(f"making counterexamples small, {len(waiting) + len(pending)} to go", memory_used())
 
     def _tick(self, stage: str, memory: int) -> None:

@@ -33,8 +33,19 @@ def stands_for_itself(value: Any) -> bool:
         if isinstance(item, tuple | frozenset):
             if not stands_for_itself(item):
                 return False
-        elif type(item) is Version or (type(item) not in PLAIN and (not by_value(class_of(item)) or holds_row(item))):
+        elif type(item) is Version or (
+            type(item) not in PLAIN and (not by_value(class_of(item)) or holds_row(item) or not hashable(item))
+        ):
             return False
+    return True
+
+
+def hashable(value: Any) -> bool:
+    """Whether a value that is compared by what it holds holds nothing that may change, such as a list."""
+    try:
+        hash(value)
+    except TypeError:
+        return False
     return True
 
 

@@ -20,7 +20,7 @@ from types import BuiltinFunctionType, CellType, CodeType, FunctionType, Generat
 from typing import Any
 
 from heatproof.model.columns import HeldRow, Mark, Place, Rows
-from heatproof.model.contents import PLAIN, Opaque, by_value, fields, filled, holds_row, stands_for_itself
+from heatproof.model.contents import PLAIN, Opaque, by_value, fields, filled, hashable, holds_row, stands_for_itself
 from heatproof.model.liveness import live_after
 from heatproof.model.versions import Column, Version
 
@@ -312,7 +312,7 @@ def _builtin(value: Any, look: _Look, _at: Place | None) -> Any:
 
 
 def _by_what_it_holds(value: Any, look: _Look, at: Place | None) -> Any:
-    if look.rows is None or not holds_row(value):
+    if (look.rows is None or not holds_row(value)) and hashable(value):
         return look.pool.value(value)
     return _attributes(value, look, at)
 

@@ -89,7 +89,7 @@ def summary(proofs: Proofs, stopped: str) -> list[str]:
         told.append(f"Cut likewise: {len(proofs.loose) - SHOWN} more.")
     left = proofs.expected - proofs.complete - len(proofs.loose)
     if left:
-        told.append(f"Not begun: {counted(left, 'scenario')}; {stopped}.")
+        told.append(f"Not gone through: {counted(left, 'scenario')}; {stopped}.")
     return told + circles
 
 

@@ -26,6 +26,9 @@ PIECE, PIECES = 2048, 8
 MOST, MISSES = 16_384, 32_768
 """The transitions, and the misses, with which a piece ends early."""
 
+SUMS = 1 << 20
+"""Sums of states for which a piece has room. There is one for each renaming, and with as many renamings as six engines have a piece ends earlier."""
+
 ADDED = [kernel.STATES, kernel.TRANSITIONS, kernel.TERMINAL, kernel.RESTING, kernel.TERMINAL_SUM]
 """What is counted of each piece."""
 
@@ -40,11 +43,11 @@ class Gone(NamedTuple):
 
 
 class Piece:
-    """Room for what comes of a piece, by arrays as in passes.py; ``threads`` enter its states, ``actions`` may be possible in one, ``roots`` be
-    missing."""
+    """Room for what comes of a piece of up to ``most`` transitions and some more, by arrays as in passes.py; ``threads`` enter its states,
+    ``actions`` may be possible in one, ``roots`` be missing."""
 
-    def __init__(self, threads: int, renamings: int, actions: int, roots: int):
-        room = MOST + actions
+    def __init__(self, most: int, threads: int, renamings: int, actions: int, roots: int):
+        room = most + actions
         self.actions, self.roots = actions, roots
         self.pending, self.misses = np.empty(PIECE, np.int64), np.empty((MISSES + roots, 2), np.int64)
         self.possible = np.empty(actions, np.int64), np.empty(actions, np.int64)
@@ -78,12 +81,12 @@ class Expander:
 
     def __init__(self, threads: Threads, renamings: int):
         self.threads, self.renamings = threads, renamings
+        self.transitions = min(MOST, SUMS // renamings)
         self.room: list[Piece] = []
 
-    @staticmethod
-    def most(states: int, actions: int) -> int:
+    def most(self, states: int, actions: int) -> int:
         """How many states may be new after so many, if so many actions may be possible."""
-        return -(-states // PIECE) * (MOST + actions)
+        return -(-states // PIECE) * (self.transitions + actions)
 
     def go(self, search: Search, block: Block, todo: NDArray[np.int64]) -> Gone:
         """Expand states of a block. What is new stands in the room of the search, which is sealed when it is full."""
@@ -94,16 +97,16 @@ class Expander:
         if self.room and (self.room[0].actions < actions or self.room[0].roots < roots):
             self.room = []
         while len(self.room) < (len(todos) if together else 1):
-            self.room.append(Piece(self.threads.count, self.renamings, 2 * actions, roots))
+            self.room.append(Piece(self.transitions, self.threads.count, self.renamings, 2 * actions, roots))
         parts = []
         if together:
-            for piece, todo in zip(self.room, todos, strict=False):
-                piece.begin(todo, sayings)
+            for piece, states in zip(self.room, todos, strict=False):
+                piece.begin(states, sayings)
             parts = self._together(search, self._given(search, block), self.room[: len(todos)], actions)
         else:
             (piece, *_), given = self.room, self._given(search, block)
-            for todo in todos:
-                piece.begin(todo, sayings)
+            for states in todos:
+                piece.begin(states, sayings)
                 parts.append(self._alone(search, given, piece, actions))
         found, misses, pending, rest = (np.concatenate(kind) for kind in zip(*parts, strict=True))
         return Gone(found, misses, np.concatenate([pending, rest]))
@@ -123,11 +126,11 @@ class Expander:
 
     def _alone(self, search: Search, given: tuple[Any, ...], piece: Piece, actions: int) -> tuple[NDArray[np.int64], ...]:
         """All passes over one piece."""
-        out = search.room_for(MOST + actions)
-        counters = piece.counters
+        out = search.room_for(self.transitions + actions)
+        counters = piece.counters  # what is new stands behind what is new already, all else is of this piece alone
         counters[[kernel.NEW, kernel.PAIRS]] = search.counters[[kernel.NEW, kernel.PAIRS]]
         piece.done = expand(  # type: ignore[call-arg]  # Numba's own type takes no tuple of arrays spread out
-            piece.todo, MOST, *given, search.tables.outcomes.found_seen.array, piece.misses, piece.pending, piece.found, *piece.possible,
+            piece.todo, self.transitions, *given, search.tables.outcomes.found_seen.array, piece.misses, piece.pending, piece.found, *piece.possible,
             piece.marks, *piece.ways, piece.sums, piece.fresh[:1], out.rows, out.sums, search.out_parent, search.out_action, counters,
         )  # fmt: skip
         search.counters[[kernel.REDUCED, kernel.TABLE_USED]] += counters[[kernel.REDUCED, kernel.TABLE_USED]]
@@ -146,7 +149,7 @@ class Expander:
         def looked(n: int) -> None:
             piece = pieces[n]
             piece.done = look(  # type: ignore[call-arg]  # Numba's own type takes no tuple of arrays spread out
-                piece.todo, 0, MOST, MOST, *given, seen.copy(), piece.misses, piece.pending, piece.found, *piece.possible, piece.marks,
+                piece.todo, 0, MOST, self.transitions, *given, seen.copy(), piece.misses, piece.pending, piece.found, *piece.possible, piece.marks,
                 *piece.ways, piece.sums, piece.counters,
             )  # fmt: skip
 
@@ -179,9 +182,9 @@ class Expander:
         leaves, writes = search.tables.outcomes.leaves, search.tables.outcomes.writes
         waiting = list(pieces)
         while waiting:
-            out, begin = search.room_for(MOST + actions), int(search.counters[kernel.NEW])
+            out, begin = search.room_for(self.transitions + actions), int(search.counters[kernel.NEW])
             begins: list[tuple[Piece, int]] = []
-            while waiting and (not begins or begin + MOST + actions <= len(out.rows)):
+            while waiting and (not begins or begin + self.transitions + actions <= len(out.rows)):
                 begins.append((waiting.pop(0), begin))
                 piece = begins[-1][0]
                 begin += int((piece.fresh[:, : piece.taken] == NEW_STATE).sum())

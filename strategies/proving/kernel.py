@@ -1,4 +1,5 @@
-"""The inner loop: states are expanded by walking decision trees. Plain functions over arrays, compiled by Numba where it is installed.
+"""What the inner loops are made of: decision trees are walked, fingerprints made. Plain functions over arrays,
+compiled by Numba where it is installed.
 
 Rules of this file:
 
@@ -274,12 +275,3 @@ def busy(rows: Any, i: Any, crew: Any) -> Any:
     for k in range(crew.shape[0] - 1):
         taken += rows[i, crew[k]] != 0
     return crew.shape[0] > 0 and taken >= crew[-1]
-
-
-@njit(cache=True, inline="always")
-def tell(said: Any, state: Any, action: Any, found_seen: Any, found: Any, counters: Any) -> None:
-    """Note what properties say of an action in a state, where it is said for the first time."""
-    if said > 0 and not found_seen[said]:
-        found_seen[said] = True
-        found[counters[FOUND], 0], found[counters[FOUND], 1], found[counters[FOUND], 2] = said, state, action
-        counters[FOUND] += 1

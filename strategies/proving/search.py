@@ -34,7 +34,7 @@ from heatproof.strategies.proving.views import Space
 from heatproof.strategies.proving.watchers import Keeper, Watcher
 
 CHUNK = PIECE * PIECES
-"""States expanded in one go of the kernel."""
+"""States expanded in one go."""
 
 OUT = 1 << 16
 """New states that fit into one block."""
@@ -433,9 +433,10 @@ class Search:
             size = min(size + size // (2 if size < LARGE else 4), MOST_PLACES)
         if size > len(self.table):
             grow(self.table, self.depths, size)
-        if self.reduce and 4 * (self.counters[kernel.PAIRS] + 256) > len(self.pairs):
+        pairs = 4 * (int(self.counters[kernel.PAIRS]) + max(256, len(self.independence.owners)))
+        if self.reduce and pairs > len(self.pairs):
             old = self.pairs
-            self.pairs = np.zeros(4 * len(old), np.uint64)
+            self.pairs = np.zeros(1 << (2 * pairs).bit_length(), np.uint64)
             put_pairs(self.pairs, old)
 
     def _learn(self, block: Block, misses: NDArray[np.int64]) -> None:

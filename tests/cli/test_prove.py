@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import gc
 import json
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
 
+from heatproof import proving
 from heatproof.cli import cli
 from heatproof.strategies.proving.learning import LearningWorld
 from tests.cli.test_commands import heatproof
@@ -152,6 +156,62 @@ def test_one_scenario_comes_to_the_same_however_many_make_its_counterexamples_sm
         found.append({file.name: file.read_text().replace(str(out), "") for file in out.iterdir()})
     assert found[0] == found[1]
     assert len([name for name in found[0] if name.endswith(".case.json")]) > 8
+
+
+def dying(monkeypatch: pytest.MonkeyPatch, work: str, number: int) -> None:
+    """Worker processes die when they are given such work for the so manieth time."""
+    left = [number]
+
+    class Dying(ProcessPoolExecutor):
+        def submit(self, function: Any, *args: Any, **options: Any) -> Any:
+            left[0] -= function.__name__ == work
+            if not left[0]:
+                raise BrokenProcessPool("killed")
+            return super().submit(function, *args, **options)
+
+    monkeypatch.setattr(proving, "ProcessPoolExecutor", Dying)
+
+
+def test_what_was_found_is_not_lost_when_a_worker_dies_while_it_is_made_small(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words, texts = ("heat", "--operations", "create,update:same", "--engines", "1", "--shrink", "3", "--processes", "2"), []
+    for number in (0, 1, 5):
+        dying(monkeypatch, "_shrink", number)
+        done = prove(*words, "--report", tmp_path / "out")
+        assert done.exit_code == 1, done.stdout + done.stderr
+        texts.append((tmp_path / "out" / "verdicts.txt").read_text())
+    assert texts[0] == texts[1] == texts[2]
+    assert "perhaps fewer" in texts[0] or "the least" in texts[0]
+
+
+def test_counterexamples_are_made_small_where_there_are_no_worker_processes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def none(_self: object) -> None:
+        raise OSError(38, "Function not implemented")
+
+    monkeypatch.setattr("multiprocessing.context.BaseContext.Queue", none)
+    done = prove(
+        "--operations", "create,update:same", "--engines", "1", "--shrink", "1", "--processes", "2", "--report", tmp_path / "out"
+    )
+    assert done.exit_code == 1, done.stdout + done.stderr
+    done = prove("--all-templates", "2", "--operations", "1", "--processes", "2", "--report", tmp_path / "other")
+    assert done.exit_code == 2, done.stdout + done.stderr
+    assert "cannot have worker processes: Function not implemented; use --processes 1" in done.stderr
+
+
+def test_what_was_searched_is_told_when_a_worker_dies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    words = ("--all-templates", "2", "--operations", "1", "--processes", "2", "--report", tmp_path / "out")
+    dying(monkeypatch, "_prove", 3)
+    done = prove(*words)
+    assert done.exit_code == 3, done.stdout + done.stderr
+    assert "Not gone through: " in done.stdout
+    assert "a worker process died (killed); try fewer --processes, less --memory, or look for a full memory." in done.stdout
+    dying(monkeypatch, "_prove", 1)
+    done = prove(*words)
+    assert done.exit_code == 2, done.stdout + done.stderr
+    assert "a worker process died (killed)" in done.stderr
 
 
 def test_a_cut_search_is_incomplete(tmp_path: Path) -> None:

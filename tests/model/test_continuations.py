@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict, deque
 from collections.abc import Callable, Generator
+from dataclasses import dataclass
 from enum import IntEnum
 from functools import partial
 from threading import local
@@ -166,3 +167,25 @@ def test_what_is_kept_in_c_cannot_be_looked_into(kind: Any) -> None:
     made.one = 1
     with pytest.raises(Opaque):
         fields(made)
+
+
+@dataclass(frozen=True)
+class Frozen:
+    inside: Any
+
+
+def holding(make: Callable[[Any], Any]) -> Gen:
+    """Holds something that is compared by what it holds, and could be hashed if that could."""
+    inside = [1]
+    held = make(inside)
+    yield "held"
+    inside.append(2)
+    yield held
+
+
+@pytest.mark.parametrize("make", [Frozen, lambda inside: (Frozen(inside), 1), lambda inside: Frozen({"a": inside})])
+def test_what_is_frozen_may_hold_what_is_not(make: Callable[[Any], Any]) -> None:
+    first, second, other = (stand(holding, (way,), []) for way in (make, make, lambda inside: make([1])))
+    assert continuation(first) is not None
+    assert continuation(first) == continuation(second)
+    assert continuation(first) != continuation(other)  # nobody writes into that list through another name

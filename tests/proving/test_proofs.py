@@ -86,7 +86,7 @@ def test_what_was_not_begun_is_not_held() -> None:
     proofs = added(whole, expected=3)
     assert not proofs.whole
     assert {line.verdict for line in lines([sum_is_two, NEVER], proofs, (), frozenset())} == {"incomplete"}
-    assert summary(proofs, "the time budget was used")[-1] == "Not begun: 2 scenarios; the time budget was used."
+    assert summary(proofs, "the time budget was used")[-1] == "Not gone through: 2 scenarios; the time budget was used."
 
 
 def test_the_shortest_of_several_scenarios_stays_whatever_the_order() -> None:

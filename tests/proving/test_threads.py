@@ -77,6 +77,17 @@ def test_threads_are_used(monkeypatch: pytest.MonkeyPatch) -> None:
     assert max(used) == 6
 
 
+def test_a_piece_ends_earlier_where_states_have_many_sums(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = Search(*SCOPES[0], symmetric=True, placing=False)
+    assert len(whole.tables.renderers) == 2
+    monkeypatch.setattr(expanding, "SUMS", 40)
+    other = Search(*SCOPES[0], symmetric=True, placing=False)
+    assert other.expander.transitions == 20
+    assert replace(other.run(), violations={}, lessons=0) == replace(whole.run(), violations={}, lessons=0)
+    (piece,), (usual,) = other.expander.room, whole.expander.room
+    assert len(piece.sums) < len(usual.sums) / 50
+
+
 @several
 def test_pieces_change_nothing_but_what_is_learned_when(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = Search(*SCOPES[0]).run()
