@@ -48,7 +48,7 @@ def _pilot(search: Search, scenario: Scenario, live: Live, go_on: Any) -> Search
     """A search that only learns."""
     pilot = Search(
         search.design, scenario, [], search.symmetric, versions=search.versions, storage=search.storage, world=search.kind, placing=search.placing,
-        go_on=go_on,
+        go_on=go_on, threads=search.threads.count,
     )  # fmt: skip
     pilot.live, pilot.pilot = live, True
     pilot.begin(False, False, pilot.numbered)

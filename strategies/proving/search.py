@@ -222,6 +222,7 @@ class Search:
         elif self.live is not None:
             from heatproof.strategies.proving.preparing import prepare
 
+            self.forget()  # else there is less memory for what is learned beforehand
             prepare(self, self.live)
         self.begin(self.names_matter, self.own_names, self.numbered)
 

@@ -10,6 +10,7 @@ from heatproof.model import catalogue
 from heatproof.model.scenario import Operation, create, scenario, update
 from heatproof.model.templates import Template, resource
 from heatproof.strategies.asked import properties_for
+from heatproof.strategies.proving import preparing as preparing_room
 from heatproof.strategies.proving.columns import smaller
 from heatproof.strategies.proving.search import Result, Search
 from tests.proving.test_columns import A1, A2, B
@@ -42,6 +43,23 @@ def test_a_search_that_gets_large_is_gone_through_narrowly_first(narrow: int, mo
     assert prepared[1] <= usual[1]
     if narrow == 3_000:
         assert prepared[1] < usual[1]
+
+
+def test_a_search_that_is_misled_gives_its_memory_back_before_it_prepares(monkeypatch: pytest.MonkeyPatch) -> None:
+    sizes, pilots = list[int](), list[int]()
+
+    def preparing(search: Search, live: Any) -> None:
+        sizes.append(len(search.table))
+        prepare(search, live)
+        pilots.append(pilot(search, search.scenario, live, lambda result: "").threads.count)
+
+    prepare, pilot = preparing_room.prepare, preparing_room._pilot
+    monkeypatch.setattr(preparing_room, "prepare", preparing)
+    search = Search(catalogue.load("heat"), scenario(create([A1]), update([A2]), engines=1, threads=1), [], threads=2)
+    assert search.run().complete
+    assert sizes
+    assert set(sizes) == {1}
+    assert set(pilots) == {search.threads.count}
 
 
 def test_what_is_learned_in_a_smaller_scenario_takes_no_longer_than_the_search_may(monkeypatch: pytest.MonkeyPatch) -> None:
