@@ -135,7 +135,7 @@ class LearningWorld(World):
         self.class_of: dict[Node, int] = {}
         self.exposed: set[tuple[int, int]] = set()  # values of nodes by column that go with the name of their task
         self._statics: dict[Any, Any] = {}
-        self._static_of: dict[Task, Any] = {}  # the same by the very task
+        self._static_of: dict[Task, Any] = {}  # the same by task: two are never equal
         self.names_matter = names_matter
         names = {} if numbered is None or not merge else {t: n for t, n in design.versions.items() if t not in set(numbered)}
         self.versions = Versions(self, {table: names[table.name] for table in design.tables if table.name in names})

@@ -2,7 +2,7 @@
 those that are new. Compiled as :mod:`kernel` is, by its rules.
 
 A piece of a block passes through all three (:func:`expand`), some hundred transitions at a time, so that all of it stays near the processor.
-Several threads take one pass at a time (threads.py): pieces can be looked at side by side, since that changes nothing; each thread enters what
+Several threads take one pass at a time (expanding.py): pieces can be looked at side by side, since that changes nothing; each thread enters what
 belongs into its part of the table; then pieces are filled in side by side. Both come to the same, in the same order: of equal states
 the one that comes first, by piece and transition, is new.
 
