@@ -9,7 +9,7 @@ import gc
 import multiprocessing
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
@@ -33,6 +33,9 @@ SHRINKING = 0.2
 
 FRONTIER = 0.3
 """The share of a memory budget in which a search may keep its frontier."""
+
+PATIENCE = 20.0
+"""Seconds in which a search in a worker process must come to tell what it has seen once the user has interrupted."""
 
 TIME, MEMORY = "the time budget was used", "the memory budget was used"
 
@@ -85,15 +88,18 @@ def memory_used() -> int:
 @dataclass(slots=True)
 class Watch:
     """Tells a search when it must stop, and others how it goes. ``until``: a time of the clock, for a search without and with
-    violations; ``memory``: bytes."""
+    violations; ``memory``: bytes; ``called_off``: whether the user has interrupted."""
 
     until: tuple[float, float] | None
     memory: int | None
     tell: Callable[[Live, int], None]
     clock: Callable[[], float] = time.monotonic
+    called_off: Callable[[], bool] = lambda: False
     told: float = 0.0
 
     def __call__(self, live: Live) -> str:
+        if self.called_off():
+            return INTERRUPTED
         now, used = self.clock(), memory_used()
         if now >= self.told + 0.5:
             self.told = now
@@ -108,10 +114,10 @@ class Watch:
 _worker: dict[str, Any] = {}
 
 
-def _start(spec: str, wanted: tuple[str, ...], switches: Switches, news: Any) -> None:
+def _start(spec: str, wanted: tuple[str, ...], switches: Switches, news: Any, called_off: Any) -> None:
     begin_worker()
     _begin(spec, wanted, switches)
-    _worker["news"] = news
+    _worker.update(news=news, called_off=called_off)
 
 
 def _begin(spec: str, wanted: tuple[str, ...], switches: Switches) -> None:
@@ -129,7 +135,7 @@ def _prove(
     resume: bool,
 ) -> Proof:
     news, design, properties = _worker["news"], _worker["design"], _worker["properties"]
-    watch = Watch(until, memory, lambda live, used: news.put((number, live, used)))
+    watch = Watch(until, memory, lambda live, used: news.put((number, live, used)), called_off=_worker["called_off"].is_set)
     try:
         return prove(
             design,
@@ -192,6 +198,8 @@ class Prover:
         self.done = 0
         self.taken: set[int] = set()  # scenarios that were gone through, or cut, by number
         self.live: dict[int, tuple[Live, int]] = {}
+        self.pending: set[Future[Proof]] = set()  # what worker processes search
+        self.cramped: list[Proof] = []  # what their share of the memory was too little for
         self.situations = sum(p.expectation == "sometimes" for p in self.properties)
         self.shortest: dict[Key, Failure] = {}
         self.fewest: dict[Key, Least] = {}
@@ -292,10 +300,9 @@ class Prover:
         true. Raises :class:`HeatproofError` if nothing was."""
         context, finished = multiprocessing.get_context("spawn"), False
         try:
-            news = context.Queue()
-            pool = ProcessPoolExecutor(
-                self.budget.processes, context, initializer=_start, initargs=(self.spec, self.wanted, self.switches, news)
-            )
+            news, called_off = context.Queue(), context.Event()
+            given = self.spec, self.wanted, self.switches, news, called_off
+            pool = ProcessPoolExecutor(self.budget.processes, context, initializer=_start, initargs=given)
         except OSError as error:  # the system has no semaphores, or no more
             if self.at_once == 1:
                 return ""
@@ -305,7 +312,13 @@ class Prover:
                 self._search(pool, news)
             self._shrink(pool)
             finished = True
+        except KeyboardInterrupt:
+            called_off.set()
+            self._take_what_is_seen()
+            self._take_cramped(self.cramped)
+            raise
         except BrokenProcessPool as error:
+            self._take_cramped(self.cramped)
             died = f"a worker process died ({error}); try fewer --processes, less --memory, or look for a full memory"
             if not self.taken:
                 raise HeatproofError(died) from error
@@ -324,18 +337,17 @@ class Prover:
         """Search all scenarios, each with its share of the memory; those that it was too little for once more, one by one, with all of it."""
         memory = self.budget.memory
         share = None if memory is None else memory // self.at_once
-        cramped = self._round(pool, news, range(len(self.members)), share, self.at_once)
-        for proof in cramped:
+        self._round(pool, news, range(len(self.members)), share, self.at_once)
+        for proof in self.cramped:
             self.done -= 1
             self._round(pool, news, [proof.number], memory, 1)
-            if proof.number not in self.taken:  # there was no time for it
-                self._take(proof)
+            self._take_cramped([proof])  # if there was no time for it
 
-    def _round(self, pool: ProcessPoolExecutor, news: Any, numbers: Sequence[int], memory: int | None, at_once: int) -> list[Proof]:
-        """Search scenarios, by number, so many at once with so much memory each; those for which that was too little and that can have more."""
+    def _round(self, pool: ProcessPoolExecutor, news: Any, numbers: Sequence[int], memory: int | None, at_once: int) -> None:
+        """Search scenarios, by number, so many at once with so much memory each. Those for which that was too little, and that can have more, are
+        cramped."""
         waiting, threads = list(numbers)[::-1], self.budget.processes // at_once
-        pending: set[Future[Proof]] = set()
-        cramped: list[Proof] = []
+        self.pending = pending = set[Future[Proof]]()
         while waiting or pending:
             while waiting and len(pending) < at_once and not self._late():
                 number = waiting.pop()
@@ -344,19 +356,33 @@ class Prover:
                 pending.add(pool.submit(_prove, self.members[number], number, self._until, memory, threads, file, resume or again))
             if not pending:
                 break
-            finished, pending = wait(pending, timeout=0.5, return_when=FIRST_COMPLETED)
+            finished, _ = wait(pending, timeout=0.5, return_when=FIRST_COMPLETED)
             while not news.empty():
                 number, live, used = news.get()
                 self.live[number] = (live, used)
-            for proof in [future.result() for future in finished]:
+            for future in finished:
+                proof = future.result()
+                pending.remove(future)
                 if proof.cut == MEMORY and at_once > 1:
                     self.live.pop(proof.number, None)
                     self.done += 1
-                    cramped.append(proof)
+                    self.cramped.append(proof)
                 else:
                     self._take(proof)
             self._tick("searching", memory_used() + sum(used for _, used in self.live.values()))
-        return cramped
+
+    def _take_what_is_seen(self) -> None:
+        """Wait until searches that are called off tell what they have seen; not for long, and not if the user interrupts again."""
+        self._tick("called off", memory_used())
+        for future in wait([future for future in self.pending if not future.cancel()], timeout=PATIENCE).done:
+            if future.exception() is None:
+                self._take(future.result())
+
+    def _take_cramped(self, proofs: Iterable[Proof]) -> None:
+        """Take searches for which there was too little memory as they are, unless they were done again."""
+        for proof in proofs:
+            if proof.number not in self.taken:
+                self._take(proof)
 
     def _shrink(self, pool: ProcessPoolExecutor) -> None:
         waiting = self._to_shrink()[::-1]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -75,6 +76,34 @@ def test_sigterm_ends_the_other_commands_that_have_workers(words: tuple[object, 
         process.send_signal(signal.SIGTERM)
         out, err = process.communicate(timeout=SOON)
     assert process.returncode in (1, 3), out + err
+
+
+def test_what_workers_have_searched_until_ctrl_c_is_told(tmp_path: Path) -> None:
+    words = (
+        "--resources",
+        2,
+        "--operations",
+        "create,update",
+        "--faults",
+        "crash",
+        "--threads",
+        2,
+        "--shrink",
+        0,
+        "--seconds",
+        100,
+    )
+    with begun("prove", "heat", *words, "--report", tmp_path / "out") as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            if re.search(r"^searching: 0 of 8 scenarios, [1-9][\d,]{3,} states", line):
+                break
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=SOON)
+    assert process.returncode in (1, 3), out + err
+    assert re.search(r"scenarios searched to the end; seen in all: [1-9][\d,]{3,} states", out), out
+    assert re.search(r"Cut: .*: the user interrupted after [1-9][\d,]* states", out), out
+    assert re.search(r"Not gone through: \d scenarios; the user interrupted", out), out
 
 
 def test_workers_end_with_a_command_that_is_killed(tmp_path: Path) -> None:
