@@ -41,7 +41,7 @@ def stands_for_itself(value: Any) -> bool:
 
 
 def hashable(value: Any) -> bool:
-    """Whether a value that is compared by what it holds holds nothing that may change, such as a list."""
+    """Whether a value can be hashed: what holds something that may change, such as a list, cannot."""
     try:
         hash(value)
     except TypeError:

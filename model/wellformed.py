@@ -9,13 +9,14 @@ from collections.abc import Mapping
 from difflib import get_close_matches
 
 from heatproof.model import effects as fx
+from heatproof.model.contents import hashable
 
 
 def mistake(effect: fx.Effect) -> str | None:
     """What is wrong with ``effect`` and what to do about it; None if nothing is."""
     match effect:
         case fx.Send(args=args) | fx.Spawn(args=args):
-            if not _hashable(args):
+            if not hashable(args):
                 return f"its arguments cannot be hashed: {args!r:.200}; send tuples and frozensets instead of lists, dicts and sets"
         case fx.Read(table=table, key=key):
             return _table(table) or _key(key)
@@ -38,7 +39,7 @@ def _table(table: object) -> str | None:
 
 
 def _key(key: object) -> str | None:
-    return None if _hashable(key) else f"the key {key!r:.80} cannot be hashed"
+    return None if hashable(key) else f"the key {key!r:.80} cannot be hashed"
 
 
 def _columns(table: fx.Table, values: object, what: str) -> str | None:
@@ -51,14 +52,6 @@ def _columns(table: fx.Table, values: object, what: str) -> str | None:
             near = get_close_matches(str(column), table.columns, 1)
             hint = f"; did you mean {near[0]!r}?" if near else f"; it has {', '.join(table.columns)}"
             return f"{what} names column {column!r}, which table {table} does not have{hint}"
-        if not _hashable(value):
+        if not hashable(value):
             return f"{what} gives column {column!r} a value that cannot be hashed: {value!r:.80}; use tuples and frozensets"
     return None
-
-
-def _hashable(value: object) -> bool:
-    try:
-        hash(value)
-    except TypeError:
-        return False
-    return True
