@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -268,6 +268,11 @@ class Prover:
         return (None, False) if self.stored is None else (self.stored.file(number), self.stored.resume)
 
     def _take(self, proof: Proof) -> None:
+        """Take over the search of a scenario. One that was begun again for want of memory may have been stopped before it came as far as the first:
+        of two that are not complete the one that has seen more counts."""
+        if not proof.complete:
+            first = [replace(first, cut=proof.cut) for first in self.cramped if first.number == proof.number]
+            proof = max([proof, *first], key=lambda one: one.states)
         self.live.pop(proof.number, None)
         self.proofs.add(proof)
         self.taken.add(proof.number)

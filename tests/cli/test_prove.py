@@ -6,6 +6,7 @@ import gc
 import json
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,14 @@ from click.testing import CliRunner, Result
 
 from heatproof import proving
 from heatproof.cli import cli
+from heatproof.model.scenario import create, scenario
+from heatproof.model.templates import resource
+from heatproof.properties.base import Witness
+from heatproof.proving import Budget, Prover
+from heatproof.reports.progress import Lines
 from heatproof.strategies.proving.learning import LearningWorld
+from heatproof.strategies.proving.proofs import INTERRUPTED, Found, Proof
+from heatproof.strategies.proving.scopes import Member
 from tests.cli.test_commands import heatproof
 
 DESIGN = """
@@ -235,6 +243,19 @@ def test_a_search_for_which_its_share_of_the_memory_was_too_little_gets_all_of_i
         texts.append((tmp_path / "out" / "verdicts.txt").read_text())
     assert texts[0] == texts[1]
     assert "2 scenarios searched to the end" in texts[0]
+
+
+@pytest.mark.parametrize("states", [40, 100])
+def test_a_search_that_was_begun_again_with_more_memory_loses_nothing_when_it_is_stopped_soon(states: int) -> None:
+    member = Member("once more", scenario(create([resource("A")])))
+    prover = Prover("heat", (), [member, member], (), Budget(), Lines(lambda line: None, lambda: 0.0, 1.0))
+    violation = Found(member.scenario, (), Witness("a thing"))
+    first = Proof(0, "once more", 70, 200, 9, 0, False, proving.MEMORY, 7, 0.0, {("thing", ""): violation}, {})
+    prover.cramped.append(first)
+    prover._take(replace(first, states=states, cut=INTERRUPTED, violations={("thing", ""): violation} if states > 70 else {}))
+    assert prover.proofs.states == max(70, states)
+    assert list(prover.proofs.violations) == [("thing", "")]
+    assert [loose.cut for loose in prover.proofs.loose] == [INTERRUPTED]
 
 
 def test_a_search_that_is_over_leaves_no_memory_taken(tmp_path: Path) -> None:
