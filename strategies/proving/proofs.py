@@ -17,7 +17,7 @@ from heatproof.strategies.proving import kernel
 from heatproof.strategies.proving.checkpoints import Checkpoint
 from heatproof.strategies.proving.circles import Circles, circles
 from heatproof.strategies.proving.costs import Costs, costs
-from heatproof.strategies.proving.learning import REST, Key
+from heatproof.strategies.proving.learning import Key
 from heatproof.strategies.proving.returning import never_returns
 from heatproof.strategies.proving.search import Result, Search
 from heatproof.strategies.proving.storage import NoRoom, Storage
@@ -105,8 +105,8 @@ def prove(
     def asked(result: Result) -> str:
         return go_on(
             Live(
-                result.states, result.transitions, result.depth, waiting(result), frozenset(result.reached),
-                frozenset(result.violations),
+                result.states, result.transitions, result.depth, waiting(result), frozenset(search.reached()),
+                frozenset({*search.found, *result.violations}),
             )
         )  # fmt: skip
 
@@ -127,7 +127,7 @@ def prove(
         if result.complete:
             search.forget()  # what is judged now is what was learned, or another pass
         if result.complete and (search.reduce or not never_returns(search)):
-            seen = Live(result.states, result.transitions, result.depth, 0, frozenset(result.reached), frozenset(found))
+            seen = Live(result.states, result.transitions, result.depth, 0, frozenset(search.reached()), frozenset(found))
             answer = _round(design, scenario, search.symmetric, lambda part: go_on(seen._replace(depth=part.depth)))
             unjudged = answer.cut
             if answer.witness is not None:
@@ -137,14 +137,14 @@ def prove(
     if bounded := [prop for prop in properties if prop.bound is not None]:
         uncounted = result.cut
         if result.complete:
-            seen = Live(result.states, result.transitions, result.depth, 0, frozenset(result.reached), frozenset(found))
+            seen = Live(result.states, result.transitions, result.depth, 0, frozenset(search.reached()), frozenset(found))
             counted = _costs(design, scenario, bounded, search.symmetric, lambda part: go_on(seen._replace(depth=part.depth)))
             uncounted = counted.cut
             for key, (witness, worst) in counted.violations.items():
                 found[key] = Found(scenario, (*worst.actions, *worst.around), witness, number, len(worst.around), False)
     return Proof(
         number, label, result.states, result.transitions, result.depth, result.resting, result.complete, result.cut,
-        waiting(result), result.collision(), found, dict(result.reached), unjudged, uncounted,
+        waiting(result), result.collision(), found, search.reached(), unjudged, uncounted,
     )  # fmt: skip
 
 
@@ -162,11 +162,8 @@ def _run(search: Search) -> Result:
 
 def _found(search: Search, scenario: Scenario, number: int) -> dict[Key, Found]:
     """The violations that a search has come to, with their ways."""
-    found = {}
-    for key, sighting in search.result.violations.items():
-        actions = search.way(sighting.state, *[sighting.action] * (sighting.action != REST))
-        found[key] = Found(scenario, tuple(actions), sighting.witness, number, 0, not search.reduce)
-    return found
+    ways = search.ways().items()
+    return {key: Found(scenario, tuple(way.actions), way.witness, number, 0, not search.reduce) for key, way in ways}
 
 
 def _shortest(
@@ -177,7 +174,7 @@ def _shortest(
     done = "all found again"
 
     def until(result: Result) -> str:
-        return done if found.keys() <= result.violations.keys() else go_on(reduced.result)
+        return done if found.keys() <= {*search.found, *result.violations} else go_on(reduced.result)
 
     search = Search(reduced.design, reduced.scenario, reduced.properties, go_on=until, **options)
     _run(search)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +20,7 @@ from heatproof.strategies.proving.columns import ColumnsMatter
 from heatproof.strategies.proving.commuting import put_pairs
 from heatproof.strategies.proving.expanding import PIECE, PIECES, Expander
 from heatproof.strategies.proving.growing import MOST_PLACES, grow
-from heatproof.strategies.proving.learning import Key, LearningWorld
+from heatproof.strategies.proving.learning import REST, Key, LearningWorld
 from heatproof.strategies.proving.names import NamesMatter, OwnNamesMatter
 from heatproof.strategies.proving.placed import PlacedWorld, may_be_open, settled
 from heatproof.strategies.proving.placing import EnginesMatter
@@ -66,6 +66,13 @@ class Sighting:
     state: int
     action: Action
     depth: int
+
+
+class Way(NamedTuple):
+    """A violation with the actions that lead to it from the beginning of the scenario."""
+
+    actions: list[Action]
+    witness: Witness
 
 
 @dataclass(slots=True)
@@ -133,11 +140,18 @@ class Search:
         self.leave_open = placing and columns and fits and may_be_open(scenario)  # as long as nobody can tell engines apart
         # whether it is for learning only; of how many states of a level it goes on, 0: of all; whether others have learned for it (preparing.py)
         self.pilot, self.narrow, self.prepared = False, 0, False
+        self.result = Result()
+        self.found: dict[
+            Key, Way
+        ] = {}  # what was found before the search began anew, and which situations were reached, at which depth
+        self.met: dict[str, int] = {}
         self.begin(False, False, () if versions else None)
 
     def begin(self, names_matter: bool, own_names: bool, numbered: Iterable[str] | None) -> None:
         """Begin anew, with nothing learned and nothing seen. ``names_matter``: the arguments of tasks are part of the state; ``own_names``:
-        so is what handlers hold of the names of their tasks; ``numbered``: so are the versions of these tables (None: of all)."""
+        so is what handlers hold of the names of their tasks; ``numbered``: so are the versions of these tables (None: of all). What was found
+        stays known: the search may be stopped before it comes there again."""
+        self.found, self.met = self.ways(), self.reached()
         self.names_matter, self.own_names = names_matter, own_names
         self.numbered = None if numbered is None else sorted(numbered)
         self.space = Space()
@@ -188,6 +202,7 @@ class Search:
                 self._run()
                 if not (self.reduce and self.result.complete) or self._relied_rightly():
                     return self.result
+                self.found, self.met = self.ways(), self.reached()
                 self._again()
             except NamesMatter:
                 self.begin(True, self.own_names, self.numbered)
@@ -256,6 +271,15 @@ class Search:
         names = self.tables.actions.names
         actions = [*self.forced, *(names[number] for number in self.steps.back(state)), *more]
         return settled(self, actions) if self.open else actions
+
+    def ways(self) -> dict[Key, Way]:
+        """The shortest way to each violation that was found, also before the search began anew."""
+        seen = self.result.violations.items()
+        return self.found | {key: Way(self.way(one.state, *[one.action] * (one.action != REST)), one.witness) for key, one in seen}
+
+    def reached(self) -> dict[str, int]:
+        """The situations that were reached, also before the search began anew, with the least depths."""
+        return self.met | self.result.reached
 
     # ------------------------------------------------------------------------------------------------------------ levels
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import pytest
@@ -12,7 +13,11 @@ from heatproof.model.templates import Template, resource
 from heatproof.strategies.asked import properties_for
 from heatproof.strategies.proving import preparing as preparing_room
 from heatproof.strategies.proving.columns import smaller
+from heatproof.strategies.proving.names import OwnNamesMatter
+from heatproof.strategies.proving.proofs import Live as Going
+from heatproof.strategies.proving.proofs import prove
 from heatproof.strategies.proving.search import Result, Search
+from heatproof.strategies.proving.watchers import Watcher
 from tests.proving.test_columns import A1, A2, B
 
 
@@ -77,6 +82,41 @@ def test_what_is_learned_in_a_smaller_scenario_takes_no_longer_than_the_search_m
     result = search.run()
     assert search.prepared
     assert (result.complete, result.cut) == (False, "time")
+
+
+@pytest.mark.parametrize("after", [1, 4])
+def test_what_was_found_before_a_search_began_anew_is_told_if_it_is_stopped_then(
+    after: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is begun anew from its beginning by hand, once it has found so many violations, and stopped at once."""
+    asked, properties, stop, known = (
+        scenario(create([A1]), update([A2]), engines=2, threads=1),
+        properties_for("heat"),
+        list[str](),
+        list[int](),
+    )
+    whole = Search(catalogue.load("heat"), asked, properties)
+    assert whole.run().complete
+
+    def go_on(live: Going) -> str:
+        known.append(len(live.violations))
+        return stop[0] if stop else ""
+
+    class Misleading(Watcher):
+        def expanded(self, search: Search, _block: Any, _begin: int, _end: int) -> None:
+            if len(search.result.violations) >= after and not stop:
+                stop.append("stopped")
+                raise OwnNamesMatter
+
+    monkeypatch.setattr("heatproof.strategies.proving.proofs.Search", partial(Search, watchers=[Misleading()]))
+    proof = prove(catalogue.load("heat"), asked, properties, go_on=go_on)
+    assert (proof.complete, proof.cut) == (False, "stopped")
+    assert known[-1] == len(proof.violations) >= after
+    assert {key: len(found.actions) for key, found in proof.violations.items()} == {
+        key: sighting.depth + len(whole.forced) for key, sighting in whole.result.violations.items() if key in proof.violations
+    }
+    assert proof.reached.items() <= whole.result.reached.items()
+    assert proof.reached
 
 
 def test_the_last_resource_that_nobody_requires_is_left_out() -> None:
