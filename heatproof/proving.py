@@ -194,6 +194,7 @@ class Prover:
         self.at_once = max(1, min(budget.processes, len(members)))  # so many scenarios are searched side by side
         self.design, self.properties = catalogue.load(spec), properties_for(spec, wanted)
         self.reporter, self.clock, self.started = reporter, clock, clock()
+        self.rate = self.started, 0, 0.0  # when it was last worked out, with how many states, and states a second
         self.proofs = Proofs(len(members))
         self.done = 0
         self.taken: set[int] = set()  # scenarios that were gone through, or cut, by number
@@ -405,9 +406,19 @@ class Prover:
                     self.fewest[key] = future.result()
             self._tick(f"making counterexamples small, {len(waiting) + len(pending)} to go", memory_used())
 
+    def _rate(self, now: float, states: int) -> float:
+        """States a second, for the last second or more. A search that begins anew has fewer states than before."""
+        since, before, rate = self.rate
+        if now >= since + 1 or states < before:
+            rate = max(0, states - before) / max(now - since, 1e-9)
+            self.rate = now, states, rate
+        return rate
+
     def _tick(self, stage: str, memory: int) -> None:
         now, total = self.clock(), self.proofs
         running = [live for number, (live, _) in self.live.items()]
+        if aside := sum(live.aside for live in running):
+            stage += f", learning first ({aside:,} states aside)"
         states = total.states + sum(live.states for live in running)
         reached = set(total.reached).union(*(live.reached for live in running))
         violations = set(total.violations).union(*(live.violations for live in running))
@@ -415,7 +426,7 @@ class Prover:
         self.reporter.tick(
             Searching(
                 stage, self.done, len(self.members), states, total.transitions + sum(live.transitions for live in running),
-                states / max(now - self.started, 1e-9), max([live.depth for live in running], default=total.depth),
+                self._rate(now, states), max([live.depth for live in running], default=total.depth),
                 sum(live.waiting for live in running), memory, len(reached), self.situations, len(violations),
                 None if seconds is None else self.started + seconds - now,
             )

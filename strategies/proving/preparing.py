@@ -11,7 +11,7 @@ from heatproof.model.errors import HeatproofError
 from heatproof.model.scenario import Scenario
 from heatproof.strategies.proving import kernel
 from heatproof.strategies.proving.columns import LARGE, smaller
-from heatproof.strategies.proving.search import Search
+from heatproof.strategies.proving.search import Result, Search
 
 STATES = 200_000
 """States of a smaller scenario that are gone through for it."""
@@ -31,13 +31,20 @@ _known: dict[Any, Live] = {}
 def prepare(search: Search, live: Live) -> None:
     """Learn for a search that was misled: in smaller scenarios the first time, narrowly whenever it is large. ``live``: what it knows of the
     columns that handlers look at, to which more is added."""
+    try:
+        _prepare(search, live)
+    finally:
+        search.aside = 0
+
+
+def _prepare(search: Search, live: Live) -> None:
     if not search.prepared:
         live.join(prepared(search, search.scenario))
         search.prepared = True
     states = search.result.states
     for _ in range(PASSES if states > LARGE else 0):
         before = live.entries()
-        pilot = _pilot(search, search.scenario, live, lambda result: search.go_on(search.result))
+        pilot = _pilot(search, search.scenario, live, lambda result: _asked(search, result))
         pilot.narrow = max(NARROW, states // PART)
         _run(pilot)
         if live.entries() == before:
@@ -53,6 +60,12 @@ def _pilot(search: Search, scenario: Scenario, live: Live, go_on: Any) -> Search
     pilot.live, pilot.pilot = live, True
     pilot.begin(False, False, pilot.numbered)
     return pilot
+
+
+def _asked(search: Search, aside: Result) -> str:
+    """Why a search that another one learns for must stop, or an empty text."""
+    search.aside = aside.states
+    return search.go_on(search.result)
 
 
 def _run(pilot: Search) -> str:
@@ -72,9 +85,7 @@ def prepared(search: Search, scenario: Scenario) -> Live:
     key = type(search.design), small, search.symmetric, search.versions, search.placing, search.kind
     if key not in _known:
         live.join(prepared(search, small))
-        pilot = _pilot(
-            search, small, live, lambda result: search.go_on(search.result) or (ENOUGH if result.states > STATES else "")
-        )
+        pilot = _pilot(search, small, live, lambda result: _asked(search, result) or (ENOUGH if result.states > STATES else ""))
         if _run(pilot) not in ("", ENOUGH):
             return live
         _known[key] = live

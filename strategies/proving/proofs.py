@@ -68,7 +68,8 @@ class Proof:
 
 
 class Live(NamedTuple):
-    """A search that is going on: its counts, how many states it has not gone on from yet, and the situations and violations so far."""
+    """A search that is going on: its counts, how many states it has not gone on from yet, the situations and violations so far, and how many states
+    were gone through aside, to learn for it, if it waits for that at the moment."""
 
     states: int
     transitions: int
@@ -76,6 +77,7 @@ class Live(NamedTuple):
     waiting: int
     reached: frozenset[str]
     violations: frozenset[Key]
+    aside: int = 0
 
 
 def prove(
@@ -106,7 +108,7 @@ def prove(
         return go_on(
             Live(
                 result.states, result.transitions, result.depth, waiting(result), frozenset(search.reached()),
-                frozenset({*search.found, *result.violations}),
+                frozenset({*search.found, *result.violations}), search.aside,
             )
         )  # fmt: skip
 

@@ -140,6 +140,7 @@ class Search:
         self.leave_open = placing and columns and fits and may_be_open(scenario)  # as long as nobody can tell engines apart
         # whether it is for learning only; of how many states of a level it goes on, 0: of all; whether others have learned for it (preparing.py)
         self.pilot, self.narrow, self.prepared = False, 0, False
+        self.aside = 0  # how many states those have seen that learn for this search at the moment
         self.result = Result()
         self.found: dict[
             Key, Way

@@ -21,7 +21,7 @@ from heatproof.properties.base import Witness
 from heatproof.proving import Budget, Prover
 from heatproof.reports.progress import Lines
 from heatproof.strategies.proving.learning import LearningWorld
-from heatproof.strategies.proving.proofs import INTERRUPTED, Found, Proof
+from heatproof.strategies.proving.proofs import INTERRUPTED, Found, Live, Proof
 from heatproof.strategies.proving.scopes import Member
 from tests.cli.test_commands import heatproof
 
@@ -256,6 +256,23 @@ def test_a_search_that_was_begun_again_with_more_memory_loses_nothing_when_it_is
     assert prover.proofs.states == max(70, states)
     assert list(prover.proofs.violations) == [("thing", "")]
     assert [loose.cut for loose in prover.proofs.loose] == [INTERRUPTED]
+
+
+def test_progress_tells_how_fast_it_goes_now_and_what_is_learned_first() -> None:
+    lines, now = list[str](), [0.0]
+    member = Member("one", scenario(create([resource("A")])))
+    prover = Prover("heat", (), [member], (), Budget(), Lines(lines.append, lambda: now[0], 1.0), clock=lambda: now[0])
+    for seconds, states, aside in ((2, 1000, 0), (4, 5000, 0), (6, 5000, 70), (7, 100, 0), (9, 2100, 0)):
+        now[0] = seconds
+        prover.live[0] = Live(states, 0, 0, 0, frozenset(), frozenset(), aside), 0
+        prover._tick("searching", 0)
+    assert [line.partition(" states (")[2].partition(")")[0] for line in lines if "aside" not in line] == [
+        "500/s",
+        "2,000/s",
+        "0/s",
+        "1,000/s",
+    ]
+    assert lines[2].startswith("searching, learning first (70 states aside): 5,000 states (0/s)")
 
 
 def test_a_search_that_is_over_leaves_no_memory_taken(tmp_path: Path) -> None:

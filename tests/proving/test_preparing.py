@@ -119,6 +119,22 @@ def test_what_was_found_before_a_search_began_anew_is_told_if_it_is_stopped_then
     assert proof.reached
 
 
+def test_how_far_is_learned_aside_is_told_while_a_search_stands_still(monkeypatch: pytest.MonkeyPatch) -> None:
+    told = list[Going]()
+    monkeypatch.setattr("heatproof.strategies.proving.preparing._known", {})
+    asked = scenario(create([A1, B]), update([A2, B]), engines=2, threads=1)
+
+    def go_on(live: Going) -> str:
+        told.append(live)
+        return "enough" if sum(live.aside > 0 for live in told) > 5 else ""
+
+    prove(catalogue.load("heat"), asked, [], go_on=go_on)
+    aside = [live for live in told if live.aside]
+    assert len({live.aside for live in aside}) > 1
+    assert len({live.states for live in aside}) == 1
+    assert told[-1].aside == 0
+
+
 def test_the_last_resource_that_nobody_requires_is_left_out() -> None:
     needing = resource("C", {"p": 1}, depends_on=["B"])
     whole = scenario(create([A1, B, needing]), update([A2, B, needing]), engines=2, threads=1, faults={"crash": 1})
