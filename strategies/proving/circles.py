@@ -31,7 +31,8 @@ from heatproof.properties.base import Property, Witness, witness
 from heatproof.properties.catalogue import REST_IS_REACHED
 from heatproof.strategies.proving.graph import Graph
 from heatproof.strategies.proving.learning import LearningWorld
-from heatproof.strategies.proving.search import Result, Search
+from heatproof.strategies.proving.results import Result
+from heatproof.strategies.proving.search import Search
 from heatproof.strategies.proving.storage import Storage
 from heatproof.strategies.running import Driver
 

@@ -25,7 +25,8 @@ from heatproof.properties.costs import exceeded
 from heatproof.strategies.proving import graph_kernel
 from heatproof.strategies.proving.graph import Graph, Walker
 from heatproof.strategies.proving.learning import Key, LearningWorld, Lesson
-from heatproof.strategies.proving.search import Result, Search
+from heatproof.strategies.proving.results import Result
+from heatproof.strategies.proving.search import Search
 from heatproof.strategies.proving.storage import Storage
 from heatproof.strategies.proving.views import View
 

@@ -11,7 +11,8 @@ from heatproof.model.errors import HeatproofError
 from heatproof.model.scenario import Scenario
 from heatproof.strategies.proving import kernel
 from heatproof.strategies.proving.columns import LARGE, smaller
-from heatproof.strategies.proving.search import Result, Search
+from heatproof.strategies.proving.results import Result
+from heatproof.strategies.proving.search import Search
 
 STATES = 200_000
 """States of a smaller scenario that are gone through for it."""

@@ -13,13 +13,13 @@ from heatproof.model.scenario import Scenario
 from heatproof.model.world import Action
 from heatproof.properties.base import Property, Witness
 from heatproof.properties.catalogue import REST_IS_REACHED
-from heatproof.strategies.proving import kernel
 from heatproof.strategies.proving.checkpoints import Checkpoint
 from heatproof.strategies.proving.circles import Circles, circles
 from heatproof.strategies.proving.costs import Costs, costs
 from heatproof.strategies.proving.learning import Key
+from heatproof.strategies.proving.results import Result
 from heatproof.strategies.proving.returning import never_returns
-from heatproof.strategies.proving.search import Result, Search
+from heatproof.strategies.proving.search import Search
 from heatproof.strategies.proving.storage import NoRoom, Storage
 from heatproof.strategies.proving.views import TooManyValues
 
@@ -101,14 +101,11 @@ def prove(
     """
     search: Search
 
-    def waiting(result: Result) -> int:
-        return max(0, result.states - int(search.counters[kernel.STATES]))
-
     def asked(result: Result) -> str:
         return go_on(
             Live(
-                result.states, result.transitions, result.depth, waiting(result), frozenset(search.reached()),
-                frozenset({*search.found, *result.violations}), search.aside,
+                result.states, result.transitions, result.depth, result.waiting, frozenset(search.earlier.reached(search)),
+                frozenset({*search.earlier.found, *result.violations}), search.aside,
             )
         )  # fmt: skip
 
@@ -129,8 +126,8 @@ def prove(
         if result.complete:
             search.forget()  # what is judged now is what was learned, or another pass
         if result.complete and (search.reduce or not never_returns(search)):
-            seen = Live(result.states, result.transitions, result.depth, 0, frozenset(search.reached()), frozenset(found))
-            answer = _round(design, scenario, search.symmetric, lambda part: go_on(seen._replace(depth=part.depth)))
+            live = Live(result.states, result.transitions, result.depth, 0, frozenset(result.reached), frozenset(found))
+            answer = _round(design, scenario, search.symmetric, lambda part: go_on(live._replace(depth=part.depth)))
             unjudged = answer.cut
             if answer.witness is not None:
                 key = (REST_IS_REACHED.name, answer.witness.kind)
@@ -139,14 +136,15 @@ def prove(
     if bounded := [prop for prop in properties if prop.bound is not None]:
         uncounted = result.cut
         if result.complete:
-            seen = Live(result.states, result.transitions, result.depth, 0, frozenset(search.reached()), frozenset(found))
-            counted = _costs(design, scenario, bounded, search.symmetric, lambda part: go_on(seen._replace(depth=part.depth)))
+            live = Live(result.states, result.transitions, result.depth, 0, frozenset(result.reached), frozenset(found))
+            counted = _costs(design, scenario, bounded, search.symmetric, lambda part: go_on(live._replace(depth=part.depth)))
             uncounted = counted.cut
             for key, (witness, worst) in counted.violations.items():
                 found[key] = Found(scenario, (*worst.actions, *worst.around), witness, number, len(worst.around), False)
+    seen = result if result.complete else search.earlier.furthest(search)
     return Proof(
-        number, label, result.states, result.transitions, result.depth, result.resting, result.complete, result.cut,
-        waiting(result), result.collision(), found, search.reached(), unjudged, uncounted,
+        number, label, seen.states, seen.transitions, seen.depth, seen.resting, result.complete, result.cut, seen.waiting,
+        seen.collision(), found, search.earlier.reached(search), unjudged, uncounted,
     )  # fmt: skip
 
 
@@ -164,8 +162,10 @@ def _run(search: Search) -> Result:
 
 def _found(search: Search, scenario: Scenario, number: int) -> dict[Key, Found]:
     """The violations that a search has come to, with their ways."""
-    ways = search.ways().items()
-    return {key: Found(scenario, tuple(way.actions), way.witness, number, 0, not search.reduce) for key, way in ways}
+    ways = search.earlier.ways(search).items()
+    return {
+        key: Found(scenario, tuple(way.actions), way.witness, number, 0, way.shortest and not search.reduce) for key, way in ways
+    }
 
 
 def _shortest(
@@ -176,7 +176,7 @@ def _shortest(
     done = "all found again"
 
     def until(result: Result) -> str:
-        return done if found.keys() <= {*search.found, *result.violations} else go_on(reduced.result)
+        return done if found.keys() <= {*search.earlier.found, *result.violations} else go_on(reduced.result)
 
     search = Search(reduced.design, reduced.scenario, reduced.properties, go_on=until, **options)
     _run(search)

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,17 +13,18 @@ from heatproof.model.design import Design
 from heatproof.model.errors import HeatproofError
 from heatproof.model.scenario import Scenario
 from heatproof.model.world import Action
-from heatproof.properties.base import Property, Witness
+from heatproof.properties.base import Property
 from heatproof.strategies.proving import kernel
 from heatproof.strategies.proving.columns import ColumnsMatter
 from heatproof.strategies.proving.commuting import put_pairs
 from heatproof.strategies.proving.expanding import PIECE, PIECES, Expander
 from heatproof.strategies.proving.growing import MOST_PLACES, grow
-from heatproof.strategies.proving.learning import REST, Key, LearningWorld
+from heatproof.strategies.proving.learning import LearningWorld
 from heatproof.strategies.proving.names import NamesMatter, OwnNamesMatter
 from heatproof.strategies.proving.placed import PlacedWorld, may_be_open, settled
 from heatproof.strategies.proving.placing import EnginesMatter
 from heatproof.strategies.proving.reduction import Independence
+from heatproof.strategies.proving.results import Earlier, Result, Sighting
 from heatproof.strategies.proving.storage import Block, Diary, Frontier, Steps, Storage, rarely_collected
 from heatproof.strategies.proving.symmetry import ambiguous, renderers
 from heatproof.strategies.proving.tables import Tables
@@ -56,45 +56,6 @@ LOAD, PLACES = 0.8, 1 << 19
 
 LARGE = 2**30
 """Places from which on the table grows by a quarter rather than by half: to have room for nothing is dearer then than to grow more often."""
-
-
-@dataclass(slots=True)
-class Sighting:
-    """A violation where it was seen first: its witness, the number of the state before, and the action that led there."""
-
-    witness: Witness
-    state: int
-    action: Action
-    depth: int
-
-
-class Way(NamedTuple):
-    """A violation with the actions that lead to it from the beginning of the scenario."""
-
-    actions: list[Action]
-    witness: Witness
-
-
-@dataclass(slots=True)
-class Result:
-    """What a search saw. ``complete``: whether that is everything; ``cut`` says why not."""
-
-    states: int = 0
-    transitions: int = 0
-    depth: int = 0
-    terminal: int = 0
-    resting: int = 0
-    terminal_sum: int = 0
-    complete: bool = False
-    cut: str = ""
-    violations: dict[Key, Sighting] = field(default_factory=dict)
-    reached: dict[str, int] = field(default_factory=dict)
-    widest: int = 0
-    lessons: int = 0
-
-    def collision(self) -> float:
-        """The probability that two of the states had the same 64-bit fingerprint, so that one was not seen: at most n**2 / 2**65."""
-        return min(1.0, self.states**2 / 2.0**65)
 
 
 class Search:
@@ -141,18 +102,14 @@ class Search:
         # whether it is for learning only; of how many states of a level it goes on, 0: of all; whether others have learned for it (preparing.py)
         self.pilot, self.narrow, self.prepared = False, 0, False
         self.aside = 0  # how many states those have seen that learn for this search at the moment
-        self.result = Result()
-        self.found: dict[
-            Key, Way
-        ] = {}  # what was found before the search began anew, and which situations were reached, at which depth
-        self.met: dict[str, int] = {}
+        self.passes, self.earlier = 0, Earlier()  # what was found before the search began anew
         self.begin(False, False, () if versions else None)
 
     def begin(self, names_matter: bool, own_names: bool, numbered: Iterable[str] | None) -> None:
         """Begin anew, with nothing learned and nothing seen. ``names_matter``: the arguments of tasks are part of the state; ``own_names``:
-        so is what handlers hold of the names of their tasks; ``numbered``: so are the versions of these tables (None: of all). What was found
-        stays known: the search may be stopped before it comes there again."""
-        self.found, self.met = self.ways(), self.reached()
+        so is what handlers hold of the names of their tasks; ``numbered``: so are the versions of these tables (None: of all)."""
+        if self.passes:
+            self.earlier.keep(self)
         self.names_matter, self.own_names = names_matter, own_names
         self.numbered = None if numbered is None else sorted(numbered)
         self.space = Space()
@@ -203,7 +160,7 @@ class Search:
                 self._run()
                 if not (self.reduce and self.result.complete) or self._relied_rightly():
                     return self.result
-                self.found, self.met = self.ways(), self.reached()
+                self.earlier.keep(self)
                 self._again()
             except NamesMatter:
                 self.begin(True, self.own_names, self.numbered)
@@ -233,6 +190,7 @@ class Search:
 
     def _look_at_more(self, whole: bool) -> None:
         """Begin anew with what was learned of the columns that handlers look at; ``whole``: with all columns."""
+        self.earlier.keep(self)
         if whole:
             self.live = None
         elif self.live is not None:
@@ -272,15 +230,6 @@ class Search:
         names = self.tables.actions.names
         actions = [*self.forced, *(names[number] for number in self.steps.back(state)), *more]
         return settled(self, actions) if self.open else actions
-
-    def ways(self) -> dict[Key, Way]:
-        """The shortest way to each violation that was found, also before the search began anew."""
-        seen = self.result.violations.items()
-        return self.found | {key: Way(self.way(one.state, *[one.action] * (one.action != REST)), one.witness) for key, one in seen}
-
-    def reached(self) -> dict[str, int]:
-        """The situations that were reached, also before the search began anew, with the least depths."""
-        return self.met | self.result.reached
 
     # ------------------------------------------------------------------------------------------------------------ levels
 
@@ -405,7 +354,7 @@ class Search:
         self._sightings(gone.found)
         result.transitions = int(counters[kernel.TRANSITIONS])
         result.terminal, result.resting = int(counters[kernel.TERMINAL]), int(counters[kernel.RESTING])
-        result.terminal_sum = int(counters[kernel.TERMINAL_SUM])
+        result.terminal_sum, result.expanded = int(counters[kernel.TERMINAL_SUM]), int(counters[kernel.STATES])
         self._learn(block, gone.misses)
         return gone.left
 
@@ -483,11 +432,13 @@ class Search:
 
     def sight(self, number: int, state: int, action: int, depth: int) -> None:
         """Something was found for the first time, by its number in the tables: after ``action`` in ``state``, at a depth."""
-        if self.misled:
-            return
-        self.seen.append((number, state, action, depth))
         tables, result = self.tables, self.result
         said = tables.outcomes.founds[number]
+        if self.misled:
+            for key, witness in said.violations:
+                result.supposed.setdefault(key, Sighting(witness, state, tables.actions.names[action], depth))
+            return
+        self.seen.append((number, state, action, depth))
         for key, witness in said.violations:
             if key not in result.violations:
                 result.violations[key] = Sighting(witness, state, tables.actions.names[action], depth)

@@ -26,7 +26,8 @@ from heatproof.model.world import Action, Entry, Task
 from heatproof.properties.base import Property, at_rest, witness
 from heatproof.strategies.proving.checkpoints import Checkpoint
 from heatproof.strategies.proving.learning import LearningWorld
-from heatproof.strategies.proving.search import Result, Search
+from heatproof.strategies.proving.results import Result
+from heatproof.strategies.proving.search import Search
 from tests.model.toys import asking
 from tests.toys import seen_toy
 
@@ -318,13 +319,13 @@ def test_a_handler_that_cannot_be_looked_into_keeps_rows_whole() -> None:
 
 # ---------------------------------------------------------------------------------------------------------- beginning anew
 
+LATE: tuple[Step, ...] = (("read", 0, 0), ("write", 0, 2), ("look", 0, 0))
 A1, A2, B = resource("A", {"p": 1}), resource("A", {"p": 2}), resource("B", {"p": 1})
 
 
 def test_what_is_seen_after_a_search_was_misled_is_not_told(monkeypatch: pytest.MonkeyPatch) -> None:
     """It may be wrong; the search begins anew, and tells what it sees then."""
-    late: tuple[Step, ...] = (("read", 0, 0), ("write", 0, 2), ("look", 0, 0))
-    design = seen_cells(create=starting(WRITER, late), working=working)
+    design = seen_cells(create=starting(WRITER, LATE), working=working)
     stopped = Search(design, asking(engines=1, threads=2), [silence], go_on=lambda result: "enough" if search_misled() else "")
 
     def search_misled() -> bool:
@@ -334,6 +335,29 @@ def test_what_is_seen_after_a_search_was_misled_is_not_told(monkeypatch: pytest.
     assert (result.complete, result.cut, result.violations) == (False, "enough", {})
     stopped.go_on = lambda result: ""
     assert set(stopped.run().violations) == set(looked_at(design, False)[1].violations)
+
+
+def test_what_is_seen_after_a_search_was_misled_is_told_if_a_world_shows_it_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It goes on to its end although it was misled, and is stopped there."""
+    monkeypatch.setattr("heatproof.strategies.proving.columns.SOON", 10**9)
+    design = seen_cells(create=starting(WRITER, LATE), working=working)
+    properties = [silence, at_rest("ends", "It never ends.")(lambda observation: [witness("it ends")])]
+    search = Search(design, asking(engines=1, threads=2), properties, go_on=lambda result: "enough" if ended() else "")
+
+    def ended() -> bool:
+        return search.misled and not search.result.waiting
+
+    result = search.run()
+    assert (result.complete, result.cut, result.violations) == (False, "enough", {})
+    assert result.supposed.keys() == {("nothing said", "one 0"), ("ends", "it ends")}  # the first stands after another run
+    way = search.earlier.ways(search)
+    assert way.keys() == {("ends", "it ends")}
+    assert not way["ends", "it ends"].shortest
+    search.go_on = lambda result: ""
+    assert search.run().complete
+    ways = search.earlier.ways(search)
+    assert ways.keys() == search.result.violations.keys() == {("ends", "it ends"), *looked_at(design, False)[1].violations}
+    assert all(way.shortest for way in ways.values())
 
 
 def test_a_search_that_was_misled_can_be_gone_on_with(tmp_path: Path) -> None:
@@ -354,9 +378,6 @@ def test_a_search_that_was_misled_can_be_gone_on_with(tmp_path: Path) -> None:
     third = Search(design, asked, [], checkpoint=Checkpoint(tmp_path / "search", 0))
     third.resume()
     assert third.run().states == second.result.states
-
-
-LATE: tuple[Step, ...] = (("read", 0, 0), ("write", 0, 2), ("look", 0, 0))
 
 
 @pytest.mark.parametrize("when", ["misled", "unsure"])

@@ -17,7 +17,8 @@ from heatproof.model.templates import resource
 from heatproof.model.world import World
 from heatproof.strategies.asked import properties_for
 from heatproof.strategies.proving import expanding, search
-from heatproof.strategies.proving.search import Result, Search
+from heatproof.strategies.proving.results import Result
+from heatproof.strategies.proving.search import Search
 from heatproof.strategies.proving.storage import Storage
 from heatproof.strategies.running import Driver
 from tests.model.toys import ACCOUNT, Account, asking

@@ -17,7 +17,8 @@ from heatproof.properties.base import Property, Witness, always, witness
 from heatproof.strategies.asked import properties_for
 from heatproof.strategies.proving.learning import LearningWorld
 from heatproof.strategies.proving.looks import Looks
-from heatproof.strategies.proving.search import Result, Search
+from heatproof.strategies.proving.results import Result
+from heatproof.strategies.proving.search import Search
 from tests.model.toys import asking
 from tests.proving.peers import FILE, instance
 from tests.proving.test_columns import CELL, Cell, seen_cells, silence

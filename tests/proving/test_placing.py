@@ -29,7 +29,8 @@ from heatproof.strategies.asked import properties_for
 from heatproof.strategies.proving.checkpoints import Checkpoint
 from heatproof.strategies.proving.circles import circles
 from heatproof.strategies.proving.learning import REST
-from heatproof.strategies.proving.search import Result, Search
+from heatproof.strategies.proving.results import Result
+from heatproof.strategies.proving.search import Search
 from heatproof.strategies.running import Driver
 from tests.model.toys import asking
 from tests.proving.peers import FILE, instance

@@ -16,7 +16,8 @@ from heatproof.strategies.proving.columns import smaller
 from heatproof.strategies.proving.names import OwnNamesMatter
 from heatproof.strategies.proving.proofs import Live as Going
 from heatproof.strategies.proving.proofs import prove
-from heatproof.strategies.proving.search import Result, Search
+from heatproof.strategies.proving.results import Result
+from heatproof.strategies.proving.search import Search
 from heatproof.strategies.proving.watchers import Watcher
 from tests.proving.test_columns import A1, A2, B
 
@@ -112,9 +113,9 @@ def test_what_was_found_before_a_search_began_anew_is_told_if_it_is_stopped_then
     proof = prove(catalogue.load("heat"), asked, properties, go_on=go_on)
     assert (proof.complete, proof.cut) == (False, "stopped")
     assert known[-1] == len(proof.violations) >= after
-    assert {key: len(found.actions) for key, found in proof.violations.items()} == {
-        key: sighting.depth + len(whole.forced) for key, sighting in whole.result.violations.items() if key in proof.violations
-    }
+    for key, found in proof.violations.items():
+        least = whole.result.violations[key].depth + len(whole.forced)
+        assert len(found.actions) == least or (len(found.actions) > least and not found.shortest)
     assert proof.reached.items() <= whole.result.reached.items()
     assert proof.reached
 

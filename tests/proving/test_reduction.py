@@ -12,7 +12,8 @@ from heatproof.model.templates import resource
 from heatproof.properties.base import Property
 from heatproof.strategies.asked import properties_for
 from heatproof.strategies.proving.reduction import Futures, words
-from heatproof.strategies.proving.search import Result, Search
+from heatproof.strategies.proving.results import Result
+from heatproof.strategies.proving.search import Search
 from heatproof.strategies.proving.views import Space, Unit
 from tests.model.toys import ACCOUNT, asking
 from tests.proving.peers import FILE, instance

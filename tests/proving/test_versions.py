@@ -16,7 +16,8 @@ from heatproof.model.observation import Observation
 from heatproof.model.scenario import Operation, Scenario
 from heatproof.properties.base import Property, Witness, at_rest, witness
 from heatproof.strategies.asked import properties_for
-from heatproof.strategies.proving.search import Result, Search
+from heatproof.strategies.proving.results import Result
+from heatproof.strategies.proving.search import Search
 from tests.model.toys import asking
 from tests.proving.peers import FILE, instance
 from tests.toys import seen_toy
