@@ -281,9 +281,20 @@ def _watched(kind: type[Any], rows: Any, key: tuple[str, ...], base: type[Any]) 
         return kind._make(items)
 
     ways = (
-        "__iter__", "__getitem__", "__contains__", "__eq__", "__ne__", "__lt__", "__le__", "__gt__", "__ge__", "__hash__", "__repr__", "__add__",
+        "__getitem__", "__contains__", "__eq__", "__ne__", "__lt__", "__le__", "__gt__", "__ge__", "__hash__", "__repr__", "__add__",
         "__mul__", "__rmul__", "__getnewargs__", "index", "count", "_asdict",
     )  # fmt: skip
+
+    def __iter__(self: Any) -> Iterator[Any]:
+        rows.looked(self, ALL)
+        return iter(tuple(tuple.__iter__(self)))  # who goes on with it later has looked at everything already
+
+    def __new__(_cls: Any, *args: Any, **values: Any) -> Any:
+        return kind(*args, **values)  # of the class of a watched row a handler makes a row
+
+    def __reduce_ex__(self: Any, _protocol: Any) -> Any:
+        rows.looked(self, ALL)
+        return kind, tuple(tuple.__iter__(self))  # so is a copy
 
     def __radd__(self: Any, other: Any) -> Any:
         rows.looked(self, ALL)
@@ -292,5 +303,6 @@ def _watched(kind: type[Any], rows: Any, key: tuple[str, ...], base: type[Any]) 
     inside: dict[str, Any] = {name: whole(name) for name in ways}
     inside |= {name: column(place) for place, name in enumerate(fields)}
     inside |= {"_replace": _replace, "_make": classmethod(_make), "__radd__": __radd__, "__module__": kind.__module__}
+    inside |= {"__iter__": __iter__, "__new__": __new__, "__reduce_ex__": __reduce_ex__}
     inside |= {"_rows": rows, "_kind": kind, "_always": sum(bits[name] for name in key), "_every": (1 << len(fields)) - 1}
     return type(kind.__name__, (base, kind), inside)

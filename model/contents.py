@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict, defaultdict
+from collections.abc import Callable
+from dataclasses import fields as parts_of
+from dataclasses import is_dataclass
 from enum import Enum
 from functools import cache
 from struct import calcsize
@@ -13,9 +17,16 @@ from heatproof.model.versions import Version
 
 PLAIN = (str, int, float, complex, bytes, bool, type(None), type(Ellipsis), range)
 
+SURE = frozenset({str, int, bool, bytes, type(None)})
+"""Classes whose values, if they are equal, cannot be told apart."""
 
 VALUES = (object, str, int, float, complex, bytes, tuple, frozenset, list, dict, set)
 """Classes of which it is known what they keep in C."""
+
+CONTENT: dict[type[Any], Callable[[Any], Any]] = {
+    str: str.__str__, int: int.__int__, float: float.__float__, complex: complex.__complex__, bytes: bytes.__bytes__,
+}  # fmt: skip
+"""What values of classes derived from these hold beside their attributes."""
 
 POINTER = calcsize("P")
 """Bytes that an attribute takes in an object."""
@@ -27,6 +38,8 @@ class Opaque(Exception):
 
 def stands_for_itself(value: Any) -> bool:
     """Whether a tuple or frozenset holds nothing, however deep, but what is compared by value."""
+    if not compared_as_usual(class_of(value)):
+        return False
     for item in tuple.__iter__(value) if isinstance(value, tuple) else value:
         if isinstance(item, HeldRow):
             return False
@@ -74,8 +87,44 @@ def class_of(value: Any) -> Any:
 
 @cache
 def by_value(kind: Any) -> bool:
-    """Whether values of a class are compared by what they hold, so that they must not change."""
-    return kind.__hash__ not in (None, object.__hash__) and not issubclass(kind, BaseException | FunctionType | MethodType)
+    """Whether values of a class are compared by all that they hold, so that they must not change."""
+    if kind.__hash__ in (None, object.__hash__) or issubclass(kind, BaseException | FunctionType | MethodType):
+        return False
+    if issubclass(kind, tuple | frozenset):
+        return compared_as_usual(kind)
+    if kind.__module__.startswith("heatproof."):
+        return True
+    if isinstance(kind.__eq__, FunctionType):  # nobody knows what it compares, unless it was made of the fields
+        made = kind.__eq__.__code__.co_filename.startswith("<") and isinstance(kind.__dict__.get("__eq__"), FunctionType)
+        return made and is_dataclass(kind) and all(part.compare for part in parts_of(kind))
+    return not _has_attributes(kind)
+
+
+@cache
+def compared_as_usual(kind: Any) -> bool:
+    """Whether a class of tuples or frozensets is compared by its items alone, and has nothing else."""
+    base: Any = tuple if issubclass(kind, tuple) else frozenset
+    trusted = kind.__module__.startswith("heatproof.")
+    return trusted or (kind.__eq__ is base.__eq__ and kind.__hash__ is base.__hash__ and not _has_attributes(kind))
+
+
+def _has_attributes(kind: Any) -> bool:
+    return kind.__dictoffset__ != 0 or bool(_slots(kind))
+
+
+def same(one: Any, other: Any) -> bool:
+    """Whether two values that are equal are so to the last: 1 is no ``True``, and 0.0 no -0.0."""
+    if one is other:
+        return True
+    kind = type(one)
+    if kind is not type(other):
+        return False
+    if issubclass(kind, tuple):
+        return all(map(same, tuple.__iter__(one), tuple.__iter__(other)))
+    if issubclass(kind, frozenset):
+        there = {item: item for item in other}
+        return all(same(item, there[item]) for item in one)
+    return kind in SURE or kind.__module__.startswith("heatproof.") or repr(one) == repr(other)
 
 
 def filled(cell: CellType) -> bool:
@@ -84,6 +133,24 @@ def filled(cell: CellType) -> bool:
     except ValueError:
         return False
     return True
+
+
+def attributes(value: Any) -> tuple[tuple[str, ...], list[Any]]:
+    """The names and the contents of the attributes that a value of a class derived from one in :data:`VALUES` has beside what these hold."""
+    kind: Any = type(value)
+    if _hides(kind) and not issubclass(kind, OrderedDict | defaultdict):
+        raise Opaque
+    slots = [name for name in _slots(kind) if hasattr(value, name)]
+    inside = vars(value) if hasattr(value, "__dict__") else {}
+    made = [("default_factory", value.default_factory)] if issubclass(kind, defaultdict) else []
+    names = [*inside, *slots, *[name for name, _ in made]]
+    return tuple(names), [*inside.values(), *[getattr(value, name) for name in slots], *[factory for _, factory in made]]
+
+
+@cache
+def beside(kind: Any) -> bool:
+    """Whether values of a class that is derived from one in :data:`VALUES` may hold more than values of that."""
+    return issubclass(kind, defaultdict) or (kind not in (*VALUES, OrderedDict) and (_hides(kind) or _has_attributes(kind)))
 
 
 def fields(value: Any) -> tuple[tuple[str, ...], list[Any]]:

@@ -16,16 +16,33 @@ import gc
 from collections.abc import Callable, Generator, Iterable
 from enum import Enum
 from functools import cache, partial
-from types import BuiltinFunctionType, CellType, CodeType, FunctionType, GeneratorType, MethodType, ModuleType
+from types import BuiltinFunctionType, CellType, CodeType, FunctionType, GeneratorType, MemberDescriptorType, MethodType, ModuleType
 from typing import Any
 
 from heatproof.model.columns import HeldRow, Mark, Place, Rows
-from heatproof.model.contents import PLAIN, Opaque, by_value, fields, filled, hashable, holds_row, stands_for_itself
+from heatproof.model.contents import (
+    CONTENT,
+    PLAIN,
+    Opaque,
+    attributes,
+    beside,
+    by_value,
+    class_of,
+    fields,
+    filled,
+    hashable,
+    holds_row,
+    same,
+    stands_for_itself,
+)
 from heatproof.model.liveness import live_after
 from heatproof.model.versions import Column, Version
 
 HOLE = "a version"
 """Stands in a row for its version."""
+
+INEXACT = frozenset({float, complex})
+"""Classes of values that may be equal and yet be told apart by what they are written as: 0.0 and -0.0."""
 
 _SAMPLES: tuple[Any, ...] = (
     iter(()), iter([]), iter(""), iter(range(0)), iter(range(2**70)), iter({}), iter({}.items()), iter({}.values()), iter(set()),
@@ -91,8 +108,11 @@ class Pool:
         known = self.at.get(id(value))
         if known is None:
             kind = type(value)
-            key = (kind, value)
+            key = (kind, repr(value) if kind in INEXACT else value)
             first = (self._plain if kind in PLAIN else self._values).setdefault(key, key)
+            if first is not key and not same(first[1], key[1]):
+                exact: Any = (kind, value, repr(value))
+                first = self._values.setdefault(exact, exact)
             known = self.at[id(value)] = (first, value)
         return known[0]
 
@@ -257,9 +277,29 @@ def _way_to_show(kind: type[Any]) -> _Show:
         return lambda value, look, at: look.version(value)
     for base, show in _WAYS:
         if issubclass(kind, base):
-            return show
+            return _with_attributes(show) if issubclass(kind, tuple | frozenset) and beside(kind) else show
     compared: Any = kind
-    return _by_what_it_holds if by_value(compared) else _way_to_show_a_thing(kind)
+    if by_value(compared):
+        return _by_what_it_holds
+    for simple, content in CONTENT.items():
+        if issubclass(kind, simple):
+            return _with_attributes(partial(_content, content))
+    return _way_to_show_a_thing(kind)
+
+
+def _content(content: Callable[[Any], Any], value: Any, look: _Look, _at: Place | None) -> Any:
+    return look.pool.value(content(value))
+
+
+def _with_attributes(show: _Show) -> _Show:
+    """How values are shown that have attributes beside what ``show`` shows."""
+
+    def both(value: Any, look: _Look, at: Place | None) -> Any:
+        names, contents = attributes(value)
+        held = [_value(content, look, _inside(at, name)) for name, content in zip(names, contents, strict=True)]
+        return look.tuple(type(value), show(value, look, at), look.pool.names.setdefault(names, names), *held)
+
+    return both
 
 
 def _way_to_show_a_thing(kind: type[Any]) -> _Show:
@@ -268,7 +308,7 @@ def _way_to_show_a_thing(kind: type[Any]) -> _Show:
     show: _Show | None = _THINGS.get(kind) or next((way for base, way in _THINGS.items() if issubclass(kind, base)), None)
     if show is None:
         show = _opaque if kind.__module__ == "builtins" else _attributes
-    found = show
+    found = _with_attributes(show) if issubclass(kind, list | dict | set) and beside(kind) else show
 
     def once(value: Any, look: _Look, at: Place | None) -> Any:
         number = look.seen.get(id(value))
@@ -355,8 +395,8 @@ def _method(value: Any, look: _Look, _at: Place | None) -> Any:
 
 def _function(value: Any, look: _Look, _at: Place | None) -> Any:
     inside = look.tuple(*[_value(cell, look) for cell in value.__closure__ or ()])
-    defaults = _value(value.__defaults__, look), _value(value.__kwdefaults__, look)
-    return look.tuple(FunctionType, value.__code__, inside, *defaults)
+    rest = value.__defaults__, value.__kwdefaults__, vars(value) or None
+    return look.tuple(FunctionType, value.__code__, inside, *[_value(part, look) for part in rest])
 
 
 def _partial(value: Any, look: _Look, _at: Place | None) -> Any:
@@ -364,7 +404,19 @@ def _partial(value: Any, look: _Look, _at: Place | None) -> Any:
 
 
 def _exception(value: Any, look: _Look, _at: Place | None) -> Any:
-    return look.tuple(type(value), _value(value.args, look), _value(vars(value), look))
+    rest = (
+        value.__cause__,
+        value.__context__,
+        value.__suppress_context__,
+        *[getattr(value, name, None) for name in _kept(class_of(value))],
+    )
+    return look.tuple(type(value), *[_value(part, look) for part in (value.args, vars(value), *rest)])
+
+
+@cache
+def _kept(kind: Any) -> tuple[str, ...]:
+    """What exceptions of a class keep in C, or in slots, beside their arguments."""
+    return tuple([name for cls in kind.__mro__ for name, part in vars(cls).items() if isinstance(part, MemberDescriptorType)])
 
 
 def _attributes(value: Any, look: _Look, at: Place | None) -> Any:

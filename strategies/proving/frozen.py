@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from heatproof.model import effects as fx
+from heatproof.model.contents import fields
 from heatproof.properties.base import Witness
 
 
 def frozen(value: Any) -> Any:
-    """The value with tuples for what cannot be hashed, so that it can be looked up."""
+    """The value with tuples for what cannot be hashed, so that it can be looked up. Raises :class:`Opaque` for what hides what it holds."""
     try:
         hash(value)
     except TypeError:
+        kind = type(value).__name__
         if isinstance(value, Mapping):
-            return tuple(sorted((key, frozen(item)) for key, item in value.items()))
+            return (kind, *[(frozen(key), frozen(item)) for key, item in value.items()])  # a transaction may go through it in order
         if isinstance(value, set):
-            return tuple(sorted(map(frozen, value)))
-        return (type(value).__name__, *map(frozen, value))
+            return (kind, frozenset(map(frozen, value)))
+        if isinstance(value, Iterable):
+            return (kind, *map(frozen, value))
+        names, contents = fields(value)
+        return (kind, *zip(names, map(frozen, contents), strict=True))
     return value
 
 

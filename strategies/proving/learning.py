@@ -12,11 +12,13 @@ Rules of this file:
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from typing import Any, NamedTuple, SupportsIndex
 
 from heatproof.model import effects as fx
 from heatproof.model import engines
 from heatproof.model.columns import Live
+from heatproof.model.contents import Opaque
 from heatproof.model.continuations import Pool
 from heatproof.model.database import MISSING
 from heatproof.model.design import Design
@@ -260,7 +262,8 @@ class LearningWorld(World):
                     node.gen = self.program._again(node)
                 held, watched = self.versions.looking(), self.watched
                 rows = None if watched is None else watched.looking()
-                known = self.pool.of(node.gen, pending(node.effect), held, rows)
+                with suppress(Opaque):  # it is about to do something with what hides what it holds
+                    known = self.pool.of(node.gen, pending(node.effect), held, rows)
                 self.versions.found(node, held, known is None)
                 if watched is not None and rows is not None:
                     watched.found(node, None if known is None else rows)

@@ -159,7 +159,7 @@ class Renderer:
             return f"code {value.co_filename.rpartition('/')[2]}:{value.co_firstlineno} {value.co_qualname}"
         if isinstance(value, Enum | BuiltinFunctionType | FunctionType | ModuleType):
             return f"{type(value).__name__} {type(value).__module__}.{getattr(value, '__qualname__', value)}"
-        if hasattr(value, "canonical"):
+        if isinstance(getattr(type(value), "canonical", None), FunctionType):  # of a Decimal it is something else
             return f"{type(value).__name__}{self.text(value.canonical())}"
         if is_dataclass(value):
             return f"{type(value).__name__}{self.text(tuple([getattr(value, f.name) for f in fields(value)]))}"

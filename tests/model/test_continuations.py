@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict, deque
+from collections import OrderedDict, defaultdict, deque
 from collections.abc import Callable, Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta, timezone
+from decimal import Decimal
 from enum import IntEnum
 from functools import partial
 from threading import local
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
 from heatproof.model.contents import Opaque, _hides, fields
-from heatproof.model.continuations import continuation, readable
+from heatproof.model.continuations import Pool, continuation, readable
 
 Gen = Generator[Any, Any, Any]
 
@@ -189,3 +191,132 @@ def test_what_is_frozen_may_hold_what_is_not(make: Callable[[Any], Any]) -> None
     assert continuation(first) is not None
     assert continuation(first) == continuation(second)
     assert continuation(first) != continuation(other)  # nobody writes into that list through another name
+
+
+class Names(list[Any]):
+    """A list with attributes."""
+
+
+class Pairs(dict[Any, Any]):
+    """A dictionary with attributes."""
+
+
+class Numbers(tuple[Any, ...]):
+    """A tuple with attributes."""
+
+
+class Few(frozenset[Any]):
+    """A set with attributes."""
+
+
+class Count(int):
+    """A number with attributes."""
+
+
+class Alike:
+    """Compared with nothing that it holds."""
+
+    def __init__(self, number: int):
+        self.number = number
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Alike)
+
+    def __hash__(self) -> int:
+        return 1
+
+
+class Blind(NamedTuple):
+    """A tuple that is compared by one of its items."""
+
+    name: str
+    number: int
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Blind) and self.name == other.name
+
+    def __hash__(self) -> int:
+        return hash(self.name)
+
+
+@dataclass(frozen=True)
+class Half:
+    """Compared by one of its fields."""
+
+    name: str
+    number: int = field(default=0, compare=False)
+
+
+def with_number(thing: Any, number: int) -> Any:
+    thing.number = number
+    return thing
+
+
+def function_with(number: int) -> Any:
+    def helper() -> Any:
+        return helper.number  # type: ignore[attr-defined]
+
+    return with_number(helper, number)
+
+
+def caused(number: int, chain: bool) -> Any:
+    try:
+        try:
+            raise KeyError(number)
+        except KeyError as cause:
+            if chain:
+                raise ValueError("bad") from cause
+            raise ValueError("bad")  # noqa: B904  # the context is what is looked for
+    except ValueError as error:
+        return error
+
+
+HIDDEN: dict[str, Callable[[int], Any]] = {
+    "attribute of a function": function_with,
+    "attribute of a list": lambda n: with_number(Names(), n),
+    "attribute of a dictionary": lambda n: with_number(Pairs(), n),
+    "attribute of a tuple": lambda n: with_number(Numbers((1,)), n),
+    "attribute of a frozenset": lambda n: with_number(Few((1,)), n),
+    "attribute of a text": lambda n: with_number(Text("a"), n),
+    "attribute of a number": lambda n: with_number(Count(1), n),
+    "attribute of a tuple in a tuple": lambda n: (with_number(Numbers((1,)), n),),
+    "field that is not compared": lambda n: Half("a", n),
+    "the same in a tuple": lambda n: (Half("a", n), 1),
+    "equal by definition": Alike,
+    "tuple that is equal by definition": lambda n: Blind("a", n),
+    "the same in a frozenset": lambda n: frozenset({Blind("a", n)}),
+    "default": lambda n: defaultdict(lambda: n),
+    "cause": lambda n: caused(n, True),
+    "context": lambda n: caused(n, False),
+    "name of an error": lambda n: NameError("bad", name=str(n)),
+    "note of an error": lambda n: with_number(ValueError("bad"), n),
+    "sign of nothing": lambda n: -0.0 if n else 0.0,
+    "the same in a tuple, twice": lambda n: ((-0.0 if n else 0.0,), 1),
+    "kind of a number": lambda n: (True,) if n else (1,),
+    "kind of a number in a set": lambda n: frozenset({1.0 if n else 1}),
+    "digits": lambda n: Decimal("1.00" if n else "1.0"),
+    "hour": lambda n: datetime(2014, 1, 1, 12 + n, tzinfo=timezone(timedelta(hours=n))),
+    "order of a dictionary": lambda n: {"a": 0, "b": 1} if n else {"b": 1, "a": 0},
+    "order of an ordered dictionary": lambda n: OrderedDict([("a", 0), ("b", 1)][:: -1 if n else 1]),
+}
+
+
+def keeping(make: Callable[[int], Any], number: int) -> Gen:
+    kept = make(number)
+    yield "held"
+    yield kept
+
+
+@pytest.mark.parametrize("name", sorted(HIDDEN))
+def test_what_can_be_told_apart_is_told_apart(name: str) -> None:
+    pool = Pool()
+    zero, one = (pool.of(stand(keeping, (HIDDEN[name], number), [])) for number in (0, 1))
+    assert zero is None or zero is not one
+
+
+@pytest.mark.parametrize("name", sorted(HIDDEN.keys() - {"default", "attribute of a function", "hour", "digits"}))
+def test_what_is_the_same_is_the_same(name: str) -> None:
+    pool = Pool()
+    first, second = (pool.of(stand(keeping, (HIDDEN[name], 1), [])) for _ in range(2))
+    assert first is not None
+    assert first is second

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from copy import copy, deepcopy
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -235,6 +236,10 @@ LOOKS: dict[str, Callable[[Any], Any]] = {
     "copy, then attribute": lambda row: row._replace(two=5).one,
     "arguments": lambda row: (lambda *given: given)(*row),
     "zip": lambda row: dict(zip(Cell._fields, row, strict=True)),
+    "of its class": lambda row: type(row)(*row),
+    "of its class, by name": lambda row: type(row)(**{**row._asdict(), "two": 5}).one,
+    "copy.copy": lambda row: copy(row),
+    "deepcopy": lambda row: deepcopy(row)[1],
 }
 
 
@@ -272,6 +277,36 @@ def test_a_look_is_noticed(name: str) -> None:
     assert merged.states <= plain.states
 
 
+@pytest.mark.parametrize(
+    "begin", [iter, lambda row: (item for item in row), reversed, enumerate, lambda row: zip(row, strict=True)]
+)
+def test_who_goes_through_a_row_while_others_go_on_has_looked_at_it(begin: Callable[[Any], Any]) -> None:
+    def late(self: Design, me: Me) -> Handler:
+        row = yield Read("L-1", CELL, "A")
+        items = begin(row)
+        del row
+        yield Read("L-2", CELL, "A")
+        yield Transaction("L-3", say, (f"saw {list(items)}",))
+
+    def looping(self: Design, me: Me) -> Handler:
+        row = yield Read("L-1", CELL, "A")
+        for item in row:
+            yield Transaction("L-3", say, (f"saw {item}",))
+
+    def start(self: Design, me: Me, number: int, operation: Operation) -> Handler:
+        yield Insert("C-0", CELL, Cell("A"))
+        yield Send("C-0", "late", ())
+        yield Send("C-0", "looping", ())
+        yield Send("C-0", "working", ((("write", 0, 0),),))
+
+    design = seen_cells(create=start, working=working, late=late, looping=looping)
+    merged, plain = looked_at(design, True)[1], looked_at(design, False)[1]
+    assert len(plain.violations) > 5
+    assert {key: seen.depth for key, seen in merged.violations.items()} == {
+        key: seen.depth for key, seen in plain.violations.items()
+    }
+
+
 def test_a_watched_row_is_the_row_for_who_has_it() -> None:
     rows = Rows([CELL], Live())
     row, plain = rows.watch(Cell("A", 1, 2)), Cell("A", 1, 2)
@@ -281,6 +316,7 @@ def test_a_watched_row_is_the_row_for_who_has_it() -> None:
     assert row._replace(one=3) == plain._replace(one=3)
     assert rows.plain((row, [row], {"row": row}, frozenset({row}))) == (plain, [plain], {"row": plain}, frozenset({plain}))
     assert type(rows.plain((row,))[0]) is Cell
+    assert type(type(row)("A", 1, 2)) is type(copy(row)) is Cell
     with pytest.raises(ValueError, match="unexpected field names"):
         row._replace(four=4)
 
