@@ -18,7 +18,7 @@ from heatproof.adopt_command import adopt
 from heatproof.confirm_command import confirm_command
 from heatproof.conform_command import conform
 from heatproof.diff_command import diff
-from heatproof.ending import heed_sigterm
+from heatproof.ending import heed_sigterm, let_handlers_go
 from heatproof.exit_codes import HELD, INCOMPLETE, VIOLATED, errors
 from heatproof.model import catalogue
 from heatproof.model.errors import HeatproofError
@@ -53,6 +53,7 @@ def cli() -> None:
 def main() -> None:
     """The entry point. What nobody foresaw ends with exit code 3: it is no verdict on a design."""
     heed_sigterm()
+    let_handlers_go()
     try:
         cli()
     except (SystemExit, KeyboardInterrupt):

@@ -5,8 +5,10 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import sys
 from threading import Thread
-from types import FrameType
+from types import FrameType, GeneratorType
+from typing import Any
 
 
 def heed_sigterm() -> None:
@@ -20,9 +22,22 @@ def heed_sigterm() -> None:
     signal.signal(signal.SIGTERM, interrupt)
 
 
+def let_handlers_go() -> None:
+    """Have nothing said of a handler that nobody goes on with and that comes to another ``yield`` in a ``finally`` when Python closes it: of each
+    it would be said on stderr that it ignored that."""
+    before = sys.unraisablehook
+
+    def unheard(what: Any) -> None:
+        if not (isinstance(what.object, GeneratorType) and isinstance(what.exc_value, RuntimeError)):
+            before(what)
+
+    sys.unraisablehook = unheard
+
+
 def begin_worker() -> None:
     """What a worker process does first: leave Ctrl-C to the command, which ends its workers, and end with the command where that is killed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    let_handlers_go()
     Thread(target=_end_with_parent, daemon=True).start()
 
 
@@ -32,4 +47,4 @@ def _end_with_parent() -> None:
         os._exit(1)
 
 
-__all__ = ["begin_worker", "heed_sigterm"]
+__all__ = ["begin_worker", "heed_sigterm", "let_handlers_go"]

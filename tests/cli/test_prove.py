@@ -354,3 +354,33 @@ def test_wrong_use_is_one_message_and_exit_code_2(
     assert said in done.stderr
     assert "Traceback" not in done.stderr
     assert not list(tmp_path.iterdir())
+
+
+def test_nothing_is_said_of_handlers_that_are_let_go_before_they_end(tmp_path: Path) -> None:
+    """They stand at a yield that a ``finally`` comes to again."""
+    file = toy(tmp_path)
+    tidy = """
+class Tidy(Toy):
+    def add(self, me, n):
+        try:
+            yield from super().add(me, n)
+        finally:
+            yield Read("5", ROWS, "a")
+"""
+    file.write_text(file.read_text() + tidy)
+    words = (
+        f"{file}:Tidy",
+        "--operations",
+        "create",
+        "--threads",
+        "2",
+        "--shrink",
+        "0",
+        "--property",
+        "sum",
+        "--report",
+        tmp_path / "out",
+    )
+    done = heatproof("prove", *words)
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert done.stderr == ""

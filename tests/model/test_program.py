@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Generator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -390,3 +391,16 @@ def test_a_live_generator_is_used_once_and_the_handler_run_again_elsewhere() -> 
     by_default(world)
     assert len(calls) == 2, "an unknown result runs it again from its beginning"
     assert world.database.rows[ACCOUNT]["A"] == Account("A", 8)
+
+
+def test_equal_results_of_two_types_are_one() -> None:
+    """A limit (docs/tutorial.md): a column is of one type."""
+
+    def reading(self: Design, me: Me, number: int, operation: Operation) -> Handler:
+        row = yield Read("R", ACCOUNT, "a")
+        yield Sleep(f"{row.value}")
+
+    program = Program({"reading": partial(reading, None)}, PERFORMERS)
+    node = program.start("reading", (1, None), Me("E1", "reading"))
+    number = program.follow(node, Account("a", 1))
+    assert node.children.get(Account("a", True)) is number
