@@ -23,6 +23,7 @@ from heatproof.strategies.proving.circles import Circles
 from heatproof.strategies.proving.least import least
 from heatproof.strategies.proving.proofs import Found, Live, Proof, Proofs, excuses, prove
 from tests.model.toys import ACCOUNT, asking
+from tests.proving.test_costs import CHEAP_THEN_DEAR
 from tests.toys import ADDING, AWAITING, HEAT, SPINNING, seen_toy, sending, small, sum_is_two
 
 READS, NEVER = seen("reads", "It reads.", ("A-1", "")), seen("never", "It never does.", ("Z-9", ""))
@@ -228,6 +229,36 @@ def test_a_bound_on_costs_is_judged_over_all_runs(bound: Property, held: bool) -
     for key, found in proof.violations.items():
         failure = failure_of(HEAT, [bound], found, key)
         assert failure.violation.name == bound.name
+
+
+def test_the_line_of_a_bound_says_the_worst_of_all_scenarios() -> None:
+    bounds = [at_most(2), at_most(9), at_most(9, kind="update"), at_most(3, per="run")]
+    design = CHEAP_THEN_DEAR[0]
+    proofs = [prove(design, asking(*["signal"] * n, engines=1, threads=1), bounds, number=n) for n in (2, 0, 1)]
+    forth, back = added(*proofs), added(*reversed(proofs))
+    assert forth.worst == back.worst
+    assert forth.violations == back.violations
+    told = {line.name: (line.verdict, line.detail) for line in lines(bounds, forth, (), frozenset())}
+    assert told == {
+        "at most 2 accesses per operation": ("violated", "too many accesses, worst: 3 of 2 allowed, in 2 of 3 scenarios"),
+        "at most 9 accesses per operation": ("held", f"{bounds[1].sentence} worst: 3 of 9 allowed"),
+        "at most 9 accesses per update": ("held", bounds[2].sentence),
+        "at most 3 accesses per run": ("violated", "too many accesses, worst: 7 of 3 allowed, in 2 of 3 scenarios"),
+    }
+    key = ("at most 3 accesses per run", "too many accesses")
+    assert forth.violations[key].number == 2, "the dearest stays, not the shortest"
+    failure = failure_of(design, bounds, forth.violations[key], key)
+    assert dict(failure.violation.witness.values)["accesses"] == 7, "it rests on the way, with more than 3 already"
+    assert failure.violation.step == len(failure.actions)
+
+
+def test_the_worst_so_far_and_no_limit_are_said() -> None:
+    bound = at_most(9)
+    proof = prove(CHEAP_THEN_DEAR[0], CHEAP_THEN_DEAR[1], [bound])
+    (line,) = lines([bound], added(proof, expected=2), (), frozenset())
+    assert (line.verdict, line.detail) == ("incomplete", f"{bound.sentence} worst so far: 3 of 9 allowed")
+    (line,) = lines([bound], added(prove(CONTENDING, asking(), [bound])), (), frozenset())
+    assert line.detail == "too many accesses, worst: without limit, 9 allowed"
 
 
 def test_a_cost_without_limit_is_shown_by_an_ordinary_world() -> None:
