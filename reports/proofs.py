@@ -44,7 +44,7 @@ def lines(
         if prop.expectation == "sometimes":
             count = proofs.reached.get(prop.name, 0)
             verdict = "reached" if count else "not reached" if proofs.whole else "incomplete"
-            basis = f"depth {proofs.nearest[prop.name]}" if count else seen
+            basis = counted(proofs.nearest[prop.name], "step") if count else seen
             situations.append(Line(prop.name, prop.expectation, verdict, basis, prop.sentence))
             continue
         keys = proofs.violated_by(prop)

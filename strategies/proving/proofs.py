@@ -51,8 +51,9 @@ class Found(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class Proof:
     """The search of one scenario. ``cut`` says why it is not complete; ``waiting`` how many states it had seen but not gone on from;
-    ``unjudged`` why circles, and ``uncounted`` why costs were not judged to the end, though they were asked for. ``worst``: by the name of
-    each property with a bound, the most accesses of what it is about."""
+    ``unjudged`` why circles, and ``uncounted`` why costs were not judged to the end, though they were asked for. ``reached`` has the situations,
+    with the fewest steps from the beginning of the scenario; ``worst``, by the name of each property with a bound, the most accesses of what it
+    is about."""
 
     number: int
     label: str
@@ -249,8 +250,8 @@ class Proofs:
         self.depth = max(self.depth, proof.depth)
         self.collision = min(1.0, self.collision + proof.collision)
         self.reached.update(proof.reached.keys())
-        for name, depth in proof.reached.items():
-            self.nearest[name] = min(depth, self.nearest.get(name, depth))
+        for name, steps in proof.reached.items():
+            self.nearest[name] = min(steps, self.nearest.get(name, steps))
         for name, accesses in proof.worst.items():
             self.worst[name] = max(accesses, self.worst.get(name, accesses))
         for key, found in proof.violations.items():

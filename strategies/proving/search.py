@@ -77,7 +77,8 @@ class Way(NamedTuple):
 
 @dataclass(slots=True)
 class Result:
-    """What a search saw. ``complete``: whether that is everything; ``cut`` says why not."""
+    """What a search saw. ``complete``: whether that is everything; ``cut`` says why not; ``reached``: situations, with the fewest steps from the
+    beginning of the scenario."""
 
     states: int = 0
     transitions: int = 0
@@ -144,7 +145,7 @@ class Search:
         self.result = Result()
         self.found: dict[
             Key, Way
-        ] = {}  # what was found before the search began anew, and which situations were reached, at which depth
+        ] = {}  # what was found before the search began anew, and which situations were reached, in how many steps
         self.met: dict[str, int] = {}
         self.begin(False, False, () if versions else None)
 
@@ -279,7 +280,7 @@ class Search:
         return self.found | {key: Way(self.way(one.state, *[one.action] * (one.action != REST)), one.witness) for key, one in seen}
 
     def reached(self) -> dict[str, int]:
-        """The situations that were reached, also before the search began anew, with the least depths."""
+        """The situations that were reached, also before the search began anew, with the fewest steps to them."""
         return self.met | self.result.reached
 
     # ------------------------------------------------------------------------------------------------------------ levels
@@ -290,6 +291,8 @@ class Search:
         if not self.steps.count:
             self.block = self.start()
             result.states = 1
+            if self.said:
+                self.sight(self.said, 0, 0, 0)
             for watcher in watchers:
                 watcher.begins_at(self, self.block)
         while not result.cut and (self.block is not None or self.misled):  # who is misled has a program of watched rows
@@ -351,10 +354,12 @@ class Search:
             outcome = tables.learn(row, action)
             if tables.outcomes.leaves[outcome, kernel.ENABLED]:
                 possible.append(action)
-        self.forced = []
+        self.forced, self.said = [], 0  # and what was found then, by its number in the tables
         if len(possible) == 1 and tables.actions.names[possible[0]].kind == "operate":
             self.forced = [tables.actions.names[possible[0]]]
-            self._applied(state, tables.learn(row, possible[0]))
+            outcome = tables.learn(row, possible[0])
+            self.said = int(tables.outcomes.leaves[outcome, kernel.TELLS])
+            self._applied(state, outcome)
         return state, self._row(state)
 
     def _row(self, state: dict[int, int]) -> list[int]:
@@ -492,4 +497,4 @@ class Search:
             if key not in result.violations:
                 result.violations[key] = Sighting(witness, state, tables.actions.names[action], depth)
         for name_of in said.reached:
-            result.reached.setdefault(name_of, depth)
+            result.reached.setdefault(name_of, len(self.forced) + depth)

@@ -12,7 +12,7 @@ from heatproof.model.design import Design
 from heatproof.model.effects import Handler, Me, Read, Update
 from heatproof.model.scenario import Operation, Scenario, create, scenario, update
 from heatproof.model.templates import resource
-from heatproof.properties.base import Property, seen
+from heatproof.properties.base import Property, always, seen, sometimes, witness
 from heatproof.properties.catalogue import ALL, REST_IS_REACHED
 from heatproof.properties.costs import at_most
 from heatproof.reports.proofs import comes_again, failure_of, lines, summary
@@ -61,6 +61,26 @@ def test_verdicts() -> None:
     verdicts = {line.name: (line.verdict, line.basis) for line in lines([sum_is_two, NEVER], proofs, (), frozenset())}
     steps = len(proofs.violations["sum", "sum is 1"].actions)
     assert verdicts == {"sum": ("violated", f"{steps} steps"), "never": ("not reached", f"{proofs.states:,} states")}
+
+
+@pytest.mark.parametrize("front", ["", "front"])
+@pytest.mark.parametrize("engines", [1, 2])
+@pytest.mark.parametrize(("aspect", "new"), [("request", None), ("account", 0), ("account", 1)])
+def test_steps_to_a_situation_and_to_a_violation_are_counted_alike(aspect: str, new: Any, engines: int, front: str) -> None:
+    """Also where the first action, the only one possible, shows them."""
+
+    def shows(_observation: Any, change: Any) -> bool:
+        return new is None or change.new.value == new
+
+    design = type("Front", (type(ADDING),), {"front": front})()
+    situation = sometimes("situation", "It comes to that.", aspect)(shows)
+    violated = always("violated", "It does not.", aspect)(lambda *seen: witness("so") if shows(*seen) else None)
+    proof = prove(design, asking(engines=engines, threads=1), [situation, violated])
+    steps = len(proof.violations["violated", "so"].actions)
+    assert proof.reached == {"situation": steps}
+    assert (steps == 1) is (aspect == "request")
+    table = lines([situation, violated], added(proof), (), frozenset())
+    assert [line.basis for line in table] == [f"{steps} step{'s' * (steps > 1)}"] * 2
 
 
 def test_what_is_cut_is_incomplete_and_says_how_much_was_seen() -> None:

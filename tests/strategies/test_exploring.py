@@ -190,7 +190,7 @@ def test_an_impure_handler_is_found_out() -> None:
 
 def test_a_mistake_in_a_property_is_told_as_such() -> None:
     broken = resting("broken", lambda seen: seen.resources["no such row"].id)
-    with pytest.raises(HeatproofError, match=r"test_exploring\.py:\d+: a property raised KeyError: 'no such row'"):
+    with pytest.raises(HeatproofError, match=r"test_exploring\.py:\d+: property 'broken' raised KeyError: 'no such row'"):
         batch(ADDING, [broken], TOY_OPTIONS, 0)
 
 

@@ -192,6 +192,7 @@ def test_a_witness_of_another_kind_is_a_mistake_of_the_property() -> None:
     other = replace(sum_is_two, kinds=("sum is 3", "sum is below *"))
     lost = next(plan for seed in range(50) if run(ADDING, small(), [sum_is_two], plan := Plan("random", seed)).violations)
     with pytest.raises(
-        HeatproofError, match="the witness 'sum is 1' is of no kind that property 'sum' lists: sum is 3, sum is below"
+        HeatproofError,
+        match="property 'sum' gave a witness of the kind 'sum is 1', which is none of those that it lists: sum is 3, sum is below",
     ):
         run(ADDING, small(), [other], lost)
