@@ -6,7 +6,8 @@ import sys
 from collections.abc import Iterable
 from typing import Any
 
-from heatproof.model.errors import HeatproofError
+from heatproof.model.errors import HeatproofError, NeverYields
+from heatproof.model.program import Stuck
 from heatproof.model.watching import ASPECTS, NOTHING, Watch, WorldObservation
 from heatproof.model.world import World
 from heatproof.properties.base import Property
@@ -62,6 +63,10 @@ def in_property(error: BaseException, prop: Property | None) -> HeatproofError:
     if isinstance(error, Mistake):
         return HeatproofError(f"{_place(prop.check)}property {prop.name!r} {error}")
     where = _line(error)
+    if isinstance(error, Stuck):
+        return NeverYields(
+            f"{where or _place(prop.check)}property {prop.name!r} computes and does not end; it must come to an answer"
+        )
     if where:
         advice = "it asks for something that the observation of this design does not have, or is mistaken itself"
     else:

@@ -6,7 +6,7 @@ had its number of steps goes on under the default policy (the fair tail), so tha
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any
@@ -14,7 +14,7 @@ from typing import Any
 from heatproof.model.design import Design
 from heatproof.model.fingerprint import fingerprint
 from heatproof.model.meter import meter
-from heatproof.model.program import Program
+from heatproof.model.program import Program, Stuck
 from heatproof.model.scenario import Scenario
 from heatproof.model.watching import met
 from heatproof.model.world import PATIENCE, Action, World
@@ -95,19 +95,24 @@ class Driver:
             self.rest()
         world.perform(action)
         if action.kind != "step" or len(world.journal) - world.marks[-1] > 1:  # else nothing has changed but the task itself
-            try:
-                self.monitor.after(len(world.log))
-            except (Exception, SystemExit) as error:
-                raise in_property(error, self.monitor.asking) from error
+            self._ask(self.monitor.after)
 
     def rest(self) -> None:
         """Ask what must hold at rest."""
-        try:
-            self.monitor.at_rest(len(self.world.log))
-        except (Exception, SystemExit) as error:
-            raise in_property(error, self.monitor.asking) from error
+        self._ask(self.monitor.at_rest)
         if self.bounded:
             self._count()
+
+    def _ask(self, ask: Callable[[int], None]) -> None:
+        """Have properties asked; the watchdog looks how long that takes."""
+        program = self.world.program
+        program.resumed = ask
+        try:
+            ask(len(self.world.log))
+        except (Exception, SystemExit, Stuck) as error:
+            raise in_property(error, self.monitor.asking) from error
+        finally:
+            program.resumed = None
 
     def _count(self) -> None:
         """Judge the bounds on what the run costs. It is metered from its beginning."""
