@@ -34,7 +34,7 @@ from heatproof.strategies.schedules import record
 from heatproof.strategies.shrinking import Failure, Key, Shrinker
 
 now = time.monotonic
-"""The clock that processes share: a worker stops shrinking by it."""
+"""The clock that processes share: a worker stops exploring and shrinking by it."""
 
 SHRINKING = 0.35
 """The share of a time budget that is kept for making failures small."""
@@ -78,14 +78,16 @@ def _start(spec: str, wanted: tuple[str, ...]) -> None:
     _worker["properties"] = properties_for(spec, wanted)
 
 
-def _batch(options: Options, number: int) -> Findings:
-    return batch(_worker["design"], _worker["properties"], options, number)
+def _batch(options: Options, number: int, until: float | None) -> Findings:
+    return batch(_worker["design"], _worker["properties"], options, number, over=_over(until))
 
 
 def _shrink(failure: Failure, budget: int, until: float | None) -> Failure:
-    return Shrinker(
-        _worker["design"], _worker["properties"], failure, budget, lambda: until is not None and now() >= until
-    ).shrink()
+    return Shrinker(_worker["design"], _worker["properties"], failure, budget, _over(until)).shrink()
+
+
+def _over(until: float | None) -> Callable[[], bool]:
+    return lambda: until is not None and now() >= until
 
 
 # ------------------------------------------------------------------------------------------------------ in the parent
@@ -163,7 +165,7 @@ class Check:
         try:
             while True:
                 while len(pending) < self.limits.processes + 1 and (number := next(numbers, None)) is not None:
-                    future = pool.submit(_batch, self.options, number)
+                    future = pool.submit(_batch, self.options, number, self._shared(until))
                     order[future] = number
                     pending.add(future)
                 if not pending:
@@ -195,14 +197,17 @@ class Check:
         while waiting or pending:
             while waiting and len(pending) <= self.limits.processes and (until is None or self.clock() < until):
                 key, failure = waiting.pop(0)
-                last = None if until is None else now() + until - self.clock()
-                pending[pool.submit(_shrink, failure, self.limits.shrink, last)] = key
+                pending[pool.submit(_shrink, failure, self.limits.shrink, self._shared(until))] = key
             if not pending:
                 break
             finished, _ = wait(pending, timeout=0.5, return_when=FIRST_COMPLETED)
             for future in finished:
                 self.findings.failures[pending.pop(future)] = future.result()
             self._tick(f"shrinking, {len(waiting) + len(pending)} to go", until)
+
+    def _shared(self, until: float | None) -> float | None:
+        """The same moment by the clock that workers go by."""
+        return None if until is None else now() + until - self.clock()
 
     def _tick(self, stage: str, until: float | None) -> None:
         now = self.clock()

@@ -20,7 +20,7 @@ class DesignError(HeatproofError):
 
 
 class NeverYields(DesignError):
-    """A handler that computes and computes: whoever runs it again waits again."""
+    """A handler, or a property, that computes and computes: whoever runs it again waits again."""
 
 
 class NotEnabled(HeatproofError):

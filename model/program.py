@@ -83,7 +83,7 @@ class Program:
         self.max_effects = max_effects
         self.roots: dict[tuple[str, tuple[Any, ...], Me], Root] = {}
         self.nodes = 0
-        self.resumed: Node | None = None  # the node whose handler is running right now, for the watchdog
+        self.resumed: object = None  # for the watchdog: the node whose handler, or what asks the properties that run right now
 
     def start(self, handler: str, args: tuple[Any, ...], me: Me) -> Node:
         """The first node of a call. Raises :class:`DesignError` if there is no such handler or it is no generator function."""
@@ -216,11 +216,12 @@ class Program:
 
     @contextmanager
     def watchdog(self, seconds: float = 5.0) -> Iterator[None]:
-        """While open, a handler that computes for more than ``seconds`` of processor time without yielding is interrupted.
+        """While open, a handler that computes for more than ``seconds`` of processor time without yielding is interrupted, and so are
+        properties that are asked for so long after one action.
 
         Works in the main thread only (it uses SIGVTALRM); elsewhere it does nothing.
         """
-        seen: Node | None = None
+        seen: object = None
 
         def tick(_signal: int, frame: FrameType | None) -> None:
             nonlocal seen
@@ -243,7 +244,7 @@ class Program:
 
 
 class Stuck(BaseException):
-    """Raised by the watchdog inside a handler; a BaseException, so that a handler's own ``except Exception`` lets it through."""
+    """Raised by the watchdog inside a handler or a property; a BaseException, so that their own ``except Exception`` lets it through."""
 
 
 def _same(one: Node, other: Node) -> bool:

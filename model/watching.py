@@ -98,23 +98,32 @@ def _outcome(effect: fx.Effect, result: Any) -> str:
             return "done"
 
 
+ASPECTS = {
+    "stack": "stacks", "resource": "resources", "sync point": "sync_points", "template": "templates", "reality": "reality",
+    "request": "requests",
+}  # fmt: skip
+"""The aspects that properties of any design can watch, and where an observation has them. Besides these each table is one, by its name."""
+
+
 class Watch:
-    """Tells what each action changed, from the journal of the world."""
+    """Tells what each action changed, from the journal of the world.
+
+    ``aspects`` are those that there are, each with the name by which its changes are told: where a table goes by two names, the first in
+    ``ASPECTS``, or its own.
+    """
 
     def __init__(self, world: World, observation: WorldObservation):
         self._journal = world.journal
         self._marks = world.marks
-        self._aspects: dict[int, tuple[str, Mapping[Any, Any]]] = {
-            id(table): (aspect, table)
-            for aspect, table in (
-                ("stack", observation.stacks),
-                ("resource", observation.resources),
-                ("sync point", observation.sync_points),
-                ("template", observation.templates),
-                ("reality", observation.reality),
-                ("request", world.requests),
-            )
-        }
+        self._aspects: dict[int, tuple[str, Mapping[Any, Any]]] = {}
+        self.aspects: dict[str, str] = {}
+        places: dict[str, Any] = {table.name: rows for table, rows in world.database.rows.items()}
+        places |= {aspect: getattr(observation, name, None) for aspect, name in ASPECTS.items()} | {"request": world.requests}
+        journaled = {id(v) for v in (*world.database.rows.values(), *vars(world.reality).values(), *vars(world).values())}
+        for aspect in (*ASPECTS, *(name for name in places if name not in ASPECTS)):
+            place = places[aspect]
+            if id(place) in journaled:
+                self.aspects[aspect], _ = self._aspects.setdefault(id(place), (aspect, place))
 
     def changes(self) -> list[Change]:
         """What the last action changed, in order. A row that was written twice by one action shows twice."""

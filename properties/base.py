@@ -33,9 +33,18 @@ class Witness(NamedTuple):
 
 def _shown(value: Any) -> str:
     if isinstance(value, tuple | list | frozenset | set):
-        items = sorted(value) if isinstance(value, frozenset | set) else value
+        items = in_order(value) if isinstance(value, frozenset | set) else value
         return ", ".join(map(_shown, items)) or "none"
     return "none" if value is None else str(value)
+
+
+def in_order(values: Iterable[Any]) -> list[Any]:
+    """The values sorted; where they cannot be compared, by their classes and texts."""
+    values = list(values)
+    try:
+        return sorted(values)
+    except TypeError:
+        return sorted(values, key=lambda value: (type(value).__name__, repr(value)))
 
 
 def witness(kind: str, **values: Any) -> Witness:
@@ -99,7 +108,11 @@ def always(
     name: str, sentence: str, watches: Iterable[str], tolerates: frozenset[str] = EVERY, kinds: Iterable[str] = ()
 ) -> Callable[[Always], Property]:
     """Declare an *always* property whose check is the decorated function."""
-    return lambda check: Property(name, "always", sentence, tolerates, frozenset(watches), check, kinds=tuple(kinds))
+    return lambda check: Property(name, "always", sentence, tolerates, _aspects(watches), check, kinds=tuple(kinds))
+
+
+def _aspects(watches: Iterable[str]) -> frozenset[str]:
+    return frozenset([watches] if isinstance(watches, str) else watches)
 
 
 def at_rest(name: str, sentence: str, tolerates: frozenset[str] = EVERY, kinds: Iterable[str] = ()) -> Callable[[AtRest], Property]:
@@ -109,7 +122,7 @@ def at_rest(name: str, sentence: str, tolerates: frozenset[str] = EVERY, kinds: 
 
 def sometimes(name: str, sentence: str, watches: Iterable[str]) -> Callable[[Callable[[Observation, Change], bool]], Property]:
     """Declare a *sometimes* property that is reached by a change."""
-    return lambda check: Property(name, "sometimes", sentence, EVERY, frozenset(watches), check)
+    return lambda check: Property(name, "sometimes", sentence, EVERY, _aspects(watches), check)
 
 
 def seen(name: str, sentence: str, *events: tuple[str, str]) -> Property:

@@ -45,6 +45,13 @@ def exceeded(bound: Bound, run: float, operations: Mapping[tuple[str, str], floa
             yield witness(TOO_MANY, operation=label, accesses=shown(accesses), allowed=bound.accesses)
 
 
+def worst(bound: Bound, run: float, operations: Mapping[tuple[str, str], float]) -> float | None:
+    """The most accesses of what a bound is about, from the same; None if there is nothing that it is about."""
+    if bound.per == "run":
+        return run
+    return max((accesses for (_, kind), accesses in operations.items() if bound.kind in ("", kind)), default=None)
+
+
 def shown(accesses: float) -> int | str:
     """A number of accesses as a witness has it."""
     return "without limit" if accesses == float("inf") else int(accesses)

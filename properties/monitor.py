@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, NamedTuple
 
 from heatproof.model.observation import Change, Observation
 from heatproof.properties.base import Property, Witness
@@ -23,11 +23,23 @@ class Violation(NamedTuple):
         return (self.name, self.witness.kind)
 
 
+ANSWER = {
+    "always": "the check of an always property must 'return witness(...)' for what is wrong, and None if all is well",
+    **dict.fromkeys(("at rest", "cost"), "the check of an at rest property must 'yield witness(...)' for each thing that is wrong"),
+}
+"""How a property of each expectation answers."""
+
+
+class Mistake(Exception):
+    """What a property says is no answer: what it is, and what to do."""
+
+
 class Monitor:
-    """Asks ``properties`` of one run. ``changes`` yields what the last action changed.
+    """Asks ``properties`` of one run. ``changes`` yields what the last action changed; ``aspects`` has the name by which changes of an aspect
+    are told, where that is another than the one that is watched.
 
     ``violations`` holds the first violation of each kind, ``reached`` the names of the situations that were seen. Those in ``settled`` are not
-    looked for.
+    looked for. ``asking`` is the property that was asked last. Raises :class:`Mistake` for one that does not answer with witnesses.
     """
 
     def __init__(
@@ -36,7 +48,9 @@ class Monitor:
         observation: Observation,
         changes: Callable[[], Iterable[Change]],
         survives: frozenset[str],
+        aspects: Mapping[str, str],
     ):
+        self.asking: Property | None = None
         self.observation = observation
         self.survives = survives
         self.violations: dict[tuple[str, str], Violation] = {}
@@ -48,11 +62,12 @@ class Monitor:
         self._resting: list[Property] = []
         self._seen: dict[tuple[str, str], list[str]] = {}
         for prop in properties:
+            watched = {aspects.get(aspect, aspect) for aspect in prop.watches}
             if prop.expectation == "always":
-                for aspect in prop.watches:
+                for aspect in watched:
                     self._watchers.setdefault(aspect, []).append(prop)
             elif prop.expectation == "sometimes":
-                for aspect in prop.watches:
+                for aspect in watched:
                     self._situations.setdefault(aspect, []).append(prop)
                 for pair in prop.seen:
                     self._seen.setdefault(pair, []).append(prop.name)
@@ -65,11 +80,13 @@ class Monitor:
         for change in self._changes():
             for prop in self._watchers.get(change.aspect, ()):
                 assert prop.check is not None
+                self.asking = prop
                 found = prop.check(observation, change)
                 if found is not None:
                     self.violated(prop, found, step)
             for prop in self._situations.get(change.aspect, ()):
                 assert prop.check is not None
+                self.asking = prop
                 if prop.name not in self.reached and prop.name not in self.settled and prop.check(observation, change):
                     self.reached.add(prop.name)
 
@@ -78,7 +95,11 @@ class Monitor:
         for prop in self._resting:
             assert prop.check is not None
             if prop.asked(self.observation.faults, self.survives):
-                for found in prop.check(self.observation):
+                self.asking = prop
+                answer = prop.check(self.observation)
+                if isinstance(answer, Witness | str) or not isinstance(answer, Iterable):
+                    raise Mistake(f"returned {answer!r:.200}; {ANSWER[prop.expectation]}")
+                for found in answer:
                     self.violated(prop, found, step)
 
     def saw(self, met: Iterable[tuple[str, str]]) -> None:
@@ -86,13 +107,17 @@ class Monitor:
         for pair in met:
             self.reached.update(self._seen.get(pair, ()))
 
-    def violated(self, prop: Property, found: Witness, step: int) -> None:
-        """Note a violation, unless a fault excuses the design or one of its kind is known. Raises ValueError for a witness of a kind that
-        the property does not list: a case of it could not be read."""
+    def violated(self, prop: Property, found: Any, step: int) -> None:
+        """Note a violation, unless a fault excuses the design or one of its kind is known. Raises :class:`Mistake` for what is no witness, and
+        for a witness of a kind that the property does not list: a case of it could not be read."""
+        if not isinstance(found, Witness):
+            raise Mistake(f"answered {found!r:.200}; {ANSWER[prop.expectation]}")
+        if not isinstance(found.kind, str):
+            raise Mistake(f"gave a witness of the kind {found.kind!r:.200}; a kind is a text: witness('what is wrong', name=value)")
         key = (prop.name, found.kind)
         if key not in self.violations and prop.asked(self.observation.faults, self.survives):
             if not prop.has_kind(found.kind):
-                raise ValueError(
-                    f"the witness {found.kind!r} is of no kind that property {prop.name!r} lists: {', '.join(prop.kinds)}"
+                raise Mistake(
+                    f"gave a witness of the kind {found.kind!r}, which is none of those that it lists: {', '.join(prop.kinds)}; list it too"
                 )
             self.violations[key] = Violation(prop.name, prop.sentence, found, step)

@@ -12,6 +12,7 @@ from heatproof.model.design import Design
 from heatproof.model.errors import NotEnabled
 from heatproof.model.world import World
 from heatproof.properties.base import Property
+from heatproof.properties.costs import shown
 from heatproof.properties.monitor import Violation
 from heatproof.reports import verdicts
 from heatproof.reports.cases import Case, dump
@@ -43,7 +44,7 @@ def lines(
         if prop.expectation == "sometimes":
             count = proofs.reached.get(prop.name, 0)
             verdict = "reached" if count else "not reached" if proofs.whole else "incomplete"
-            basis = f"depth {proofs.nearest[prop.name]}" if count else seen
+            basis = counted(proofs.nearest[prop.name], "step") if count else seen
             situations.append(Line(prop.name, prop.expectation, verdict, basis, prop.sentence))
             continue
         keys = proofs.violated_by(prop)
@@ -51,14 +52,23 @@ def lines(
             found = proofs.violations[key]
             steps = ("" if found.shortest else "at most ") + counted(len(found.actions), "step")
             many = f", in {proofs.violated[key]} of {counted(proofs.expected, 'scenario')}" if proofs.expected > 1 else ""
-            detail = f"{key[1]}{many}{_deviations((fewest or {}).get(key))}"
+            detail = f"{key[1]}{_worst(prop, proofs, ', ')}{many}{_deviations((fewest or {}).get(key))}"
             violated.append(Line(prop.name, prop.expectation, "violated", steps, detail, key[1]))
         if not keys:
             verdict = "not asked" if not judged(prop) else "held" if proofs.settled(prop) else "incomplete"
             excused = excuses(prop, faults, survives)
             note = f" (Not asked of what comes after: {', '.join(excused)}.)" if excused else ""
-            held.append(Line(prop.name, prop.expectation, verdict, seen, prop.sentence + note))
+            held.append(Line(prop.name, prop.expectation, verdict, seen, prop.sentence + _worst(prop, proofs, " ") + note))
     return violated + held + sorted(situations, key=lambda line: ("not reached", "incomplete", "reached").index(line.verdict))
+
+
+def _worst(prop: Property, proofs: Proofs, before: str) -> str:
+    """The most accesses that were found of what a property with a bound is about."""
+    if prop.bound is None or prop.name not in proofs.worst:
+        return ""
+    most, allowed = proofs.worst[prop.name], prop.bound.accesses
+    number = f"{shown(most)}, {allowed} allowed" if most == float("inf") else f"{shown(most)} of {allowed} allowed"
+    return f"{before}worst{'' if proofs.settled(prop) else ' so far'}: {number}"
 
 
 def _deviations(found: Least | None) -> str:
@@ -117,13 +127,14 @@ def failure_of(design: Design, properties: Sequence[Property], found: Found, key
         driver.settle()
         violation = driver.monitor.violations.get(key)
         if violation is not None:
-            return failure_of(
-                design, properties, Found(found.scenario, tuple(e.action for e in driver.world.log), found.witness), key
-            )
+            shown_by = violation.witness if found.around else found.witness
+            return failure_of(design, properties, Found(found.scenario, tuple(e.action for e in driver.world.log), shown_by), key)
     if violation is None and found.around and comes_again(design, found):
         violation = Violation(*key, found.witness, len(found.actions))
     if violation is None:
         raise ValueError(f"the search found {key} after {len(found.actions)} actions, and a world that does them does not show it")
+    if bound is not None:  # it may have rested on the way, and have been judged by less than its worst
+        violation = violation._replace(witness=found.witness, step=len(found.actions))
     return Failure(found.scenario, list(found.actions), violation, deviations)
 
 
@@ -161,17 +172,19 @@ def write(
     fewest: Mapping[Key, Least],
     names: Mapping[Key, str],
 ) -> dict[Key, Written]:
-    """Write the table, and for every kind of violation the case with the shortest run and the one with the fewest deviations, each with
-    its story. The case with the fewest deviations has the plain name."""
+    """Write the table, and for every kind of violation the case with the shortest run (of a bound on costs the dearest) and the one with the
+    fewest deviations, each with its story. The case with the fewest deviations has the plain name."""
     design = catalogue.load(spec)
+    bounds = {prop.name for prop in properties if prop.bound is not None}
     verdicts.clear(folder)
     written = {}
     for key in sorted(shortest):
         name = other = names[key]
         _write(folder, name, spec, design, properties, fewest[key].failure, key, "fewest deviations")
         if fewest[key].failure is not shortest[key]:
-            other = f"{name}-shortest"
-            _write(folder, other, spec, design, properties, shortest[key], key, "shortest run")
+            which = "dearest" if key[0] in bounds else "shortest"
+            other = f"{name}-{which}"
+            _write(folder, other, spec, design, properties, shortest[key], key, f"{which} run")
         written[key] = Written(name, other)
     cases = {path.name.removesuffix(".case.json") for path in folder.glob("*.case.json")}
     write_whole(folder / "verdicts.txt", "\n".join([f"heatproof prove {spec}", *head, "", plain_table(table)]) + "\n")

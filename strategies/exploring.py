@@ -1,13 +1,14 @@
 """A whole exploration: scenarios drawn by Hypothesis, each run under several plans, failures told apart and made small.
 
 The work is cut into batches. A batch is a pure function of the design, the options and its number, so that a failure found by two
-processes is the same failure found by one, and only the number of batches done depends on the clock.
+processes is the same failure found by one, and only the number of batches done depends on the clock. With a time budget the last ones are
+ended between two runs: what they tell is what was run.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from random import Random
@@ -95,19 +96,31 @@ class Findings:
             self.keep(key, Failure(scenario, done.actions[: violation.step], violation))
 
 
-def batch(design: Design, properties: Sequence[Property], options: Options, number: int, audited: int = 1) -> Findings:
-    """Explore batch ``number``. The handlers of the first ``audited`` runs are run twice, to see that they are pure."""
+def batch(
+    design: Design,
+    properties: Sequence[Property],
+    options: Options,
+    number: int,
+    audited: int = 1,
+    over: Callable[[], bool] = lambda: False,
+) -> Findings:
+    """Explore batch ``number``. The handlers of the first ``audited`` runs are run twice, to see that they are pure. ``over`` says before
+    each run whether time is up; only the very first run of batch 0 is made all the same, so that something was looked at."""
     findings = Findings()
+
+    def ended() -> bool:
+        return (number > 0 or findings.runs > 0) and over()
+
     purity = _purity(design) if design.pure else None
     rng = Random(f"{options.seed}/{number}")
 
     errors: list[Exception] = []
 
     def explore(scenario: Scenario) -> None:
-        if errors:
+        if errors or ended():
             return
         try:
-            explore_one(design, properties, options, scenario, rng, findings, audited)
+            explore_one(design, properties, options, scenario, rng, findings, audited, ended)
         except Exception as error:  # Hypothesis would run the scenario again, with the random numbers that come next
             errors.append(error)
 
@@ -145,12 +158,13 @@ def explore_one(
     rng: Random,
     findings: Findings,
     audited: int = 0,
+    over: Callable[[], bool] = lambda: False,
 ) -> None:
-    """Run one scenario under several plans and note what they find."""
+    """Run one scenario under several plans, the first in any case, and note what they find."""
     findings.scenarios += 1
     program = design.program(scenario)
     with program.watchdog():
-        _run_plans(design, properties, options, scenario, rng, findings, audited, program)
+        _run_plans(design, properties, options, scenario, rng, findings, audited, over, program)
 
 
 def _run_plans(
@@ -161,10 +175,13 @@ def _run_plans(
     rng: Random,
     findings: Findings,
     audited: int,
+    over: Callable[[], bool],
     program: Program,
 ) -> None:
     start = rng.randrange(len(options.policies))
     for index in range(options.plans):
+        if index and over():
+            return
         plan = Plan(
             options.policies[(start + index) % len(options.policies)],
             rng.getrandbits(48),

@@ -9,7 +9,7 @@ fewest steps. That is what a shrunk case can be measured by.
 from __future__ import annotations
 
 import sys
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,6 +25,9 @@ from heatproof.strategies.schedules import deviate
 
 EVER = 100_000
 """What is held back for longer than this is held back for ever."""
+
+OFTEN = 200
+"""After so many actions it is asked whether time is up: a run or two."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +58,7 @@ def can_search(design: Design, key: tuple[str, str]) -> bool:
 
 class Fewest:
     """A search for the failure ``key`` (a property and a kind of witness) in ``scenario``, from its beginning or from where the actions of
-    ``start`` lead. It has ``budget`` actions in all."""
+    ``start`` lead. It has ``budget`` actions in all; ``over`` says now and then whether time is up, and what is left of them is given up."""
 
     def __init__(
         self,
@@ -66,7 +69,9 @@ class Fewest:
         budget: int,
         program: Program | None = None,
         start: Sequence[Action] = (),
+        over: Callable[[], bool] = lambda: False,
     ):
+        self.over = over
         self.key, self.budget, self.performed = key, budget, 0
         self.driver = Driver(design, scenario, [p for p in properties if p.name != REST_IS_REACHED.name], program)
         self.seen: dict[Hashable, list[tuple[int, int]]] = {}
@@ -110,6 +115,8 @@ class Fewest:
         path = [_Point(self._choices(allowed > 0), 0, len(world.journal))]
         found = False
         while path:
+            if self.performed % OFTEN == 0 and self.over():
+                self.budget = self.performed
             if self.performed >= self.budget or (found and not fewest):
                 self._back(path)
                 return found and not fewest

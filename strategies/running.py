@@ -6,24 +6,24 @@ had its number of steps goes on under the default policy (the fair tail), so tha
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
 from heatproof.model.design import Design
-from heatproof.model.errors import HeatproofError, place_of_error
 from heatproof.model.fingerprint import fingerprint
 from heatproof.model.meter import meter
-from heatproof.model.program import Program
+from heatproof.model.program import Program, Stuck
 from heatproof.model.scenario import Scenario
-from heatproof.model.watching import Watch, met
+from heatproof.model.watching import met
 from heatproof.model.world import PATIENCE, Action, World
 from heatproof.properties.base import Property, witness
 from heatproof.properties.catalogue import REST_IS_REACHED
 from heatproof.properties.costs import exceeded
-from heatproof.properties.monitor import Monitor, Violation
+from heatproof.properties.monitor import Violation
 from heatproof.strategies import policies
+from heatproof.strategies.asking import in_property, monitor
 
 STEPS = 4_000
 TAIL = 20_000
@@ -77,15 +77,6 @@ class Laps:
         return before if before < now else None
 
 
-def in_property(error: Exception) -> HeatproofError:
-    if isinstance(error, HeatproofError):
-        return error
-    return HeatproofError(
-        f"{place_of_error(error)}: a property raised {type(error).__name__}: {error}; it asks for something that the observation of"
-        " this design does not have, or is mistaken itself"
-    )
-
-
 class Driver:
     """A world with its monitor: every action goes through :meth:`perform`."""
 
@@ -95,7 +86,7 @@ class Driver:
         self.bounded = [prop for prop in self.properties if prop.bound is not None]
         self.world = design.open(scenario, program)
         self.observation = design.observe(self.world)
-        self.monitor = Monitor(self.properties, self.observation, Watch(self.world, self.observation).changes, design.survives)
+        self.monitor = monitor(self.properties, self.world, self.observation)
 
     def perform(self, action: Action) -> None:
         """Do ``action`` and ask what it concerns; if it ends a rest, what must hold at rest is asked before."""
@@ -104,19 +95,24 @@ class Driver:
             self.rest()
         world.perform(action)
         if action.kind != "step" or len(world.journal) - world.marks[-1] > 1:  # else nothing has changed but the task itself
-            try:
-                self.monitor.after(len(world.log))
-            except Exception as error:
-                raise in_property(error) from error
+            self._ask(self.monitor.after)
 
     def rest(self) -> None:
         """Ask what must hold at rest."""
-        try:
-            self.monitor.at_rest(len(self.world.log))
-        except Exception as error:
-            raise in_property(error) from error
+        self._ask(self.monitor.at_rest)
         if self.bounded:
             self._count()
+
+    def _ask(self, ask: Callable[[int], None]) -> None:
+        """Have properties asked; the watchdog looks how long that takes."""
+        program = self.world.program
+        program.resumed = ask
+        try:
+            ask(len(self.world.log))
+        except (Exception, SystemExit, Stuck) as error:
+            raise in_property(error, self.monitor.asking) from error
+        finally:
+            program.resumed = None
 
     def _count(self) -> None:
         """Judge the bounds on what the run costs. It is metered from its beginning."""

@@ -84,8 +84,8 @@ class Failure:
 
 class Shrinker:
     """Shrinks one failure within a budget of runs. ``best`` is always a failure of the same kind, and ``left`` what is left of the budget,
-    also while it is at work: who interrupts it can take that. ``over`` says before each run whether time is up; what is left of the budget
-    is then given up. But for that, the same failure and budget make the same."""
+    also while it is at work: who interrupts it can take that. ``over`` says before each run, and now and then in a search, whether time is up;
+    what is left of the budget is then given up. But for that, the same failure and budget make the same."""
 
     def __init__(
         self,
@@ -287,9 +287,9 @@ class Shrinker:
             return False
         length = max(1, len(self.best.actions) // DEAR)
         program = self._driver(scenario).world.program
-        search = Fewest(self.design, self.properties, scenario, self.key, runs * length, program, start)
+        search = Fewest(self.design, self.properties, scenario, self.key, runs * length, program, start, self._is_over)
         found = search.search(deviations, LONGEST, fewest=shortest)
-        self.left -= max(1, -(-found.performed // length))
+        self.left = max(0, self.left - max(1, -(-found.performed // length)))
         return found.actions is not None and self._keep(scenario, found.actions)
 
     # ---------------------------------------------------------------------------------------------------- scenario

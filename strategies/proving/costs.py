@@ -21,7 +21,7 @@ from heatproof.model.program import Node
 from heatproof.model.scenario import Scenario
 from heatproof.model.world import Action, Entry, Message, Task
 from heatproof.properties.base import Property, Witness
-from heatproof.properties.costs import exceeded
+from heatproof.properties.costs import exceeded, worst
 from heatproof.strategies.proving import graph_kernel
 from heatproof.strategies.proving.graph import Graph, Walker
 from heatproof.strategies.proving.learning import Key, LearningWorld, Lesson
@@ -48,8 +48,9 @@ class Worst:
 
 @dataclass(slots=True)
 class Costs:
-    """The worst case of a run as a whole and of each operation, by its number from 1. ``cut`` says why there is none. ``violations`` has,
-    for each property with a bound that is exceeded, the witness and the run."""
+    """The worst case of a run as a whole and of each operation, by its number from 1. ``cut`` says why there is none. ``bounded`` has,
+    by the name of each property with a bound, the most accesses of what it is about, infinite without limit; ``violations``, for each that is
+    exceeded, the witness and the run of the most."""
 
     complete: bool = False
     cut: str = ""
@@ -57,6 +58,7 @@ class Costs:
     transitions: int = 0
     run: Worst = field(default_factory=Worst)
     operations: dict[int, Worst] = field(default_factory=dict)
+    bounded: dict[str, float] = field(default_factory=dict)
     violations: dict[Key, tuple[Witness, Worst]] = field(default_factory=dict)
 
 
@@ -146,17 +148,23 @@ def costs(
     answer.run = ways.worst(graph.accesses > 0)
     answer.operations = {n: ways.worst(graph.accesses == 1 + n) for n in range(1, len(scenario.operations) + 1)}
     labels = {n: (design.operation_label(n, asked), asked.kind) for n, asked in enumerate(scenario.operations, 1)}
+    counts = {labels[n]: _number(most) for n, most in answer.operations.items()}
     for prop in properties:
-        if prop.bound is not None:
-            counts = {labels[n]: _number(worst) for n, worst in answer.operations.items()}
-            for found in exceeded(prop.bound, _number(answer.run), counts):
-                number = next((n for n, (label, _) in labels.items() if label == dict(found.values).get("operation")), 0)
-                answer.violations.setdefault((prop.name, found.kind), (found, answer.operations.get(number, answer.run)))
+        if prop.bound is None:
+            continue
+        most = worst(prop.bound, _number(answer.run), counts)
+        if most is not None:
+            answer.bounded[prop.name] = most
+        for found in exceeded(prop.bound, _number(answer.run), counts):
+            number = next((n for n, (label, _) in labels.items() if label == dict(found.values).get("operation")), 0)
+            dearest = answer.operations.get(number, answer.run)
+            if _number(dearest) == most:  # of several operations, or equally dear ones, the first that has the most
+                answer.violations.setdefault((prop.name, found.kind), (found, dearest))
     return answer
 
 
-def _number(worst: Worst) -> float:
-    return float("inf") if worst.accesses is None else worst.accesses
+def _number(most: Worst) -> float:
+    return float("inf") if most.accesses is None else most.accesses
 
 
 class _Ways:

@@ -7,7 +7,7 @@ from typing import Any
 
 from heatproof.model import effects as fx
 from heatproof.model.contents import fields
-from heatproof.properties.base import Witness
+from heatproof.properties.base import Witness, in_order
 
 
 def frozen(value: Any) -> Any:
@@ -28,7 +28,7 @@ def frozen(value: Any) -> Any:
 
 
 def told(witness: Witness) -> Witness:
-    """The witness with tuples for its lists and sets."""
+    """The witness with tuples for its lists, sets and dictionaries, and a text for what else cannot be looked up."""
     return Witness(
         witness.kind, tuple((name, value if isinstance(value, str) else _plain(value)) for name, value in witness.values)
     )
@@ -36,8 +36,16 @@ def told(witness: Witness) -> Witness:
 
 def _plain(value: Any) -> Any:
     if isinstance(value, set | frozenset):
-        return tuple(sorted(value))
-    return tuple(map(_plain, value)) if isinstance(value, list | tuple) else value
+        return tuple(map(_plain, in_order(value)))
+    if isinstance(value, list | tuple):
+        return tuple(map(_plain, value))
+    if isinstance(value, Mapping):
+        return tuple((_plain(key), _plain(item)) for key, item in value.items())
+    try:
+        hash(value)
+    except TypeError:
+        return repr(value)
+    return value
 
 
 def pending(effect: Any) -> tuple[Any, ...]:

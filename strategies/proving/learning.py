@@ -26,10 +26,10 @@ from heatproof.model.errors import HeatproofError, NotEnabled
 from heatproof.model.faults import FAULTS, limit
 from heatproof.model.program import Node
 from heatproof.model.scenario import Scenario
-from heatproof.model.watching import Watch, met
+from heatproof.model.watching import met
 from heatproof.model.world import Action, Entry, Message, Task, World
 from heatproof.properties.base import Property, Witness
-from heatproof.properties.monitor import Monitor
+from heatproof.strategies.asking import in_property, monitor
 from heatproof.strategies.proving.columns import WatchedProgram
 from heatproof.strategies.proving.frozen import pending, told
 from heatproof.strategies.proving.looks import Looks
@@ -37,7 +37,7 @@ from heatproof.strategies.proving.names import NamesMatter, OwnNamesMatter, Task
 from heatproof.strategies.proving.symmetry import Nameless
 from heatproof.strategies.proving.versions import Versions
 from heatproof.strategies.proving.views import ADDRESSED, AT, CLOCK, MEMBERSHIP, PRESENT, Space, Unit, View
-from heatproof.strategies.running import SYSTEM, in_property
+from heatproof.strategies.running import SYSTEM
 
 REST = Action("rest", "")
 """No action of a world: asking what must hold now that nothing can happen."""
@@ -146,7 +146,7 @@ class LearningWorld(World):
         self._exchange()
         self.observation = design.observe(self)
         self.observation.tasks = Tasks(self)  # type: ignore[assignment]  # all that properties may do with it
-        self.monitor = Monitor(properties, self.observation, Watch(self, self.observation).changes, design.survives)
+        self.monitor = monitor(properties, self, self.observation)
 
     @property
     def misled(self) -> bool:
@@ -438,8 +438,8 @@ class LearningWorld(World):
             ask()
         except (HeatproofError, NamesMatter):
             raise
-        except Exception as error:
-            raise in_property(error) from error
+        except (Exception, SystemExit) as error:
+            raise in_property(error, self.monitor.asking) from error
 
     def _found(self) -> Found:
         if not self.monitor.violations and not self.monitor.reached:

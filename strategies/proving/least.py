@@ -28,7 +28,7 @@ def least(
     design: Design, properties: Sequence[Property], failure: Failure, runs: int, over: Callable[[], bool] = lambda: False
 ) -> Least:
     """Make the deviations of a failure few, within so many runs for shrinking and :data:`ACTIONS` times as many actions for the
-    search. ``over`` says before each run whether time is up; but for that it is deterministic."""
+    search. ``over`` says before each run, and now and then in the search, whether time is up; but for that it is deterministic."""
     shrinker = Shrinker(design, properties, failure, runs, over)
     small = shrinker.shrink()
     key = small.violation.key
@@ -36,7 +36,7 @@ def least(
         return Least(small, True)
     if shrinker.cut or not can_search(design, key):
         return Least(small, False)
-    search = Fewest(design, properties, small.scenario, key, runs * ACTIONS)
+    search = Fewest(design, properties, small.scenario, key, runs * ACTIONS, over=over)
     answer = search.search(len(small.deviations) - 1, fewest=False)
     if answer.actions is None:
         return Least(small, answer.finished)

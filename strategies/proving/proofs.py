@@ -31,7 +31,8 @@ Switches = tuple[tuple[str, bool], ...]
 
 class Found(NamedTuple):
     """A violation by the shortest way: the actions of it from the beginning of the scenario, and the witness. ``around``: how many of
-    these, the last ones, go round a circle once; 0: it is none. ``shortest``: whether there is no shorter one in the scenario."""
+    these, the last ones, go round a circle once; 0: it is none. ``shortest``: whether there is no shorter one in the scenario. ``accesses``: of
+    a bound that is exceeded, how many it has, the most that there are."""
 
     scenario: Scenario
     actions: tuple[Action, ...]
@@ -39,17 +40,20 @@ class Found(NamedTuple):
     number: int = 0
     around: int = 0
     shortest: bool = True
+    accesses: float = 0
 
     @property
-    def order(self) -> tuple[int, int]:
-        """The shortest first; of equally short ones that of the first scenario."""
-        return (len(self.actions), self.number)
+    def order(self) -> tuple[float, int, int]:
+        """The dearest first, then the shortest; of equally short ones that of the first scenario."""
+        return (-self.accesses, len(self.actions), self.number)
 
 
 @dataclass(frozen=True, slots=True)
 class Proof:
     """The search of one scenario. ``cut`` says why it is not complete; ``waiting`` how many states it had seen but not gone on from;
-    ``unjudged`` why circles, and ``uncounted`` why costs were not judged to the end, though they were asked for."""
+    ``unjudged`` why circles, and ``uncounted`` why costs were not judged to the end, though they were asked for. ``reached`` has the situations,
+    with the fewest steps from the beginning of the scenario; ``worst``, by the name of each property with a bound, the most accesses of what it
+    is about."""
 
     number: int
     label: str
@@ -65,6 +69,7 @@ class Proof:
     reached: dict[str, int]
     unjudged: str = ""
     uncounted: str = ""
+    worst: dict[str, float] = field(default_factory=dict)
 
 
 class Live(NamedTuple):
@@ -132,19 +137,21 @@ def prove(
             if answer.witness is not None:
                 key = (REST_IS_REACHED.name, answer.witness.kind)
                 found[key] = Found(scenario, (*answer.way, *answer.around), answer.witness, number, len(answer.around))
-    uncounted = ""
+    uncounted, most = "", dict[str, float]()
     if bounded := [prop for prop in properties if prop.bound is not None]:
         uncounted = result.cut
         if result.complete:
             live = Live(result.states, result.transitions, result.depth, 0, frozenset(result.reached), frozenset(found))
             counted = _costs(design, scenario, bounded, search.symmetric, lambda part: go_on(live._replace(depth=part.depth)))
-            uncounted = counted.cut
+            uncounted, most = counted.cut, counted.bounded
             for key, (witness, worst) in counted.violations.items():
-                found[key] = Found(scenario, (*worst.actions, *worst.around), witness, number, len(worst.around), False)
+                found[key] = Found(
+                    scenario, (*worst.actions, *worst.around), witness, number, len(worst.around), False, most[key[0]]
+                )
     seen = result if result.complete else search.earlier.furthest(search)
     return Proof(
         number, label, seen.states, seen.transitions, seen.depth, seen.resting, result.complete, result.cut, seen.waiting,
-        seen.collision(), found, search.earlier.reached(search), unjudged, uncounted,
+        seen.collision(), found, search.earlier.reached(search), unjudged, uncounted, most,
     )  # fmt: skip
 
 
@@ -233,17 +240,20 @@ class Proofs:
     loose: list[Loose] = field(default_factory=list)
     unjudged: list[Loose] = field(default_factory=list)
     uncounted: list[Loose] = field(default_factory=list)
+    worst: dict[str, float] = field(default_factory=dict)
 
     def add(self, proof: Proof) -> None:
-        """Take over the search of one scenario; of each violation the shortest stays. The order does not matter."""
+        """Take over the search of one scenario; of each violation the shortest stays, of a bound the dearest. The order does not matter."""
         self.complete += proof.complete
         self.states += proof.states
         self.transitions += proof.transitions
         self.depth = max(self.depth, proof.depth)
         self.collision = min(1.0, self.collision + proof.collision)
         self.reached.update(proof.reached.keys())
-        for name, depth in proof.reached.items():
-            self.nearest[name] = min(depth, self.nearest.get(name, depth))
+        for name, steps in proof.reached.items():
+            self.nearest[name] = min(steps, self.nearest.get(name, steps))
+        for name, accesses in proof.worst.items():
+            self.worst[name] = max(accesses, self.worst.get(name, accesses))
         for key, found in proof.violations.items():
             self.violated[key] += 1
             known = self.violations.get(key)

@@ -38,7 +38,8 @@ class Way(NamedTuple):
 class Result:
     """What a search saw. ``complete``: whether that is everything; ``cut`` says why not; ``expanded``: from how many states it has gone on.
 
-    ``supposed`` are violations that were seen after the search was misled: there may be no such run (:func:`confirmed`).
+    ``reached``: situations, with the fewest steps from the beginning of the scenario. ``supposed`` are violations that were seen after the search
+    was misled: there may be no such run (:func:`confirmed`).
     """
 
     states: int = 0
@@ -91,7 +92,7 @@ class Earlier:
         return found
 
     def reached(self, search: Search) -> dict[str, int]:
-        """The situations that were reached so far, with the least depths."""
+        """The situations that were reached so far, with the fewest steps to them."""
         return self.met | search.result.reached
 
     def furthest(self, search: Search) -> Result:

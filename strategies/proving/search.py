@@ -239,6 +239,8 @@ class Search:
         if not self.steps.count:
             self.block = self.start()
             result.states = 1
+            if self.said:
+                self.sight(self.said, 0, 0, 0)
             for watcher in watchers:
                 watcher.begins_at(self, self.block)
         while not result.cut and (self.block is not None or self.misled):  # who is misled has a program of watched rows
@@ -300,10 +302,12 @@ class Search:
             outcome = tables.learn(row, action)
             if tables.outcomes.leaves[outcome, kernel.ENABLED]:
                 possible.append(action)
-        self.forced = []
+        self.forced, self.said = [], 0  # and what was found then, by its number in the tables
         if len(possible) == 1 and tables.actions.names[possible[0]].kind == "operate":
             self.forced = [tables.actions.names[possible[0]]]
-            self._applied(state, tables.learn(row, possible[0]))
+            outcome = tables.learn(row, possible[0])
+            self.said = int(tables.outcomes.leaves[outcome, kernel.TELLS])
+            self._applied(state, outcome)
         return state, self._row(state)
 
     def _row(self, state: dict[int, int]) -> list[int]:
@@ -443,4 +447,4 @@ class Search:
             if key not in result.violations:
                 result.violations[key] = Sighting(witness, state, tables.actions.names[action], depth)
         for name_of in said.reached:
-            result.reached.setdefault(name_of, depth)
+            result.reached.setdefault(name_of, len(self.forced) + depth)

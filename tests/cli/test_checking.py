@@ -102,6 +102,28 @@ def test_only_who_shrinks_keeps_time_for_it(shrink: int, batches: int) -> None:
     assert len(pool.asked) == batches
 
 
+def test_each_batch_is_told_when_time_is_up_and_only_with_a_time_budget(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock, workers = Clock(), Clock()
+    workers.seconds = 5.0
+    monkeypatch.setattr(checking, "now", workers)
+    pool = Pool(clock, 30.0, lambda *_: Findings())
+    made(clock, Limits(100.0, None, 1, 1200))._explore(pool)  # type: ignore[arg-type]
+    assert [until for _, _, until in pool.asked] == [5.0 + left for left in (65, 35, 5)], "by the clock that workers go by"
+    pool.asked.clear()
+    made(clock, Limits(None, 20, 1, 1200))._explore(pool)  # type: ignore[arg-type]
+    assert [until for _, _, until in pool.asked] == [None, None]
+
+
+def test_a_batch_that_has_begun_stops_when_time_is_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock, options = Clock(), Options(resources=1, operations=1, plans=3, kinds=())
+    monkeypatch.setattr(checking, "now", clock)
+    monkeypatch.setattr(checking, "_worker", {"design": ADDING, "properties": []})
+    whole = checking._batch(options, 1, None)
+    assert whole.runs == whole.scenarios * 3 > 3
+    assert checking._batch(options, 1, 1_000.5).runs == whole.runs
+    assert checking._batch(options, 1, 1_000.0).runs == 0
+
+
 def test_each_shrink_is_told_when_time_is_up(failure: Failure, monkeypatch: pytest.MonkeyPatch) -> None:
     clock, workers = Clock(), Clock()
     workers.seconds = 5.0

@@ -118,6 +118,22 @@ def test_what_holds_is_said_to_hold(tmp_path: Path) -> None:
     assert not list(out.glob("*.case.json"))
 
 
+def test_the_dearest_run_of_a_bound_is_kept_and_its_number_is_said(tmp_path: Path) -> None:
+    file, out = toy(tmp_path), tmp_path / "out"
+    file.write_text(f"from heatproof import at_most\n{DESIGN}\nPROPERTIES = [at_most(6), at_most(7)]\n")
+    asked = [word for most in (6, 7) for word in ("--property", f"at most {most} accesses per operation")]
+    done = prove(f"{file}:Guarded", "--operations", "create", *asked, "--report", out)
+    assert done.exit_code == 1, done.stdout + done.stderr
+    exceeded, held = json.loads((out / "verdicts.json").read_text())["table"]
+    assert exceeded["detail"].startswith("too many accesses, worst: 7 of 6 allowed; "), "an insert; one of two writes in vain, once"
+    assert held["verdict"] == "held"
+    assert held["detail"].endswith("in any order of events. worst: 7 of 7 allowed")
+    name = "at-most-6-accesses-per-operation-too-many-accesses-dearest"
+    assert "accesses: 7; allowed: 6" in (out / f"{name}.story.txt").read_text()
+    told = CliRunner().invoke(cli, ["replay", str(out / f"{name}.case.json"), "--design", f"{file}:Guarded"])
+    assert told.exit_code == 1, told.output
+
+
 def test_what_is_left_out_is_not_asked_and_what_nobody_looks_at_may_be_forgotten(tmp_path: Path) -> None:
     words, states = ("--operations", "create,update:same", "--faults", "crash", "--shrink", "0", "--processes", "1"), []
     for switch in ((), ("--no-versions",), ("--no-versions", "--no-columns")):

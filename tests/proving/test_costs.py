@@ -172,6 +172,36 @@ def test_bounds_hold_or_do_not() -> None:
     assert spent(design, asked, worst)[2] == 3
 
 
+def cheap_then_dear(self: Design, me: Me, number: int, operation: Operation) -> Handler:
+    """The create has one access, a signal three."""
+    if number == 1:
+        yield Insert("D-1", ACCOUNT, Account("A"))
+    else:
+        for _ in range(3):
+            yield Read("D-2", ACCOUNT, "A")
+
+
+CHEAP_THEN_DEAR = seen_toy(create=cheap_then_dear, signal=cheap_then_dear), asking("signal", engines=1, threads=1)
+
+
+def test_of_each_bound_the_worst_is_said() -> None:
+    properties = [
+        at_most(0), at_most(9), at_most(2, kind="create"), at_most(2, kind="signal"), at_most(9, kind="update"), at_most(4, "run"),
+    ]  # fmt: skip
+    design, asked = CHEAP_THEN_DEAR
+    found = costs(design, asked, properties)
+    assert found.bounded == {
+        "at most 0 accesses per operation": 3,
+        "at most 9 accesses per operation": 3,
+        "at most 2 accesses per create": 1,
+        "at most 2 accesses per signal": 3,
+        "at most 4 accesses per run": 4,
+    }, "nothing is updated"
+    witness, worst = found.violations["at most 0 accesses per operation", "too many accesses"]
+    assert str(witness) == "too many accesses; operation: signal#2; accesses: 3; allowed: 0", "not the first that is too dear"
+    assert spent(design, asked, worst)[2] == 3
+
+
 def test_a_run_is_judged_at_rest_too() -> None:
     design, asked = TINY["racing"]
     done = run(design, asked, [at_most(5), at_most(4)], Plan("fifo", 0))

@@ -12,7 +12,7 @@ from heatproof.model.design import Design
 from heatproof.model.effects import Handler, Me, Read, Update
 from heatproof.model.scenario import Operation, Scenario, create, scenario, update
 from heatproof.model.templates import resource
-from heatproof.properties.base import Property, seen
+from heatproof.properties.base import Property, always, seen, sometimes, witness
 from heatproof.properties.catalogue import ALL, REST_IS_REACHED
 from heatproof.properties.costs import at_most
 from heatproof.reports.proofs import comes_again, failure_of, lines, summary
@@ -23,6 +23,7 @@ from heatproof.strategies.proving.circles import Circles
 from heatproof.strategies.proving.least import least
 from heatproof.strategies.proving.proofs import Found, Live, Proof, Proofs, excuses, prove
 from tests.model.toys import ACCOUNT, asking
+from tests.proving.test_costs import CHEAP_THEN_DEAR
 from tests.toys import ADDING, AWAITING, HEAT, SPINNING, seen_toy, sending, small, sum_is_two
 
 READS, NEVER = seen("reads", "It reads.", ("A-1", "")), seen("never", "It never does.", ("Z-9", ""))
@@ -60,6 +61,26 @@ def test_verdicts() -> None:
     verdicts = {line.name: (line.verdict, line.basis) for line in lines([sum_is_two, NEVER], proofs, (), frozenset())}
     steps = len(proofs.violations["sum", "sum is 1"].actions)
     assert verdicts == {"sum": ("violated", f"{steps} steps"), "never": ("not reached", f"{proofs.states:,} states")}
+
+
+@pytest.mark.parametrize("front", ["", "front"])
+@pytest.mark.parametrize("engines", [1, 2])
+@pytest.mark.parametrize(("aspect", "new"), [("request", None), ("account", 0), ("account", 1)])
+def test_steps_to_a_situation_and_to_a_violation_are_counted_alike(aspect: str, new: Any, engines: int, front: str) -> None:
+    """Also where the first action, the only one possible, shows them."""
+
+    def shows(_observation: Any, change: Any) -> bool:
+        return new is None or change.new.value == new
+
+    design = type("Front", (type(ADDING),), {"front": front})()
+    situation = sometimes("situation", "It comes to that.", aspect)(shows)
+    violated = always("violated", "It does not.", aspect)(lambda *seen: witness("so") if shows(*seen) else None)
+    proof = prove(design, asking(engines=engines, threads=1), [situation, violated])
+    steps = len(proof.violations["violated", "so"].actions)
+    assert proof.reached == {"situation": steps}
+    assert (steps == 1) is (aspect == "request")
+    table = lines([situation, violated], added(proof), (), frozenset())
+    assert [line.basis for line in table] == [f"{steps} step{'s' * (steps > 1)}"] * 2
 
 
 def test_what_is_cut_is_incomplete_and_says_how_much_was_seen() -> None:
@@ -228,6 +249,36 @@ def test_a_bound_on_costs_is_judged_over_all_runs(bound: Property, held: bool) -
     for key, found in proof.violations.items():
         failure = failure_of(HEAT, [bound], found, key)
         assert failure.violation.name == bound.name
+
+
+def test_the_line_of_a_bound_says_the_worst_of_all_scenarios() -> None:
+    bounds = [at_most(2), at_most(9), at_most(9, kind="update"), at_most(3, per="run")]
+    design = CHEAP_THEN_DEAR[0]
+    proofs = [prove(design, asking(*["signal"] * n, engines=1, threads=1), bounds, number=n) for n in (2, 0, 1)]
+    forth, back = added(*proofs), added(*reversed(proofs))
+    assert forth.worst == back.worst
+    assert forth.violations == back.violations
+    told = {line.name: (line.verdict, line.detail) for line in lines(bounds, forth, (), frozenset())}
+    assert told == {
+        "at most 2 accesses per operation": ("violated", "too many accesses, worst: 3 of 2 allowed, in 2 of 3 scenarios"),
+        "at most 9 accesses per operation": ("held", f"{bounds[1].sentence} worst: 3 of 9 allowed"),
+        "at most 9 accesses per update": ("held", bounds[2].sentence),
+        "at most 3 accesses per run": ("violated", "too many accesses, worst: 7 of 3 allowed, in 2 of 3 scenarios"),
+    }
+    key = ("at most 3 accesses per run", "too many accesses")
+    assert forth.violations[key].number == 2, "the dearest stays, not the shortest"
+    failure = failure_of(design, bounds, forth.violations[key], key)
+    assert dict(failure.violation.witness.values)["accesses"] == 7, "it rests on the way, with more than 3 already"
+    assert failure.violation.step == len(failure.actions)
+
+
+def test_the_worst_so_far_and_no_limit_are_said() -> None:
+    bound = at_most(9)
+    proof = prove(CHEAP_THEN_DEAR[0], CHEAP_THEN_DEAR[1], [bound])
+    (line,) = lines([bound], added(proof, expected=2), (), frozenset())
+    assert (line.verdict, line.detail) == ("incomplete", f"{bound.sentence} worst so far: 3 of 9 allowed")
+    (line,) = lines([bound], added(prove(CONTENDING, asking(), [bound])), (), frozenset())
+    assert line.detail == "too many accesses, worst: without limit, 9 allowed"
 
 
 def test_a_cost_without_limit_is_shown_by_an_ordinary_world() -> None:

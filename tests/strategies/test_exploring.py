@@ -13,13 +13,14 @@ from hypothesis import strategies as st
 from heatproof.model.design import Design
 from heatproof.model.effects import Handler, Insert, Me, Read
 from heatproof.model.errors import DesignError, HeatproofError
-from heatproof.model.scenario import Operation
+from heatproof.model.scenario import Operation, Scenario
 from heatproof.model.world import Action
 from heatproof.properties.base import witness
 from heatproof.properties.catalogue import ALL
 from heatproof.properties.monitor import Violation
 from heatproof.strategies.exploring import SCENARIOS, Findings, Options, batch
 from heatproof.strategies.policies import PORTFOLIO
+from heatproof.strategies.running import Run
 from heatproof.strategies.shrinking import Failure
 from tests.model.toys import ACCOUNT, Account
 from tests.toys import ADDING, HEAT, busy, resting, same_in_any_process, seen_toy, small
@@ -70,6 +71,39 @@ def test_fixed_scenarios_are_explored_too() -> None:
     found = [batch(HEAT, PROPERTIES, Options(plans=3, fixed=asked), number) for number in range(4)]
     assert [one.scenarios for one in found] == [SCENARIOS, SCENARIOS, SCENARIOS, 2]
     assert {failure.scenario for failure in found[3].failures.values()} <= set(asked)
+
+
+def cut(after: int, number: int = 1, options: Options = OPTIONS) -> Findings:
+    """A batch whose time is up when so many runs have begun."""
+    begun = iter(range(after))
+    return batch(HEAT, PROPERTIES, options, number, over=lambda: next(begun, None) is None)
+
+
+def test_a_batch_whose_time_is_up_ends_before_the_next_run_and_tells_what_was_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[list[Action]] = []
+
+    def noting(found: Findings, scenario: Scenario, done: Run) -> None:
+        made.append(done.actions)
+        note(found, scenario, done)
+
+    note = Findings.note
+    monkeypatch.setattr(Findings, "note", noting)
+    whole = told(cut(1_000))
+    assert whole == told(batch(HEAT, PROPERTIES, OPTIONS, 1))
+    every = made[: SCENARIOS * OPTIONS.plans]
+    for runs in (1, 4, 6, 17):
+        made.clear()
+        found = cut(runs)
+        assert made == every[:runs]
+        assert (found.runs, found.steps) == (runs, sum(map(len, made)))
+        assert found.scenarios == -(-runs // OPTIONS.plans)
+        assert sum(found.struck.values()) == runs
+
+
+def test_time_that_is_up_before_anything_was_run_leaves_one_run() -> None:
+    assert [(found.scenarios, found.runs) for found in (cut(0, number) for number in range(3))] == [(1, 1), (0, 0), (0, 0)]
+    fixed = cut(3, 3, Options(plans=2, fixed=(busy(), small())))
+    assert (fixed.scenarios, fixed.runs) == (2, 3)
 
 
 # ---------------------------------------------------------------------------------------------------------- adding up
@@ -156,7 +190,7 @@ def test_an_impure_handler_is_found_out() -> None:
 
 def test_a_mistake_in_a_property_is_told_as_such() -> None:
     broken = resting("broken", lambda seen: seen.resources["no such row"].id)
-    with pytest.raises(HeatproofError, match=r"test_exploring\.py:\d+: a property raised KeyError: 'no such row'"):
+    with pytest.raises(HeatproofError, match=r"test_exploring\.py:\d+: property 'broken' raised KeyError: 'no such row'"):
         batch(ADDING, [broken], TOY_OPTIONS, 0)
 
 

@@ -129,6 +129,16 @@ def test_the_budget_is_kept_and_said() -> None:
     assert search.driver.world.journal == []
 
 
+def test_when_time_is_up_the_rest_of_the_budget_is_given_up() -> None:
+    asked = scenario(create([resource("A"), resource("B")]), engines=1, threads=2)
+    looks = iter([False, False, False])  # at the beginning, and before an action that is the first of so many
+    search = Fewest(HEAT, PROPERTIES, asked, HANGS, MANY, over=lambda: next(looks, True))
+    answer = search.search(5)
+    assert (answer.actions, answer.finished) == (None, False)
+    assert fewest.OFTEN <= answer.performed <= 3 * fewest.OFTEN
+    assert search.driver.world.log == []
+
+
 def test_without_asking_for_the_fewest_steps_it_ends_at_once() -> None:
     asked = asking(engines=1, threads=2)
     answer = Fewest(ADDING, [sum_is_two], asked, ("sum", "sum is 1"), MANY).search(3, fewest=False)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from heatproof.model.design import Design
 from heatproof.model.effects import Handler, Me, Read, Sleep, Spawn
-from heatproof.model.errors import DesignError, HeatproofError
+from heatproof.model.errors import DesignError, HeatproofError, NeverYields
 from heatproof.model.observation import Change, Observation
 from heatproof.model.scenario import Operation, Scenario, scenario
 from heatproof.model.world import program_for
@@ -192,6 +192,30 @@ def test_a_witness_of_another_kind_is_a_mistake_of_the_property() -> None:
     other = replace(sum_is_two, kinds=("sum is 3", "sum is below *"))
     lost = next(plan for seed in range(50) if run(ADDING, small(), [sum_is_two], plan := Plan("random", seed)).violations)
     with pytest.raises(
-        HeatproofError, match="the witness 'sum is 1' is of no kind that property 'sum' lists: sum is 3, sum is below"
+        HeatproofError,
+        match="property 'sum' gave a witness of the kind 'sum is 1', which is none of those that it lists: sum is 3, sum is below",
     ):
         run(ADDING, small(), [other], lost)
+
+
+@pytest.mark.parametrize("expectation", ["always", "at rest"])
+def test_a_property_that_never_ends_is_caught_by_the_watchdog(expectation: str) -> None:
+    def computes(*_: object) -> None:
+        for _n in range(50_000_000):  # not for ever, so that a broken watchdog fails the test
+            pass
+
+    @always("slow", "It ends.", {"resource"})
+    def at_once(seen: Observation, change: Change) -> Witness | None:
+        computes()
+        return None
+
+    prop = at_once if expectation == "always" else resting("slow", lambda seen: computes() or "")  # type: ignore[func-returns-value]
+    driver = Driver(ADDING, asking(), [prop])
+    with (
+        driver.world.program.watchdog(0.05),
+        pytest.raises(
+            NeverYields, match=r"test_running\.py:\d+: property 'slow' computes and does not end; it must come to an answer"
+        ),
+    ):
+        driver.settle()
+    assert driver.world.program.resumed is None

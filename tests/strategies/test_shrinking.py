@@ -19,6 +19,7 @@ from heatproof.model.world import Action, World, program_for
 from heatproof.properties.base import Witness, witness
 from heatproof.properties.catalogue import ALL, REST_IS_REACHED
 from heatproof.properties.monitor import Violation
+from heatproof.strategies import fewest
 from heatproof.strategies.fewest import Fewest
 from heatproof.strategies.renumbering import lost, renumbered
 from heatproof.strategies.running import Driver, Plan, run
@@ -103,7 +104,7 @@ def test_a_failure_is_made_small(known: Known) -> None:
 
 @pytest.mark.parametrize("asked", [0, 1, 7, 40])
 def test_when_time_is_up_no_more_runs_are_made_and_the_best_is_kept(asked: int) -> None:
-    """Time is told by how often it was asked for: once before each run or search."""
+    """Time is told by how often it was asked for: before each run or search, and now and then in a search."""
     design, failure = found(KNOWN[2])
     looks = 0
 
@@ -124,6 +125,14 @@ def test_when_time_is_up_no_more_runs_are_made_and_the_best_is_kept(asked: int) 
     elif not asked:
         assert small is shrinker.best
         assert small.score == at_first
+
+
+def test_within_a_search_it_is_asked_too_whether_time_is_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fewest, "OFTEN", 1)
+    design, failure = found(KNOWN[2])
+    looks: list[int] = []
+    Shrinker(design, PROPERTIES, failure, 300, lambda: bool(looks.append(0))).shrink()
+    assert len(looks) > 300, "more often than there are runs"
 
 
 def test_who_is_not_out_of_time_makes_the_same_as_without_a_limit() -> None:
