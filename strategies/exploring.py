@@ -20,6 +20,7 @@ from heatproof.model.program import Program
 from heatproof.model.purity import Purity
 from heatproof.model.scenario import Scenario
 from heatproof.properties.base import Property
+from heatproof.strategies.asking import Keeping
 from heatproof.strategies.policies import PORTFOLIO
 from heatproof.strategies.running import STEPS, Plan, Run, run
 from heatproof.strategies.scenarios import scenarios
@@ -99,6 +100,7 @@ def batch(design: Design, properties: Sequence[Property], options: Options, numb
     """Explore batch ``number``. The handlers of the first ``audited`` runs are run twice, to see that they are pure."""
     findings = Findings()
     purity = _purity(design) if design.pure else None
+    keeping = Keeping(properties)
     rng = Random(f"{options.seed}/{number}")
 
     errors: list[Exception] = []
@@ -129,6 +131,7 @@ def batch(design: Design, properties: Sequence[Property], options: Options, numb
         raise errors[0]
     if purity is not None:
         purity.check()
+    keeping.check()
     return findings
 
 

@@ -13,6 +13,7 @@ from heatproof.model.scenario import Scenario
 from heatproof.model.world import Action
 from heatproof.properties.base import Property, Witness
 from heatproof.properties.catalogue import REST_IS_REACHED
+from heatproof.strategies.asking import Keeping
 from heatproof.strategies.proving import kernel
 from heatproof.strategies.proving.checkpoints import Checkpoint
 from heatproof.strategies.proving.circles import Circles, circles
@@ -101,6 +102,7 @@ def prove(
     Raises :class:`HeatproofError` for what a design or a property does wrong, and for a checkpoint of another search.
     """
     search: Search
+    keeping = Keeping(properties)
 
     def waiting(result: Result) -> int:
         return max(0, result.states - int(search.counters[kernel.STATES]))
@@ -145,6 +147,7 @@ def prove(
             uncounted = counted.cut
             for key, (witness, worst) in counted.violations.items():
                 found[key] = Found(scenario, (*worst.actions, *worst.around), witness, number, len(worst.around), False)
+    keeping.check()
     return Proof(
         number, label, result.states, result.transitions, result.depth, result.resting, result.complete, result.cut,
         waiting(result), result.collision(), found, search.reached(), unjudged, uncounted,
