@@ -93,7 +93,8 @@ class Event(NamedTuple):
 class Observation(Protocol):
     """What can be seen of a target.
 
-    ``aspects`` names the changes that properties can watch: ``stack``, ``resource``, ``sync point``, ``template``, ``reality``.
+    The aspects that properties can watch are ``stack``, ``resource``, ``sync point``, ``template``, ``reality``, ``request``, and the name of any
+    table.
     """
 
     @property
@@ -146,7 +147,7 @@ class Observation(Protocol):
 
 class Change(NamedTuple):
     """Something that an action changed: the aspect (``stack``, ``resource``, ``sync point``, ``template``, ``reality``,
-    ``request``), the key, the value before and after (None: was or is not there)."""
+    ``request``, or the name of a table that is none of these), the key, the value before and after (None: was or is not there)."""
 
     aspect: str
     key: Any

@@ -57,14 +57,18 @@ class Variable:
 
 
 class Purity:
-    """Watches over the handlers of one design. Raises :class:`DesignError` for one that assigns a global or nonlocal variable."""
+    """Watches over the handlers of one design. Raises :class:`DesignError` for one that assigns a global or nonlocal variable.
+
+    A subclass may watch over other functions: ``what`` says what they are, one and several, and ``advice`` what is to be done."""
+
+    what, advice = ("handler", "handlers"), ADVICE
 
     def __init__(self, design: Design):
         self.design = design
         self.methods = {_function(value) for owner in type(design).__mro__ for value in vars(owner).values()}
         self.variables: dict[tuple[int, str], Variable] = {}
         for function, handlers in _reached(design).items():
-            _refuse_assignments(function, handlers)
+            _refuse_assignments(function, handlers, self)
             self._find_variables(function, handlers)
         for variable in self.variables.values():
             variable.before = _frozen(variable.get())
@@ -75,7 +79,7 @@ class Purity:
             if _frozen(variable.get()) != variable.before:
                 site = min(variable.sites, key=lambda s: (-s.weight, s.file, s.line))
                 line = linecache.getline(site.file, site.line).strip()
-                raise DesignError(f"{_at(site)} changed {variable.title}; {ADVICE}\n    {line}")
+                raise DesignError(f"{_at(site, self)} changed {variable.title}; {self.advice}\n    {line}")
 
     def _find_variables(self, function: FunctionType, handlers: tuple[str, ...]) -> None:
         names = function.__globals__
@@ -197,7 +201,7 @@ def _attributes(design: Design) -> set[str]:
 # ------------------------------------------------------------------------------------------------------ what it says
 
 
-def _refuse_assignments(function: FunctionType, handlers: tuple[str, ...]) -> None:
+def _refuse_assignments(function: FunctionType, handlers: tuple[str, ...], watch: Purity) -> None:
     outer = set(function.__code__.co_freevars)
     for code in _codes(function.__code__):
         instructions = _instructions(code)
@@ -211,7 +215,7 @@ def _refuse_assignments(function: FunctionType, handlers: tuple[str, ...]) -> No
                 continue
             site = _Sites(instructions, code, handlers).of(instruction)
             line = linecache.getline(site.file, site.line).strip()
-            raise DesignError(f"{_at(site)} assigns {what}; {ADVICE}\n    {line}")
+            raise DesignError(f"{_at(site, watch)} assigns {what}; {watch.advice}\n    {line}")
 
 
 class _Sites:
@@ -234,9 +238,10 @@ class _Sites:
         return Site(self.weights[line], self.code.co_filename, line, self.handlers)
 
 
-def _at(site: Site) -> str:
+def _at(site: Site, watch: Purity) -> str:
     names = ", ".join(map(repr, site.handlers[:4])) + (", ..." if len(site.handlers) > 4 else "")
-    return f"{site.file}:{site.line}: {'handler' if len(site.handlers) == 1 else 'one of the handlers'} {names}"
+    one, several = watch.what
+    return f"{site.file}:{site.line}: {one if len(site.handlers) == 1 else f'one of the {several}'} {names}"
 
 
 # ------------------------------------------------------------------------------------------------------- what it was

@@ -64,7 +64,7 @@ class Bound(NamedTuple):
 class Property:
     """A named statement about a target.
 
-    - ``expectation``: *always* is asked after every action that changed one of the aspects in ``watches``; *at rest* and *cost*
+    - ``expectation``: *always* is asked after every action that changed one of the aspects in ``watches`` (model/watching.py); *at rest* and *cost*
       are asked when nothing can happen any more; *sometimes* says that a run ought to reach the situation; *eventually* is
       judged by whoever drives the run.
     - ``sentence``: what holds, in one sentence.

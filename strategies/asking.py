@@ -8,6 +8,7 @@ from typing import Any
 
 from heatproof.model.errors import HeatproofError, NeverYields
 from heatproof.model.program import Stuck
+from heatproof.model.purity import Purity
 from heatproof.model.watching import ASPECTS, NOTHING, Watch, WorldObservation
 from heatproof.model.world import World
 from heatproof.properties.base import Property
@@ -28,6 +29,19 @@ def monitor(properties: Iterable[Property], world: World, observation: WorldObse
         if prop.expectation in ("always", "sometimes") and not prop.seen and prop != ALL.get(prop.name):
             _refuse_unknown(prop, world, watch)
     return Monitor(properties, observation, watch.changes, world.design.survives, watch.aspects)
+
+
+class Keeping(Purity):
+    """Watches over properties: what one keeps of its own is no part of a state, so that what it says depends on which states were asked about
+    before, and how often."""
+
+    what = ("property", "properties")
+    advice = "a property must keep nothing of its own; let it remember what it needs of a run (observation.remember)"
+
+    def __init__(self, properties: Iterable[Property]):
+        checks = {prop.name: prop.check for prop in properties if prop.check is not None}
+        asked: Any = type("Asked", (), {"handlers": lambda _: checks})()
+        super().__init__(asked)
 
 
 def _refuse_copies(world: World, observation: WorldObservation, watch: Watch) -> None:
@@ -92,4 +106,4 @@ def _place(check: Any) -> str:
     return "" if code is None else f"{code.co_filename}:{code.co_firstlineno}: "
 
 
-__all__ = ["in_property", "monitor"]
+__all__ = ["Keeping", "in_property", "monitor"]

@@ -21,6 +21,7 @@ from heatproof.model.program import Program
 from heatproof.model.purity import Purity
 from heatproof.model.scenario import Scenario
 from heatproof.properties.base import Property
+from heatproof.strategies.asking import Keeping
 from heatproof.strategies.policies import PORTFOLIO
 from heatproof.strategies.running import STEPS, Plan, Run, run
 from heatproof.strategies.scenarios import scenarios
@@ -112,6 +113,7 @@ def batch(
         return (number > 0 or findings.runs > 0) and over()
 
     purity = _purity(design) if design.pure else None
+    keeping = Keeping(properties)
     rng = Random(f"{options.seed}/{number}")
 
     errors: list[Exception] = []
@@ -142,6 +144,7 @@ def batch(
         raise errors[0]
     if purity is not None:
         purity.check()
+    keeping.check()
     return findings
 
 

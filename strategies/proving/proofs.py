@@ -13,6 +13,7 @@ from heatproof.model.scenario import Scenario
 from heatproof.model.world import Action
 from heatproof.properties.base import Property, Witness
 from heatproof.properties.catalogue import REST_IS_REACHED
+from heatproof.strategies.asking import Keeping
 from heatproof.strategies.proving.checkpoints import Checkpoint
 from heatproof.strategies.proving.circles import Circles, circles
 from heatproof.strategies.proving.costs import Costs, costs
@@ -105,6 +106,7 @@ def prove(
     Raises :class:`HeatproofError` for what a design or a property does wrong, and for a checkpoint of another search.
     """
     search: Search
+    keeping = Keeping(properties)
 
     def asked(result: Result) -> str:
         return go_on(
@@ -148,6 +150,7 @@ def prove(
                 found[key] = Found(
                     scenario, (*worst.actions, *worst.around), witness, number, len(worst.around), False, most[key[0]]
                 )
+    keeping.check()
     seen = result if result.complete else search.earlier.furthest(search)
     return Proof(
         number, label, seen.states, seen.transitions, seen.depth, seen.resting, result.complete, result.cut, seen.waiting,

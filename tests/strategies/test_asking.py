@@ -8,13 +8,15 @@ from typing import Any
 import pytest
 
 from heatproof.model.design import Design
-from heatproof.model.errors import HeatproofError
+from heatproof.model.errors import DesignError, HeatproofError
 from heatproof.model.scenario import create, scenario
 from heatproof.model.templates import resource
 from heatproof.model.watching import WorldObservation
 from heatproof.properties.base import Property, Witness, always, at_rest, sometimes, witness
 from heatproof.properties.catalogue import ALL
+from heatproof.strategies.exploring import Options, batch
 from heatproof.strategies.proving.frozen import told
+from heatproof.strategies.proving.proofs import prove
 from heatproof.strategies.proving.search import Search
 from heatproof.strategies.running import Plan, run
 from tests.model.toys import ACCOUNT, toy
@@ -176,6 +178,57 @@ def test_a_witness_may_hold_what_cannot_be_sorted_or_looked_up(asked: Way) -> No
     assert told(found).values == (
         ("of", (None, 1, "a")), ("sets", ((1, 2),)), ("rows", (("b", (1,)), ("a", (2,)))), ("other", "bytearray(b'x')"),
     )  # fmt: skip
+
+
+# -------------------------------------------------------------------------------------------- what a property keeps
+
+SEEN: list[Any] = []
+COUNT = 0
+
+
+def appends(_observation: Any, change: Any) -> Witness | None:
+    """Keeps what it has seen in a list of the module."""
+    SEEN.append(change.key)
+    return witness("three") if len(SEEN) == 3 else None
+
+
+def counts(*_: Any) -> None:
+    """Counts in a variable of the module."""
+    global COUNT
+    COUNT += 1
+
+
+def remembers(observation: Any, _change: Any) -> Witness | None:
+    """Keeps it as part of the state."""
+    count = observation.memory.get("count", 0) + 1
+    observation.remember("count", count)
+    return witness("two") if count == 2 else None
+
+
+def in_a_batch(design: Design, prop: Property) -> set[str]:
+    """The kinds of violations that a batch of runs finds."""
+    found = batch(design, [prop], Options(resources=1, operations=1, engines=1, threads=1, faults=()), 0)
+    return {kind for _, kind in found.failures}
+
+
+def in_a_proof(design: Design, prop: Property) -> set[str]:
+    """Those of a proof."""
+    return {kind for _, kind in prove(design, ASKED, [prop]).violations}
+
+
+@pytest.mark.parametrize("asked", [in_a_batch, in_a_proof])
+def test_a_property_that_keeps_something_of_its_own_is_refused(asked: Way) -> None:
+    SEEN.clear()
+    prop = always("keeps", "Is mistaken.", "resource")
+    with pytest.raises(
+        DesignError, match=r"test_asking\.py:\d+: property 'keeps' changed the module variable SEEN; a property must keep"
+    ):
+        asked(SETTING, prop(appends))
+    with pytest.raises(
+        DesignError, match=r"test_asking\.py:\d+: property 'keeps' assigns the module variable COUNT \(global COUNT\); a"
+    ):
+        asked(SETTING, prop(counts))
+    assert asked(SETTING, prop(remembers)) == {"two"}
 
 
 # ------------------------------------------------------------------------------------------------------ observations
