@@ -319,6 +319,20 @@ def test_a_case_is_a_scope(tmp_path: Path) -> None:
     assert "(Not asked of what comes after: crash.)" in done.stdout
 
 
+def test_a_case_runs_no_code(tmp_path: Path) -> None:
+    own = tmp_path / "own.py"
+    own.write_text("import pathlib; pathlib.Path(__file__).with_suffix('.ran').touch()")
+    case = tmp_path / "one.case.json"
+    head = {"schema": 1, "heatproof": "", "title": "", "design": f"{own}:Toy", "schedule": []}
+    operations = [{"kind": "create", "template": {"A": {}}}]
+    shape = {"operations": operations, "engines": 1, "threads": 1, "reorder": True, "faults": {}}
+    case.write_text(json.dumps({**head, "scenario": shape}))
+    done = prove("--scenario", case, "--report", tmp_path / "out")
+    assert done.exit_code == 2
+    assert f"if you trust it: heatproof prove {own}:Toy --scenario {case}" in done.stderr
+    assert not own.with_suffix(".ran").exists()
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
