@@ -14,7 +14,7 @@ from heatproof.model.world import Action
 from heatproof.properties.base import Property, Witness
 from heatproof.properties.catalogue import REST_IS_REACHED
 from heatproof.strategies.proving import kernel
-from heatproof.strategies.proving.checkpoints import Checkpoint
+from heatproof.strategies.proving.checkpoints import Checkpoint, UnwrittenError
 from heatproof.strategies.proving.circles import Circles, circles
 from heatproof.strategies.proving.costs import Costs, costs
 from heatproof.strategies.proving.learning import Key
@@ -49,7 +49,8 @@ class Found(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class Proof:
     """The search of one scenario. ``cut`` says why it is not complete; ``waiting`` how many states it had seen but not gone on from;
-    ``unjudged`` why circles, and ``uncounted`` why costs were not judged to the end, though they were asked for."""
+    ``unjudged`` why circles, and ``uncounted`` why costs were not judged to the end, though they were asked for; ``unkept`` why its checkpoint
+    is not what it should be."""
 
     number: int
     label: str
@@ -65,6 +66,7 @@ class Proof:
     reached: dict[str, int]
     unjudged: str = ""
     uncounted: str = ""
+    unkept: str = ""
 
 
 class Live(NamedTuple):
@@ -115,9 +117,14 @@ def prove(
     options: dict[str, Any] = {"versions": True, "threads": threads} | dict(switches)
     if REST_IS_REACHED in properties:
         options["versions"] = False  # that nothing ever comes back is told by what only grows
-    file = None if checkpoint is None else Checkpoint(checkpoint)
+    file, unkept = None, ""
+    if checkpoint is not None:
+        try:
+            file = Checkpoint(checkpoint)
+        except UnwrittenError as error:  # the search is worth more than its checkpoint
+            unkept = str(error)
     search = Search(design, scenario, properties, go_on=asked, checkpoint=file, storage=storage, **options)
-    if resume and checkpoint is not None and checkpoint.exists():
+    if resume and file is not None and file.path.exists():
         search.resume()
     result = _run(search)
     found = _found(search, scenario, number)
@@ -147,6 +154,7 @@ def prove(
     return Proof(
         number, label, result.states, result.transitions, result.depth, result.resting, result.complete, result.cut,
         waiting(result), result.collision(), found, search.reached(), unjudged, uncounted,
+        unkept if file is None else file.unkept,
     )  # fmt: skip
 
 
@@ -233,6 +241,7 @@ class Proofs:
     loose: list[Loose] = field(default_factory=list)
     unjudged: list[Loose] = field(default_factory=list)
     uncounted: list[Loose] = field(default_factory=list)
+    unkept: list[str] = field(default_factory=list)
 
     def add(self, proof: Proof) -> None:
         """Take over the search of one scenario; of each violation the shortest stays. The order does not matter."""
@@ -249,6 +258,8 @@ class Proofs:
             known = self.violations.get(key)
             if known is None or found.order < known.order:
                 self.violations[key] = found
+        if proof.unkept:
+            self.unkept.append(proof.unkept)
         if not proof.complete:
             self.loose.append(Loose(proof.number, proof.label, proof.cut, proof.states, proof.depth, proof.waiting))
         for cut, judged_not in ((proof.unjudged, self.unjudged), (proof.uncounted, self.uncounted)):
