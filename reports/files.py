@@ -34,7 +34,7 @@ def write_whole(path: Path, text: str) -> None:
             with contextlib.suppress(OSError):
                 os.unlink(temporary)
         if isinstance(error, OSError):
-            raise HeatproofError(f"cannot write {path}: {error.strerror or error}; it is as it was") from error
+            raise HeatproofError(f"cannot write {path}: {error.strerror or error}; that file is as it was") from error
         raise
 
 

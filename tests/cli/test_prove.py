@@ -105,7 +105,7 @@ def test_a_violation_comes_with_two_cases_that_replay(tmp_path: Path) -> None:
         told = heatproof("replay", case, "--design", spec)
         assert told.returncode == 1, told.stdout + told.stderr
         assert case.with_name(case.name.replace(".case.json", ".story.txt")).is_file()
-    pages = heatproof("report", out)
+    pages = heatproof("report", out, "--design", spec)
     assert pages.returncode == 0, pages.stderr
     assert (out / "index.html").is_file()
 
@@ -350,7 +350,7 @@ def test_a_report_that_cannot_be_written_loses_neither_table_nor_summary(tmp_pat
         assert "rest is reached" in done.stdout
         assert "1 scenario searched to the end" in done.stdout or "10 scenarios, 100 runs" in done.stdout
         end = f"The report in {tmp_path}/out is not complete; the verdicts are above, and the exit code says nothing of them\n"
-        assert done.stderr.endswith(f": No space left on device; it is as it was. {end}")
+        assert done.stderr.endswith(f": No space left on device; that file is as it was. {end}")
 
 
 def test_only_files_of_its_own_name_and_a_number_are_an_earlier_checkpoint(tmp_path: Path) -> None:
