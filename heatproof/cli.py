@@ -122,10 +122,11 @@ def check(design: str, **given: Any) -> int:
     run = checking.Check(design, given["wanted"], options, limits, reporter(console))
     outcome = run.run()
     table = tables.lines(run.properties, outcome.findings, known.survives)
-    with kept(table):
+    summary = tables.summary(outcome.findings, outcome.stopped)
+    with kept(table, [summary], given["report"]):
         names = checking.report(given["report"], design, outcome, run.properties)
     tell_table(console, table)
-    click.echo(f"\n{tables.summary(outcome.findings, outcome.stopped)}")
+    click.echo(f"\n{summary}")
     if outcome.error is not None:
         click.echo(f"An error ended it early. What was found until then: {given['report']}/")
         raise outcome.error

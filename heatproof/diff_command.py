@@ -57,9 +57,9 @@ def diff(one: Path, other: Path, design: str | None, database: str | None) -> in
 
 def _side(path: Path, design: str | None, database: str | None) -> Side:
     case = cases.read(path)
-    design = design if database is None else on(design or case.design, database)
     if design is None and catalogue.is_file(case.design):
         return Side(case, None, f"not judged: {case.design} is code of somebody's own; name it with --design if you trust it")
+    design = design if database is None else on(design or case.design, database)
     try:
         judged = judge(case, *design_of(case, str(path), design), budget=0)  # exactly, without a look near by
     except HeatproofError as error:

@@ -85,12 +85,13 @@ def database_option(command: F) -> F:
 
 def placed(design: str | None, stored: str, database: str | None, patches: Sequence[str] = ()) -> str | None:
     """The design that a case of the design ``stored`` is judged on: ``design`` if the user named one, on ``database`` if he named one, with
-    ``patches``, and None where he named nothing. Raises :class:`HeatproofError` where it needs a server and nobody has told which, and if there
-    is no such patch."""
+    ``patches``, and None where he named nothing: a database is no name for a file. Raises :class:`HeatproofError` where it needs a server and
+    nobody has told which, and if there is no such patch."""
     spec = on(design or stored, database)
     if patches:
         return patched(spec, patches)
-    return design if database is None else spec
+    named = design is not None or (database is not None and not catalogue.is_file(stored))
+    return spec if named else None
 
 
 # --------------------------------------------------------------------------------------------------------------- patches

@@ -108,18 +108,21 @@ def prove(design: str | None, **given: Any) -> int:
         )
     members, notes = members_of(known, given)
     files.refuse_unwritable(given["report"])
-    for note in notes:
-        say(note)
     stored = _checkpoint(given["checkpoint"], given["resume"], len(members))
     without = {"symmetric": "symmetry", "merge": "merge", "versions": "versions", "columns": "columns", "placing": "placing"}
     switches = (*((name, not given[f"no_{option}"]) for name, option in without.items()), ("reduce", given["reduce"]))
     console = Console(highlight=False)
     from heatproof.proving import Budget, Prover, Stored, memory_free
+    from heatproof.strategies.proving.checkpoints import Checkpoint
 
     free = memory_free()
     memory = given["memory"] or (None if free is None else int(free * SHARE))
     budget = Budget(given["seconds"], memory, given["processes"], given["shrink"])
     keep = None if stored is None else Stored(*stored)
+    if keep is not None:
+        Checkpoint(keep.file(0))  # what cannot be written is refused now; later the search is worth more
+    for note in notes:
+        say(note)
     wanted = names_for(spec, given["wanted"], given["unwanted"])
     prover = Prover(spec, wanted, members, switches, budget, reporter(console, 1.0), keep)
     return _tell(prover, prover.run(), given["report"], console)
@@ -132,7 +135,8 @@ def _checkpoint(path: Path | None, resume: bool, scenarios: int) -> tuple[Path, 
         if resume:
             raise HeatproofError("--resume goes on from a checkpoint: name it with --checkpoint FILE")
         return None
-    there = path.exists() if scenarios == 1 else any(path.parent.glob(f"{path.name}.*"))
+    files = [path] if scenarios == 1 else [path.with_name(f"{path.name}.{number + 1}") for number in range(scenarios)]
+    there = any(file.exists() for file in files)
     if there and not resume:
         raise HeatproofError(f"the checkpoint {path} exists: --resume goes on with it; else take it away, or name another")
     if resume and not there:
@@ -148,7 +152,7 @@ def _tell(prover: Prover, outcome: Outcome, folder: Path, console: Console) -> i
     table = proofs.lines(prover.properties, outcome.proofs, faults, design.survives, outcome.fewest)
     head = proofs.summary(outcome.proofs, outcome.stopped)
     names = verdicts.slugs(outcome.shortest)
-    with kept(table):
+    with kept(table, head, folder):
         written = proofs.write(folder, spec, head, table, prover.properties, outcome.shortest, outcome.fewest, names)
     tell_table(console, table)
     say("")

@@ -72,7 +72,7 @@ def replay(
         write_whole(output, cases.dump(renewed, heatproof.__version__))
         say(f"\nWritten: {output}")
     elif judged.answer == ELSEWHERE:
-        say(f"\nTo keep it as it is now: {replay_command(case, design or stored.design)} --output NEW.case.json")
+        say(f"\nTo keep it as it is now: {replay_command(case, design or stored.design, stored.design)} --output NEW.case.json")
     return CODES[judged.answer]
 
 

@@ -9,16 +9,15 @@ import click
 
 import heatproof
 from heatproof.exit_codes import HELD, WRONG, errors
-from heatproof.model import catalogue
 from heatproof.model.errors import HeatproofError
-from heatproof.options import database_option, on
+from heatproof.options import database_option, placed
 from heatproof.reports import cases, verdicts
 from heatproof.reports.files import refuse_unwritable, write_whole
 from heatproof.reports.index import Card, card, index
+from heatproof.reports.judging import design_of, replay_command
 from heatproof.reports.mermaid import mermaid
 from heatproof.reports.page import page
 from heatproof.reports.told import Told, told
-from heatproof.strategies.asked import properties_for
 
 ENDING = ".case.json"
 
@@ -29,10 +28,14 @@ ENDING = ".case.json"
     "--output", type=click.Path(path_type=Path),
     help="The file to write, or the folder; default: beside CASE, or FOLDER itself.",
 )  # fmt: skip
+@click.option(
+    "--design",
+    help="Show it, or all in FOLDER, on this design instead of the one in the case. Needed if that is a FILE.py:Class: a case runs no code.",
+)
 @click.option("--mermaid", "sequence", is_flag=True, help="Print CASE as a Mermaid sequence diagram instead (up to 60 steps).")
 @database_option
 @errors
-def report(path: Path, output: Path | None, sequence: bool, database: str | None) -> int:
+def report(path: Path, output: Path | None, design: str | None, sequence: bool, database: str | None) -> int:
     """Write the page of CASE, or of every case in FOLDER with an index.
 
     A page is one HTML file that loads nothing: a space-time diagram of the run to step through, with the state of every table and of
@@ -45,9 +48,9 @@ def report(path: Path, output: Path | None, sequence: bool, database: str | None
     if path.is_dir():
         if sequence:
             raise HeatproofError(f"--mermaid takes one case, and {path} is a folder")
-        return _folder(path, output or path, database)
+        return _folder(path, output or path, design, database)
     if sequence:
-        text = mermaid(_told(path, database, neighbours=False))
+        text = mermaid(_told(path, design, database, neighbours=False)[0])
         if output is None:
             click.echo(text, nl=False)
         else:
@@ -55,12 +58,12 @@ def report(path: Path, output: Path | None, sequence: bool, database: str | None
         return HELD
     target = _name(path) + ".html"
     target_path = path.with_name(target) if output is None else output / target if output.is_dir() else output
-    write_whole(target_path, _page(path, _told(path, database)))
+    write_whole(target_path, _page(*_told(path, design, database)))
     click.echo(f"{target_path}")
     return HELD
 
 
-def _folder(folder: Path, output: Path, database: str | None) -> int:
+def _folder(folder: Path, output: Path, design: str | None, database: str | None) -> int:
     files = sorted(folder.rglob(f"*{ENDING}"))
     found = verdicts.read(folder / verdicts.FILE) if (folder / verdicts.FILE).exists() else None
     if not files and found is None:
@@ -72,8 +75,8 @@ def _folder(folder: Path, output: Path, database: str | None) -> int:
     for file in files:
         name = file.relative_to(folder).with_name(_name(file)).as_posix()
         try:
-            case = _told(file, database)
-            text = _page(file, case)
+            case, command = _told(file, design, database)
+            text = _page(case, command)
         except HeatproofError as error:
             click.echo(f"heatproof: {error}", err=True)
             cards.append(Card(name, "", name, wrong=str(error)))
@@ -86,14 +89,18 @@ def _folder(folder: Path, output: Path, database: str | None) -> int:
     return WRONG if any(one.wrong for one in cards) else HELD
 
 
-def _page(path: Path, case: Told) -> str:
-    return page(case, heatproof.__version__, f"heatproof replay {path}")
+def _page(case: Told, command: str) -> str:
+    return page(case, heatproof.__version__, command)
 
 
-def _told(path: Path, database: str | None, neighbours: bool = True) -> Told:
+def _told(path: Path, design: str | None, database: str | None, neighbours: bool = True) -> tuple[Told, str]:
+    """The case in a file, on ``design`` if the user named one, and the command that replays it there."""
     case = cases.read(path)
-    spec = on(case.design, database)
-    return told(case._replace(design=spec), catalogue.load(spec), properties_for(spec), str(path), neighbours)
+    design = placed(design, case.design, database)
+    known, properties = design_of(case, str(path), design)
+    spec = design or case.design
+    shown = told(case._replace(design=spec), known, properties, str(path), neighbours)
+    return shown, replay_command(path, spec, case.design)
 
 
 def _name(path: Path) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 
 from rich.console import Console
 
@@ -27,13 +28,15 @@ def tell_table(console: Console, table: Sequence[tables.Line]) -> None:
 
 
 @contextmanager
-def kept(table: Sequence[tables.Line]) -> Iterator[None]:
-    """Print the table if what is done within cannot be written: what was found is not lost with the report."""
+def kept(table: Sequence[tables.Line], summary: Sequence[str], folder: Path) -> Iterator[None]:
+    """Print the table and what it rests on if what is done within cannot be written to ``folder``: what was found is not lost with the report."""
     try:
         yield
-    except HeatproofError:
-        say(tables.plain_table(table))
-        raise
+    except HeatproofError as error:
+        say("\n".join([tables.plain_table(table), "", *summary]))
+        raise HeatproofError(
+            f"{error}. The report in {folder} is not complete; the verdicts are above, and the exit code says nothing of them"
+        ) from error
 
 
 __all__ = ["kept", "reporter", "tell_table"]

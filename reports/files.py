@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import stat
 import tempfile
 from pathlib import Path
 
@@ -11,27 +12,48 @@ from heatproof.model.errors import HeatproofError
 
 
 def write_whole(path: Path, text: str) -> None:
-    """Write ``text`` to ``path`` so that nobody ever sees half of it.
+    """Write ``text`` to ``path``, or to what a symlink there leads to, so that nobody ever sees half of it.
 
-    Raises :class:`HeatproofError` with the place and the reason (no such folder, full disk); nothing is left behind then.
+    Raises :class:`HeatproofError` with the place and the reason (no such folder, full disk, no regular file); the file is as it was then, and
+    nothing is left beside it.
     """
     temporary: str | None = None
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+        target = Path(os.path.realpath(path))
+        refuse_no_file(path)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name[:100]}.", suffix=".part")
         with os.fdopen(handle, "w", encoding="utf-8") as file:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
+        os.chmod(temporary, 0o666 & ~_umask())
+        os.replace(temporary, target)
     except BaseException as error:
         if temporary is not None:
             with contextlib.suppress(OSError):
                 os.unlink(temporary)
         if isinstance(error, OSError):
-            raise HeatproofError(f"cannot write {path}: {error.strerror or error}; nothing was written there") from error
+            raise HeatproofError(f"cannot write {path}: {error.strerror or error}; that file is as it was") from error
         raise
+
+
+def refuse_no_file(path: Path) -> None:
+    """Raise :class:`HeatproofError` if there is something at ``path`` that is no regular file, such as a folder or a device."""
+    try:
+        mode = path.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError):  # writing says which
+        return
+    if not stat.S_ISREG(mode):
+        what = "a folder" if stat.S_ISDIR(mode) else "a device, pipe or socket"
+        raise HeatproofError(f"{path} is {what}, no file that can be written whole; name another")
+
+
+def _umask() -> int:
+    """What the user has taken from the permissions of new files. It can only be read by setting it."""
+    mask = os.umask(0o077)
+    os.umask(mask)
+    return mask
 
 
 def refuse_unwritable(folder: Path) -> None:

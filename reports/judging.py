@@ -108,9 +108,9 @@ def design_of(case: Case, place: str, own: str | None = None, trusted: Path | No
     return design, properties
 
 
-def replay_command(path: Path, spec: str) -> str:
-    """The command that replays a case of that design: one of the user's own has to be named."""
-    design = f" --design {shlex.quote(spec)}" if catalogue.is_file(spec) else ""
+def replay_command(path: Path, spec: str, stored: str | None = None) -> str:
+    """The command that replays a case on that design: one of the user's own has to be named, and so has one that is not the ``stored`` one."""
+    design = f" --design {shlex.quote(spec)}" if catalogue.is_file(spec) or spec != (stored or spec) else ""
     return f"heatproof replay {shlex.quote(str(path))}{design}"
 
 

@@ -87,6 +87,9 @@ def summary(proofs: Proofs, stopped: str) -> list[str]:
         for what, found in (("Circles", proofs.unjudged), ("Costs", proofs.uncounted))
         for loose in sorted(found)[:SHOWN]
     ]
+    if proofs.unkept:
+        more = f", and {len(proofs.unkept) - 1} more" if len(proofs.unkept) > 1 else ""
+        circles.append(f"Not kept: {min(proofs.unkept)}{more}.")
     if proofs.whole:
         return [f"{scenarios} searched to the end: {counts}.", sure, *circles]
     told = [f"{proofs.complete} of {scenarios} searched to the end; seen in all: {counts}.", sure]

@@ -11,8 +11,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import greenlet
-
 from heatproof.model.effects import Effect, Thrown, Transaction
 from heatproof.model.errors import HeatproofError
 
@@ -75,7 +73,9 @@ class Activity:
         self.superseded: str | None = None  # the traversal of the stack, as it has it in memory, that it is about to supersede
         self.notices: Any = None  # Heat's queue for cancel notices
         self.apart = ""  # the function whose transaction it is in, where that is no action of its own
-        self._greenlet = greenlet.greenlet(lambda _started: self._run(run))
+        from greenlet import greenlet  # of the extra heat: only what runs the engine needs it, not who looks at what it did
+
+        self._greenlet = greenlet(lambda _started: self._run(run))
 
     def _run(self, run: Callable[[], Any]) -> End:
         try:
@@ -114,7 +114,7 @@ class Activity:
             if self._greenlet:
                 self._greenlet.throw(Killed())
             else:
-                self._greenlet = greenlet.greenlet(lambda: None)
+                self._greenlet = type(self._greenlet)(lambda: None)
         finally:
             _current = before
 
@@ -137,7 +137,7 @@ def point(effect: Effect) -> Any:
         return None
     if activity.given_up:
         raise Killed
-    parent = greenlet.getcurrent().parent
+    parent = activity._greenlet.parent
     assert parent is not None
     result = parent.switch(effect)
     if activity.given_up:

@@ -15,6 +15,7 @@ from __future__ import annotations
 import contextlib
 import inspect
 import os
+import sys
 import zipfile
 from collections.abc import Iterable, Iterator
 from hashlib import blake2b
@@ -34,6 +35,7 @@ from heatproof.properties.base import Property
 from heatproof.strategies.proving import kernel
 from heatproof.strategies.proving.growing import MOST_PLACES, sound
 from heatproof.strategies.proving.search import LOAD, Search
+from heatproof.strategies.proving.sources import with_imported
 from heatproof.strategies.proving.storage import PIECE, STEP, Block, Diary, Frontier, Steps
 from heatproof.strategies.proving.symmetry import Renderer
 
@@ -51,6 +53,10 @@ RARELY = 20.0
 
 class CheckpointError(HeatproofError):
     """A checkpoint that is missing, broken, or of another search."""
+
+
+class UnwrittenError(CheckpointError):
+    """A checkpoint that could not be written; what was there before stays."""
 
 
 class Scope(msgspec.Struct, forbid_unknown_fields=True):
@@ -92,27 +98,33 @@ NUMBERS = ("states", "transitions", "depth", "terminal", "resting", "terminal_su
 
 class Checkpoint:
     """The checkpoint of a search at ``path``, written every so many seconds (but not so often that writing takes a noticeable share of
-    the time), when the search is stopped and when it is over. Raises :class:`CheckpointError` if nothing can be written there."""
+    the time), when the search is stopped and when it is over. Raises :class:`UnwrittenError` if nothing can be written there."""
 
     def __init__(self, path: Path, every: float = 60.0):
         self.path, self.every = path, every
-        self.part = path.with_name(f".{path.name}.part")
+        self.target = Path(os.path.realpath(path))  # a symlink stays one
+        self.part = self.target.with_name(f".{self.target.name}.part")
         self.due = monotonic() + every
         self.scope: Scope | None = None  # it takes reading the texts, so it is made once
+        self.unkept = ""  # why the file is not what it should be, if the last time it could not be written
         try:
-            if path.is_dir():
-                raise IsADirectoryError(21, "it is a folder")
+            if path.exists() and not path.is_file():
+                raise OSError(21, "it is a folder" if path.is_dir() else "it is a device, pipe or socket")
             with self.part.open("ab"):
                 pass
             self.part.unlink()
         except OSError as error:
-            raise CheckpointError(f"cannot write the checkpoint {path}: {error.strerror}") from error
+            raise UnwrittenError(f"cannot write the checkpoint {path}: {error.strerror}") from error
 
     def rests(self, search: Search, ends: bool) -> None:
-        """Write it if it is time."""
+        """Write it if it is time. A search goes on though it cannot be written; ``unkept`` says so."""
         began = monotonic()
         if ends or began >= self.due:
-            self.save(search)
+            self.unkept = ""
+            try:
+                self.save(search)
+            except UnwrittenError as error:
+                self.unkept = str(error)
             self.due = monotonic() + max(self.every, RARELY * (monotonic() - began) if self.every else 0)
 
     def _scope(self, search: Search) -> Scope:
@@ -123,7 +135,7 @@ class Checkpoint:
     # -------------------------------------------------------------------------------------------------------------- write
 
     def save(self, search: Search) -> None:
-        """Write where the search stands. Raises :class:`CheckpointError` if that cannot be done; the file is then as it was."""
+        """Write where the search stands. Raises :class:`UnwrittenError` if that cannot be done; the file is then as it was."""
         search.seal()
         begun = not search.misled
         level = [] if search.block is None else [search.block.rest(search.at)]
@@ -155,12 +167,13 @@ class Checkpoint:
                         _write_states(archive, search, chain(level, search.level, search.following))
                 file.flush()
                 os.fsync(file.fileno())
-            os.replace(self.part, self.path)
-            _sync(self.path.absolute().parent)
+            os.replace(self.part, self.target)
+            _sync(self.target.parent)
         except OSError as error:
             with contextlib.suppress(OSError):
                 self.part.unlink()
-            raise CheckpointError(f"cannot write the checkpoint {self.path}: {error.strerror}") from error
+            stays = "the one of earlier stays" if self.target.exists() else "there is none"
+            raise UnwrittenError(f"the checkpoint {self.path} could not be written: {error.strerror}; {stays}") from error
 
     # --------------------------------------------------------------------------------------------------------------- read
 
@@ -358,13 +371,15 @@ def scope(search: Search) -> Scope:
 
 
 def source(design: Design, properties: list[Property]) -> str:
-    """A hash of all text that says what the states are: the design, the properties, and heatproof."""
-    files = {inspect.getsourcefile(kind) for kind in type(design).__mro__ if kind is not object}
-    files |= {inspect.getsourcefile(prop.check) for prop in properties if prop.check is not None}
+    """A hash of all text that says what the states are: the design, the properties, what these import of the user's own, and heatproof."""
+    named: list[Any] = [kind for kind in type(design).__mro__ if kind is not object]
+    named += [prop.check for prop in properties if prop.check is not None]
+    packages = {inspect.getsourcefile(one): getattr(sys.modules.get(one.__module__), "__package__", None) for one in named}
+    files = with_imported((file, package or "") for file, package in packages.items() if file)
     here = Path(__file__).parent
     rooms = (here, here.parents[1] / "model", here.parents[1] / "properties")
     texts = [(str(path.name), path.read_bytes()) for room in rooms for path in room.rglob("*.py")]
-    texts += [(Path(name).name, Path(name).read_bytes()) for name in files if name and Path(name).is_file()]
+    texts += [(Path(name).name, Path(name).read_bytes()) for name in files]
     digest = blake2b(digest_size=16)
     for name, content in sorted(set(texts)):
         digest.update(f"{name}\0{len(content)}\0".encode() + content)
@@ -441,4 +456,4 @@ def _sync(folder: Path) -> None:
             os.close(handle)
 
 
-__all__ = ["Checkpoint", "CheckpointError"]
+__all__ = ["Checkpoint", "CheckpointError", "UnwrittenError"]

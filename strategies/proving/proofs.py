@@ -14,7 +14,7 @@ from heatproof.model.world import Action
 from heatproof.properties.base import Property, Witness
 from heatproof.properties.catalogue import REST_IS_REACHED
 from heatproof.strategies.asking import Keeping
-from heatproof.strategies.proving.checkpoints import Checkpoint
+from heatproof.strategies.proving.checkpoints import Checkpoint, UnwrittenError
 from heatproof.strategies.proving.circles import Circles, circles
 from heatproof.strategies.proving.costs import Costs, costs
 from heatproof.strategies.proving.learning import Key
@@ -54,7 +54,7 @@ class Proof:
     """The search of one scenario. ``cut`` says why it is not complete; ``waiting`` how many states it had seen but not gone on from;
     ``unjudged`` why circles, and ``uncounted`` why costs were not judged to the end, though they were asked for. ``reached`` has the situations,
     with the fewest steps from the beginning of the scenario; ``worst``, by the name of each property with a bound, the most accesses of what it
-    is about."""
+    is about. ``unkept`` says why its checkpoint is not what it should be."""
 
     number: int
     label: str
@@ -71,6 +71,7 @@ class Proof:
     unjudged: str = ""
     uncounted: str = ""
     worst: dict[str, float] = field(default_factory=dict)
+    unkept: str = ""
 
 
 class Live(NamedTuple):
@@ -119,9 +120,14 @@ def prove(
     options: dict[str, Any] = {"versions": True, "threads": threads} | dict(switches)
     if REST_IS_REACHED in properties:
         options["versions"] = False  # that nothing ever comes back is told by what only grows
-    file = None if checkpoint is None else Checkpoint(checkpoint)
+    file, unkept = None, ""
+    if checkpoint is not None:
+        try:
+            file = Checkpoint(checkpoint)
+        except UnwrittenError as error:  # the search is worth more than its checkpoint
+            unkept = str(error)
     search = Search(design, scenario, properties, go_on=asked, checkpoint=file, storage=storage, **options)
-    if resume and checkpoint is not None and checkpoint.exists():
+    if resume and file is not None and file.path.exists():
         search.resume()
     result = _run(search)
     found = _found(search, scenario, number)
@@ -155,6 +161,7 @@ def prove(
     return Proof(
         number, label, seen.states, seen.transitions, seen.depth, seen.resting, result.complete, result.cut, seen.waiting,
         seen.collision(), found, search.earlier.reached(search), unjudged, uncounted, most,
+        unkept if file is None else file.unkept,
     )  # fmt: skip
 
 
@@ -244,6 +251,7 @@ class Proofs:
     unjudged: list[Loose] = field(default_factory=list)
     uncounted: list[Loose] = field(default_factory=list)
     worst: dict[str, float] = field(default_factory=dict)
+    unkept: list[str] = field(default_factory=list)
 
     def add(self, proof: Proof) -> None:
         """Take over the search of one scenario; of each violation the shortest stays, of a bound the dearest. The order does not matter."""
@@ -262,6 +270,8 @@ class Proofs:
             known = self.violations.get(key)
             if known is None or found.order < known.order:
                 self.violations[key] = found
+        if proof.unkept:
+            self.unkept.append(proof.unkept)
         if not proof.complete:
             self.loose.append(Loose(proof.number, proof.label, proof.cut, proof.states, proof.depth, proof.waiting))
         for cut, judged_not in ((proof.unjudged, self.unjudged), (proof.uncounted, self.uncounted)):

@@ -105,7 +105,7 @@ def test_a_violation_comes_with_two_cases_that_replay(tmp_path: Path) -> None:
         told = heatproof("replay", case, "--design", spec)
         assert told.returncode == 1, told.stdout + told.stderr
         assert case.with_name(case.name.replace(".case.json", ".story.txt")).is_file()
-    pages = heatproof("report", out)
+    pages = heatproof("report", out, "--design", spec)
     assert pages.returncode == 0, pages.stderr
     assert (out / "index.html").is_file()
 
@@ -323,6 +323,67 @@ def test_a_search_that_was_cut_goes_on_from_its_checkpoint(words: tuple[str, ...
     assert "Traceback" not in broken.stderr
 
 
+@pytest.mark.parametrize("full", ["save", "part"])
+def test_a_checkpoint_that_cannot_be_written_does_not_end_the_search(
+    full: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither where the disk is full in the end, nor where not even the file of a later scenario can be made."""
+    words = ("--all-templates", "1", "--operations", "2", "--kinds", "cancel,delete")
+    common = (*words, "--engines", "1", "--shrink", "0", "--processes", "1", "--report", tmp_path / "out")
+    whole = prove(*common)
+    if full == "save":
+        monkeypatch.setattr("zipfile.ZipFile.writestr", full_disk)
+    else:
+        (tmp_path / "kept.2").mkdir()
+    done = prove(*common, "--checkpoint", tmp_path / "kept", *(("--resume",) if full == "part" else ()))
+    assert done.exit_code == whole.exit_code == 1, done.output
+    lines = [line for line in done.output.splitlines() if not line.startswith("Not kept: ")]
+    assert [line for line in lines if not line.startswith("searching")] == [
+        line for line in whole.output.splitlines() if not line.startswith("searching")
+    ]
+    (told,) = set(done.output.splitlines()) - set(lines)
+    if full == "save":
+        assert (
+            told
+            == f"Not kept: the checkpoint {tmp_path}/kept.1 could not be written: No space left on device; there is none, and 1 more."
+        )
+    else:
+        assert told == f"Not kept: cannot write the checkpoint {tmp_path}/kept.2: it is a folder."
+
+
+def full_disk(*_arguments: object) -> None:
+    raise OSError(28, "No space left on device")
+
+
+def test_a_report_that_cannot_be_written_loses_neither_table_nor_summary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.fsync", full_disk)
+    for words in (
+        ("prove", "--operations", "create", "--engines", "1", "--shrink", "0", "--processes", "1"),
+        ("check", "--examples", "1", "--shrink", "0", "--processes", "1", "--no-scenarios"),
+    ):
+        done = CliRunner().invoke(cli, [*words, "--report", str(tmp_path / "out")])
+        assert done.exit_code == 2
+        assert "rest is reached" in done.stdout
+        assert "1 scenario searched to the end" in done.stdout or "10 scenarios, 100 runs" in done.stdout
+        end = f"The report in {tmp_path}/out is not complete; the verdicts are above, and the exit code says nothing of them\n"
+        assert done.stderr.endswith(f": No space left on device; that file is as it was. {end}")
+
+
+def test_only_files_of_its_own_name_and_a_number_are_an_earlier_checkpoint(tmp_path: Path) -> None:
+    words = ("--all-templates", "1", "--operations", "2", "--kinds", "cancel,delete", "--engines", "1", "--shrink", "0")
+    kept = (*words, "--processes", "1", "--report", tmp_path / "out", "--checkpoint", tmp_path / "k[x]")
+    (tmp_path / "k[x].log").touch()
+    nothing = prove(*kept, "--resume")
+    assert (nothing.exit_code, nothing.stdout) == (2, "")
+    assert "there is no checkpoint" in nothing.stderr
+    assert prove(*kept).exit_code == 1
+    before = (tmp_path / "k[x].1").read_bytes()
+    again = prove(*kept)
+    assert again.exit_code == 2
+    assert "exists: --resume goes on with it" in again.stderr
+    assert (tmp_path / "k[x].1").read_bytes() == before
+
+
 def test_a_case_is_a_scope(tmp_path: Path) -> None:
     case = tmp_path / "one.case.json"
     head = {"schema": 1, "heatproof": "", "title": "", "design": "heat", "schedule": []}
@@ -333,6 +394,20 @@ def test_a_case_is_a_scope(tmp_path: Path) -> None:
     assert done.exit_code == 0, done.stdout + done.stderr
     assert "Left out: stall." in done.stdout
     assert "(Not asked of what comes after: crash.)" in done.stdout
+
+
+def test_a_case_runs_no_code(tmp_path: Path) -> None:
+    own = tmp_path / "own.py"
+    own.write_text("import pathlib; pathlib.Path(__file__).with_suffix('.ran').touch()")
+    case = tmp_path / "one.case.json"
+    head = {"schema": 1, "heatproof": "", "title": "", "design": f"{own}:Toy", "schedule": []}
+    operations = [{"kind": "create", "template": {"A": {}}}]
+    shape = {"operations": operations, "engines": 1, "threads": 1, "reorder": True, "faults": {}}
+    case.write_text(json.dumps({**head, "scenario": shape}))
+    done = prove("--scenario", case, "--report", tmp_path / "out")
+    assert done.exit_code == 2
+    assert f"if you trust it: heatproof prove {own}:Toy --scenario {case}" in done.stderr
+    assert not own.with_suffix(".ran").exists()
 
 
 @pytest.mark.parametrize(

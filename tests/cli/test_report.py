@@ -10,10 +10,12 @@ import pytest
 from click.testing import CliRunner, Result
 
 from heatproof.cli import cli
+from heatproof.options import placed
 from heatproof.reports.cases import dump
 from tests.reports.test_page import LATE, STORED
 from tests.reports.wild import wild_case
 
+MINE = "from heatproof.model.designs.heat import Heat\n\n\nclass Mine(Heat):\n    pass\n"
 SHORT = "rest-no-sync-points-sync-point-left-over"
 
 
@@ -97,6 +99,38 @@ def test_names_of_files_stay_names(tmp_path: Path) -> None:
     assert run(tmp_path).exit_code == 0
     assert (tmp_path / f"{name}.html").exists()
     assert 'href="a%20b%26%3Cb%3E%23%3F%2520%22%27.html"' in (tmp_path / "index.html").read_text()
+
+
+def test_a_design_of_ones_own_is_loaded_only_if_it_is_named(folder: Path) -> None:
+    design = folder / "own.py"
+    design.write_text("import pathlib; pathlib.Path(__file__).with_suffix('.ran').touch()\n" + MINE)
+    shutil.rmtree(folder / "below")
+    case = folder / f"{SHORT}.case.json"
+    case.write_text(case.read_text().replace('"name": "heat"', f'"name": "{design}:Mine"'))
+    asked = f"A case is data and runs no code, so name the design yourself if you trust it: --design {design}:Mine"
+    for arguments in ([case], [case, "--mermaid"], [folder]):
+        found = run(*arguments)
+        assert found.exit_code == 2
+        assert asked in found.output
+    assert not design.with_suffix(".ran").exists()
+    assert not list(folder.glob("rest*.html"))
+    for arguments in ([case], [folder]):
+        assert run(*arguments, "--design", f"{design}:Mine").exit_code == 0
+        assert f"heatproof replay {case} --design {design}:Mine" in (folder / f"{SHORT}.html").read_text()
+        (folder / f"{SHORT}.html").unlink()
+    assert run(case, "--mermaid", "--design", f"{design}:Mine").output.startswith("sequenceDiagram\n")
+
+
+def test_a_database_does_not_name_the_design_of_a_file() -> None:
+    stored = "heat-engine+own.py:Mine"
+    assert placed(None, stored, "postgresql://a@b/c") is None
+    assert placed("heat-engine", stored, "postgresql://a@b/c") == "heat-engine+postgresql+read-committed"
+
+
+def test_the_page_says_on_which_design_to_replay(folder: Path) -> None:
+    case = folder / f"{SHORT}.case.json"
+    assert run(case, "--design", "heat+deadlock-not-retried").exit_code == 0
+    assert f"heatproof replay {case} --design heat+deadlock-not-retried" in (folder / f"{SHORT}.html").read_text()
 
 
 def test_mermaid_is_printed_or_written(folder: Path) -> None:

@@ -21,6 +21,7 @@ from heatproof.model.templates import resource
 from heatproof.properties.catalogue import ALL
 from heatproof.strategies.proving.checkpoints import Checkpoint, CheckpointError
 from heatproof.strategies.proving.search import CHUNK, Search
+from heatproof.strategies.proving.sources import with_imported
 from tests.proving.interrupted import said, searching
 from tests.proving.peers import instance
 from tests.proving.test_counts import PROPERTIES, SMALL
@@ -166,6 +167,47 @@ def test_the_text_of_a_design_in_a_file_counts(tmp_path: Path) -> None:
     assert len(seen) == 2
 
 
+@pytest.mark.parametrize(
+    ("line", "changed"),
+    [
+        ("from helper_of_mine import CONSTANT", "helper_of_mine.py"),
+        ("import package_of_mine.inner", "package_of_mine/__init__.py"),
+        ("import package_of_mine.inner", "package_of_mine/inner.py"),
+        ("from package_of_mine import inner", "package_of_mine/beside.py"),
+        ("from package_of_mine import inner", "deep_of_mine.py"),
+        ("import os, json, numpy, heatproof.strategies", "unrelated.py"),
+    ],
+)
+def test_the_text_of_what_a_design_imports_counts(line: str, changed: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "package_of_mine").mkdir()
+    for name, text in (
+        ("helper_of_mine.py", "CONSTANT = 1\n"), ("package_of_mine/__init__.py", ""), ("unrelated.py", ""), ("deep_of_mine.py", ""),
+        ("package_of_mine/inner.py", "from . import beside\n"), ("package_of_mine/beside.py", "def late():\n    import deep_of_mine\n"),
+    ):  # fmt: skip
+        (tmp_path / name).write_text(text)
+    design = tmp_path / "design.py"
+    design.write_text(f"{line}\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    files = with_imported([(str(design), "")])
+    assert (str(tmp_path / changed) in files) == (changed != "unrelated.py")
+    assert all(Path(file).is_relative_to(tmp_path) for file in files)
+    assert not {"helper_of_mine", "package_of_mine", "deep_of_mine"} & set(sys.modules)
+
+
+def test_a_change_in_a_module_that_the_design_imports_is_seen(tmp_path: Path) -> None:
+    from heatproof.model import catalogue
+    from heatproof.strategies.proving.checkpoints import source
+
+    design, helper = tmp_path / "with_helper.py", tmp_path / "helper_of_mine.py"
+    helper.write_text("COUNT = 1\n")
+    text, future = (ROOT / "examples" / "traversal.py").read_text(), "from __future__ import annotations\n"
+    design.write_text(text.replace(future, f"{future}from helper_of_mine import COUNT\n"))
+    known = catalogue.load(f"{design}:Traversal")
+    before = source(known, [])
+    helper.write_text("COUNT = 2\n")
+    assert source(known, []) != before
+
+
 def test_a_file_that_is_missing_is_named(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match="there is no checkpoint"):
         searching(tmp_path / "search").resume()
@@ -173,6 +215,9 @@ def test_a_file_that_is_missing_is_named(tmp_path: Path) -> None:
         searching(tmp_path / "no folder" / "search")
     with pytest.raises(CheckpointError, match="cannot write the checkpoint"):
         searching(tmp_path)
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(CheckpointError, match=r"cannot write the checkpoint .*: it is a device, pipe or socket"):
+        searching(tmp_path / "pipe")
 
 
 def test_a_file_cut_anywhere_is_refused_and_one_with_another_byte_unless_nobody_reads_it(tmp_path: Path, half: bytes) -> None:
@@ -279,10 +324,21 @@ def test_a_checkpoint_that_cannot_be_written_leaves_the_one_before(tmp_path: Pat
 
     monkeypatch.setattr(os, "fsync", full)
     search.go_on = lambda result: ""
-    with pytest.raises(CheckpointError, match="No space left"):
-        search.run()
+    assert search.run().complete
+    assert isinstance(search.checkpoint, Checkpoint)
+    assert (
+        search.checkpoint.unkept == f"the checkpoint {file} could not be written: No space left on device; the one of earlier stays"
+    )
     assert file.read_bytes() == before
     assert list(tmp_path.iterdir()) == [file]
+
+
+def test_a_checkpoint_is_written_through_a_symlink(tmp_path: Path) -> None:
+    (tmp_path / "there").mkdir()
+    (tmp_path / "search").symlink_to("there/kept")
+    stopped(tmp_path / "search")
+    assert (tmp_path / "search").is_symlink()
+    assert [file.name for file in (tmp_path / "there").iterdir()] == ["kept"]
 
 
 def test_a_reduced_search_goes_on_too(tmp_path: Path) -> None:

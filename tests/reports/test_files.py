@@ -46,7 +46,7 @@ def test_what_cannot_be_written_leaves_everything_as_it_was(
     with pytest.raises(HeatproofError) as caught:
         write_whole(path, "after")
     monkeypatch.undo()
-    assert str(caught.value) == f"cannot write {path}: {os.strerror(code)}; nothing was written there"
+    assert str(caught.value) == f"cannot write {path}: {os.strerror(code)}; that file is as it was"
     assert [file.name for file in tmp_path.iterdir()] == ([] if before is None else ["file.txt"])
     assert before is None or path.read_text() == before
 
@@ -78,9 +78,45 @@ def test_nobody_sees_half_of_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 def test_a_folder_that_cannot_be_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(HeatproofError, match=r"cannot write .*file/x/y: Not a directory; nothing was written there"):
+    with pytest.raises(HeatproofError, match=r"cannot write .*file/x/y: Not a directory; that file is as it was"):
         write_whole(tmp_path / "file" / "x" / "y", "text")
     (tmp_path / "folder").mkdir()
-    with pytest.raises(HeatproofError, match=r"cannot write .*folder: Is a directory; nothing was written there"):
+    with pytest.raises(HeatproofError, match=r"folder is a folder, no file that can be written whole; name another"):
         write_whole(tmp_path / "folder", "text")
     assert sorted(file.name for file in tmp_path.iterdir()) == ["file", "folder"]
+
+
+def test_what_is_no_file_is_left_alone(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "full").symlink_to("/dev/full")
+    for name in ("pipe", "full"):
+        with pytest.raises(
+            HeatproofError, match=f"{name} is a device, pipe or socket, no file that can be written whole; name another"
+        ):
+            write_whole(tmp_path / name, "text")
+    assert (tmp_path / "pipe").is_fifo()
+    assert (tmp_path / "full").is_symlink()
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+@pytest.mark.parametrize("before", [None, "before"])
+def test_a_symlink_stays_and_its_target_is_written(before: str | None, tmp_path: Path) -> None:
+    (tmp_path / "there").mkdir()
+    target, link = tmp_path / "there" / "file.txt", tmp_path / "link"
+    if before is not None:
+        target.write_text(before)
+    link.symlink_to("there/file.txt")
+    write_whole(link, "after")
+    assert link.is_symlink()
+    assert target.read_text() == "after"
+    assert list(target.parent.iterdir()) == [target]
+
+
+def test_who_may_read_a_file_is_for_the_user_to_say(tmp_path: Path) -> None:
+    before = os.umask(0o077)
+    try:
+        write_whole(tmp_path / "file.txt", "text")
+        assert os.umask(0o077) == 0o077
+    finally:
+        os.umask(before)
+    assert (tmp_path / "file.txt").stat().st_mode & 0o777 == 0o600
