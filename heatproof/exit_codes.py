@@ -11,7 +11,7 @@ from unicodedata import category
 
 import click
 
-from heatproof.model.errors import HeatproofError
+from heatproof.model.errors import HeatproofError, place_of_error
 
 STEERING = ("Cc", "Cf", "Zl", "Zp")
 """Unicode categories of what changes how a terminal shows the rest."""
@@ -34,6 +34,12 @@ def errors(command: Callable[..., int]) -> Callable[..., None]:
             code = command(*args, **kwargs)
         except HeatproofError as error:
             say(f"heatproof: {error}", err=True)
+            code = WRONG
+        except SystemExit as error:  # no command ends like that: the code of a design would be taken for a verdict
+            say(
+                f"heatproof: {place_of_error(error)}: this ends the program (SystemExit: {error}); code of a design must not",
+                err=True,
+            )
             code = WRONG
         except BrokenPipeError:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

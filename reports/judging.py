@@ -92,7 +92,7 @@ def design_of(case: Case, place: str, own: str | None = None, trusted: Path | No
                 f"{place} is about {spec!r}, which is code of somebody's own. A case is data and runs no code, so name the design"
                 f" yourself if you trust it: --design {spec}"
             )
-        file, _, wanted = spec.partition(":")
+        file, wanted = catalogue.parted(spec)
         path = (trusted / file).resolve()
         if not path.is_relative_to(trusted.resolve()):
             raise HeatproofError(f"{place} is about {spec!r}, which is not in {trusted}; a case from elsewhere runs no code here")
