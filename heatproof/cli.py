@@ -167,7 +167,7 @@ def designs(mutations: bool) -> int:
 @errors
 def properties(design: str) -> int:
     """List the properties that DESIGN is asked, by expectation, with a sentence and what they tolerate."""
-    catalogue.load(design)
+    catalogue.load(design).handlers()
     known = properties_for(design)
     for expectation in ("always", "at rest", "eventually", "cost", "sometimes"):
         group = [p for p in known if p.expectation == expectation]

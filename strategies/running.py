@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
-from heatproof.model.design import Design
+from heatproof.model.design import Design, observed
 from heatproof.model.errors import HeatproofError, place_of_error
 from heatproof.model.fingerprint import fingerprint
 from heatproof.model.meter import meter
@@ -24,6 +24,7 @@ from heatproof.properties.catalogue import REST_IS_REACHED
 from heatproof.properties.costs import exceeded
 from heatproof.properties.monitor import Monitor, Violation
 from heatproof.strategies import policies
+from heatproof.strategies.asked import refuse_unfit
 
 STEPS = 4_000
 TAIL = 20_000
@@ -91,10 +92,11 @@ class Driver:
 
     def __init__(self, design: Design, scenario: Scenario, properties: Iterable[Property], program: Program | None = None):
         self.properties = list(properties)
+        refuse_unfit(design, self.properties)
         self.judges_ends = REST_IS_REACHED in self.properties
         self.bounded = [prop for prop in self.properties if prop.bound is not None]
         self.world = design.open(scenario, program)
-        self.observation = design.observe(self.world)
+        self.observation = observed(design, self.world)
         self.monitor = Monitor(self.properties, self.observation, Watch(self.world, self.observation).changes, design.survives)
 
     def perform(self, action: Action) -> None:

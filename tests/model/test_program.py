@@ -265,6 +265,8 @@ def test_a_result_with_a_list() -> None:
         ),
         (Update("X-1", ACCOUNT, "A", {"valeu": 1}), "values names column 'valeu'"),
         (Update("X-1", ACCOUNT, "A", {"value": [1]}), "values gives column 'value' a value that cannot be hashed: [1]"),
+        (Insert("X-1", ACCOUNT, Account("A", [1])), "the row gives column 'value' a value that cannot be hashed: [1]; use tuples"),  # type: ignore[arg-type]
+        (Update("X-1", ACCOUNT, "A", Account("A", [1])), "the row gives column 'value' a value that cannot be hashed: [1]"),  # type: ignore[arg-type]
         (Update("X-1", ACCOUNT, "A", {}, "value"), "where must be a dict of columns, not 'value'"),  # type: ignore[arg-type]
     ],
 )
