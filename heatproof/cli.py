@@ -24,7 +24,7 @@ from heatproof.model import catalogue
 from heatproof.model.errors import HeatproofError
 from heatproof.model.faults import FAULTS
 from heatproof.model.scenario import KINDS
-from heatproof.options import database_option, names_of, on, patch_option, patched, patches_command
+from heatproof.options import Seconds, database_option, names_of, on, patch_option, patched, patches_command
 from heatproof.port_command import port
 from heatproof.ports.heat.databases.choice import WORDS
 from heatproof.prove_command import prove
@@ -81,9 +81,7 @@ def main() -> None:
 )
 @click.option("--property", "wanted", multiple=True, help="Ask only this property (may be given several times).")
 @click.option("--seed", default=0, show_default=True, help="The same seed and number of examples find the same.")
-@click.option(
-    "--seconds", type=click.FloatRange(0.1), help="Time budget, shrinking included. [default: 60 if --examples is not given]"
-)
+@click.option("--seconds", type=Seconds(), help="Time budget, shrinking included. [default: 60 if --examples is not given]")
 @click.option("--examples", type=click.IntRange(1), help="Stop after so many scenarios.")
 @click.option(
     "--processes", default=os.cpu_count() or 1, show_default="one a core", type=click.IntRange(1, 256), help="Worker processes."

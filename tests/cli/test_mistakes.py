@@ -107,3 +107,27 @@ def test_a_design_that_is_observed_wrong(tmp_path: Path, body: str, said: str) -
 def test_a_design_without_operations(tmp_path: Path) -> None:
     (tmp_path / "toy.py").write_text(f"{TOY}\nToy.operations = {{}}\n")
     refused("design 'Toy' has no operation 'create'; it has none", "prove", f"{tmp_path / 'toy.py'}:Toy")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("check", "--seconds", "nan"), "'nan' is no number of seconds"),
+        (("prove", "--seconds", "inf"), "'inf' is no number of seconds"),
+        (("shrink", "x.case.json", "--seconds", "nan"), "'nan' is no number of seconds"),
+        (("conform", "--seconds", "inf"), "'inf' is no number of seconds"),
+        (("check", "--kinds", ","), "it names no kind of operation"),
+        (("check", "--policies", ""), "it names no policy"),
+        (("prove", "--operations", "²"), "unknown operation '²'"),
+        (("prove", "--operations", "9" * 5000), "unknown operation '9999"),
+        (("prove", "--operations", ""), "no operation is given; write kinds"),
+        (("prove", "--faults", "crash=²"), "how many faults of a kind is a number from 0 to 20"),
+        (("prove", "--faults", f"crash={'9' * 5000}"), "how many faults of a kind is a number from 0 to 20"),
+        (("prove", "--dependencies", ""), "no dependency is given; write one of"),
+        (("prove", "--kinds", ","), "--kinds names nothing that can be asked after the create"),
+        (("prove", "--kinds", "create"), "--kinds names nothing that can be asked after the create"),
+        (("prove", "--memory", "0.0000001k"), "is no amount of memory"),
+    ],
+)
+def test_a_value_that_an_option_cannot_have(words: tuple[str, ...], said: str) -> None:
+    refused(said, *words)
