@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from heatproof.confirm_command import confirm_command
 from heatproof.conform_command import conform
 from heatproof.diff_command import diff
 from heatproof.ending import heed_sigterm
-from heatproof.exit_codes import HELD, INCOMPLETE, VIOLATED, errors
+from heatproof.exit_codes import HELD, INCOMPLETE, VIOLATED, errors, replace_closed_streams, unwritten
 from heatproof.model import catalogue
 from heatproof.model.errors import HeatproofError
 from heatproof.model.faults import FAULTS
@@ -52,12 +53,20 @@ def cli() -> None:
 
 def main() -> None:
     """The entry point. What nobody foresaw ends with exit code 3: it is no verdict on a design."""
+    replace_closed_streams()
     heed_sigterm()
     try:
-        cli()
-    except (SystemExit, KeyboardInterrupt):
-        raise
+        cli(standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("heatproof: interrupted", err=True)
+        sys.exit(INCOMPLETE)
     except Exception as error:
+        if isinstance(error, OSError):
+            with suppress(OSError):
+                sys.exit(unwritten(error))
         import traceback
 
         traceback.print_exc()

@@ -131,3 +131,8 @@ def test_a_design_without_operations(tmp_path: Path) -> None:
 )
 def test_a_value_that_an_option_cannot_have(words: tuple[str, ...], said: str) -> None:
     refused(said, *words)
+
+
+def test_code_of_a_design_that_ends_the_program_is_no_verdict(tmp_path: Path) -> None:
+    (tmp_path / "toy.py").write_text(f"{TOY}\nclass Toy(Toy):\n  def handlers(self): raise SystemExit(0)\n")
+    refused("toy.py:28: this ends the program (SystemExit: 0)", "properties", f"{tmp_path / 'toy.py'}:Toy")
