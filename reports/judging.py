@@ -14,7 +14,7 @@ from typing import Literal
 
 from heatproof.model import catalogue
 from heatproof.model.design import Design
-from heatproof.model.errors import HeatproofError
+from heatproof.model.errors import HeatproofError, ScenarioError
 from heatproof.model.world import Action
 from heatproof.properties.base import Property
 from heatproof.properties.monitor import Violation
@@ -127,8 +127,10 @@ def judge(
     wanted = _wanted(case)
     try:
         driver = Driver(design, case.scenario, properties)
-    except HeatproofError as error:
+    except ScenarioError as error:
         return Judgement(UNDECIDED, [f"{design.name!r} cannot have this scenario: {error}"])
+    except HeatproofError as error:
+        return Judgement(UNDECIDED, [str(error)])
     try:
         with driver.world.program.watchdog():
             judged = _exactly(case, driver, wanted)
