@@ -15,6 +15,9 @@ from heatproof.model.contents import hashable
 
 def mistake(effect: fx.Effect) -> str | None:
     """What is wrong with ``effect`` and what to do about it; None if nothing is."""
+    step: Any = effect.step
+    if not isinstance(step, str):
+        return f"its step id is {step!r:.80}; the first argument of an effect is the id of the step in the design's text"
     match effect:
         case fx.Send(args=args) | fx.Spawn(args=args):
             if not hashable(args):
@@ -30,6 +33,8 @@ def mistake(effect: fx.Effect) -> str | None:
             return wrong or (_columns(table, values, "values") if isinstance(values, Mapping) else _row(table, values))
         case fx.Delete(table=table, where=where):
             return _table(table) or _columns(table, where, "where")
+        case fx.Finish(physical=physical):
+            return _physical(physical)
         case _:
             pass
     return None
@@ -41,6 +46,10 @@ def _table(table: object) -> str | None:
 
 def _key(key: object) -> str | None:
     return None if hashable(key) else f"the key {key!r:.80} cannot be hashed"
+
+
+def _physical(physical: object) -> str | None:
+    return "it waits for the end of nothing (None); give it the id of a physical resource" if physical is None else None
 
 
 def _row(table: fx.Table, row: Any) -> str | None:

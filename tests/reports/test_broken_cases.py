@@ -102,7 +102,10 @@ BROKEN: dict[str, tuple[bytes, str]] = {
     "unknown operation": (
         at("scenario", "operations", 1, "kind", value="explode"), "broken case: operation 2: unknown kind 'explode'; known are create"
     ),
-    "unknown action": (at(*ANY, 0, value="explode"), "broken case: no action is called 'explode'; known are (?!.*restart.*restart).* - at `\\$.schedule\\[3\\]\\[0\\]`"),
+    "unknown action": (
+        at(*ANY, 0, value="explode"),
+        "broken case: no action is called 'explode'; known are (?!.*restart.*restart).* - at `\\$.schedule\\[3\\]\\[0\\]`",
+    ),
     "unknown resource": (
         at("scenario", "operations", 2, value={"kind": "signal", "resource": "Z"}),
         "no template of stack 'S' so far has a resource 'Z' \\(they have A, B, C, D, E, F\\) - at `\\$.scenario.operations\\[2\\].resource`",
