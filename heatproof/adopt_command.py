@@ -93,7 +93,7 @@ def folder_of(spec: str) -> str:
     """The folder in which the cases of a design are kept: its name with its changes, or the class of one in a file."""
     if not catalogue.is_file(spec):
         return spec
-    file, _, wanted = spec.partition(":")
+    file, wanted = catalogue.parted(spec)
     return _plain(wanted or Path(file).stem)
 
 

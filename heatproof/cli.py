@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,12 +20,12 @@ from heatproof.confirm_command import confirm_command
 from heatproof.conform_command import conform
 from heatproof.diff_command import diff
 from heatproof.ending import heed_sigterm, let_handlers_go
-from heatproof.exit_codes import HELD, INCOMPLETE, VIOLATED, errors
+from heatproof.exit_codes import HELD, INCOMPLETE, VIOLATED, errors, replace_closed_streams, unwritten
 from heatproof.model import catalogue
 from heatproof.model.errors import HeatproofError
 from heatproof.model.faults import FAULTS
 from heatproof.model.scenario import KINDS
-from heatproof.options import database_option, names_of, on, patch_option, patched, patches_command
+from heatproof.options import Seconds, database_option, names_of, on, patch_option, patched, patches_command
 from heatproof.port_command import port
 from heatproof.ports.heat.databases.choice import WORDS
 from heatproof.prove_command import prove
@@ -52,13 +53,21 @@ def cli() -> None:
 
 def main() -> None:
     """The entry point. What nobody foresaw ends with exit code 3: it is no verdict on a design."""
+    replace_closed_streams()
     heed_sigterm()
     let_handlers_go()
     try:
-        cli()
-    except (SystemExit, KeyboardInterrupt):
-        raise
+        cli(standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("heatproof: interrupted", err=True)
+        sys.exit(INCOMPLETE)
     except Exception as error:
+        if isinstance(error, OSError):
+            with suppress(OSError):
+                sys.exit(unwritten(error))
         import traceback
 
         traceback.print_exc()
@@ -82,9 +91,7 @@ def main() -> None:
 )
 @click.option("--property", "wanted", multiple=True, help="Ask only this property (may be given several times).")
 @click.option("--seed", default=0, show_default=True, help="The same seed and number of examples find the same.")
-@click.option(
-    "--seconds", type=click.FloatRange(0.1), help="Time budget, shrinking included. [default: 60 if --examples is not given]"
-)
+@click.option("--seconds", type=Seconds(), help="Time budget, shrinking included. [default: 60 if --examples is not given]")
 @click.option("--examples", type=click.IntRange(1), help="Stop after so many scenarios.")
 @click.option(
     "--processes", default=os.cpu_count() or 1, show_default="one a core", type=click.IntRange(1, 256), help="Worker processes."
@@ -169,7 +176,7 @@ def designs(mutations: bool) -> int:
 @errors
 def properties(design: str) -> int:
     """List the properties that DESIGN is asked, by expectation, with a sentence and what they tolerate."""
-    catalogue.load(design)
+    catalogue.load(design).handlers()
     known = properties_for(design)
     for expectation in ("always", "at rest", "eventually", "cost", "sometimes"):
         group = [p for p in known if p.expectation == expectation]

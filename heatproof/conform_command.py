@@ -21,7 +21,7 @@ from heatproof.model.designs.heat import Heat
 from heatproof.model.errors import HeatproofError
 from heatproof.model.scenario import KINDS
 from heatproof.model.world import Action
-from heatproof.options import names_of
+from heatproof.options import Seconds, names_of
 from heatproof.ports.heat import installation
 from heatproof.ports.heat.conformance.comparing import SCENARIOS, Agreement, Options, Parted, batch
 from heatproof.ports.heat.conformance.correspondence import COMPARED, ENGINE_ALONE, STEPS, UNCOMPARED, function_name
@@ -51,7 +51,7 @@ def asked() -> list[Property]:
 @click.option("--accesses", is_flag=True, help="Compare what each whole run asked of the database too; takes twice as long.")
 @click.option("--seed", default=0, show_default=True, help="The same seed and number of runs compare the same.")
 @click.option("--runs", type=click.IntRange(1), help="Stop after so many runs, rounded up to whole batches.")
-@click.option("--seconds", type=click.FloatRange(0.1), help="Time budget. [default: 60 if --runs is not given]")
+@click.option("--seconds", type=Seconds(), help="Time budget. [default: 60 if --runs is not given]")
 @click.option(
     "--keep-going", is_flag=True, help="Go on after a difference, to the end of the budget, and tell of every run that parted."
 )

@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from math import isfinite
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -28,6 +29,8 @@ def names_of(known: Any, what: str, refused: Mapping[str, str] | None = None) ->
         if value is None:
             return None
         names = tuple(name.strip() for name in value.split(",") if name.strip())
+        if not names:
+            raise click.BadParameter(f"it names no {what}; leave it out for the default")
         if names == ("none",):
             return ()
         for name in names:
@@ -38,6 +41,20 @@ def names_of(known: Any, what: str, refused: Mapping[str, str] | None = None) ->
         return names
 
     return parse
+
+
+class Seconds(click.FloatRange):
+    """A time budget: a number of seconds, which must be finite."""
+
+    def __init__(self) -> None:
+        super().__init__(0.1)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """The number."""
+        seconds: float = super().convert(value, param, ctx)
+        if not isfinite(seconds):
+            self.fail(f"{value!r} is no number of seconds", param, ctx)
+        return seconds
 
 
 # ---------------------------------------------------------------------------------------------------------- the database
@@ -137,4 +154,4 @@ def patches_command() -> int:
     return HELD
 
 
-__all__ = ["database_option", "listed", "names_of", "on", "patch_option", "patched", "patches_command", "placed"]
+__all__ = ["Seconds", "database_option", "listed", "names_of", "on", "patch_option", "patched", "patches_command", "placed"]

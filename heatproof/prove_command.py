@@ -18,6 +18,7 @@ from heatproof.model.design import Design
 from heatproof.model.errors import HeatproofError, ScenarioError
 from heatproof.model.faults import HOLDS
 from heatproof.model.scenario import KINDS, Operation, Scope
+from heatproof.options import Seconds
 from heatproof.reports import cases, files, tables, verdicts
 from heatproof.reports.judging import replay_command
 from heatproof.strategies import scenario_files
@@ -38,9 +39,10 @@ def _memory(_context: click.Context, _parameter: click.Parameter, value: str | N
     if value is None:
         return None
     match = re.fullmatch(r"(\d{1,9}(?:\.\d+)?)\s*([kmg]?)i?b?", value.strip().lower())
-    if match is None or not float(match[1]):
+    size = 0 if match is None else int(float(match[1]) * UNITS[match[2]])
+    if not size:
         raise click.BadParameter(f"{value!r} is no amount of memory; write MiB, or a number with a unit, such as 500M or 2G")
-    return int(float(match[1]) * UNITS[match[2]])
+    return size
 
 
 @click.command()
@@ -67,7 +69,7 @@ def _memory(_context: click.Context, _parameter: click.Parameter, value: str | N
 @click.option("--property", "wanted", multiple=True, help="Ask only this property (may be given several times).")
 @click.option("--except", "unwanted", multiple=True, metavar="PROPERTY",
               help="Ask all properties but this one (may be given several times).")  # fmt: skip
-@click.option("--seconds", type=click.FloatRange(0.1), help="Time budget. [default: no limit]")
+@click.option("--seconds", type=Seconds(), help="Time budget. [default: no limit]")
 @click.option("--memory", callback=_memory, metavar="SIZE",
               help=f"Memory budget, such as 500M or 2G. [default: {SHARE:.0%} of what is free]")  # fmt: skip
 @click.option("--processes", default=os.cpu_count() or 1, show_default="one a core", type=click.IntRange(1, 256),
@@ -180,27 +182,33 @@ def members_of(design: Design, given: Mapping[str, Any]) -> tuple[list[Member], 
     """The scenarios of the scope that the options describe, and what a user should know of it. Raises :class:`HeatproofError`."""
     faults = scopes.budget_of(given["faults"], given["fault_budget"])
     if given["scenario"] is not None:
-        if beside := [name for name in SCOPED if given[name]]:
+        if beside := [name for name in SCOPED if given[name] not in (None, False)]:
             raise ScenarioError(f"--scenario says what is asked, so --{beside[0].replace('_', '-')} cannot; leave one of them out")
         return _stored(design, given, faults)
-    operations = scopes.asked(given["operations"] or ("2" if given["all_templates"] or given["kinds"] else "create,update"))
+    default = "2" if given["all_templates"] or given["kinds"] is not None else "create,update"
+    operations = scopes.asked(default if given["operations"] is None else given["operations"])
     kinds = None
-    if given["kinds"]:
+    if given["kinds"] is not None:
         if not isinstance(operations, int):
             raise ScenarioError("--operations names the kinds in order, so --kinds has no meaning; give --operations a number")
         kinds = tuple(word.strip().replace("-", " ") for word in given["kinds"].split(",") if word.strip())
         if unknown := [kind for kind in kinds if kind not in KINDS]:
             raise ScenarioError(f"unknown kind of operation {unknown[0]!r}; known are {', '.join(KINDS)}")
+        if not kinds or (operations > 1 and set(kinds) == {"create"}):
+            raise ScenarioError(
+                "--kinds names nothing that can be asked after the create; name such kinds, or leave it out for all"
+            )
     limits = Limits(
         operations, kinds, Scope(given["engines"] or 2, given["threads"] or 1), faults, given["rollback"], given["link"] or "id"
     )
     if most := given["all_templates"]:
         for name in ("resources", "dependencies"):
-            if given[name]:
+            if given[name] is not None:
                 raise ScenarioError(f"--all-templates goes through every shape, so --{name} has no meaning beside it; leave it out")
         found = list(scopes.all_templates(design, most, limits))
     else:
-        found = list(scopes.one_shape(design, given["resources"] or 1, given["dependencies"] or "chain", limits))
+        dependencies = "chain" if given["dependencies"] is None else given["dependencies"]
+        found = list(scopes.one_shape(design, given["resources"] or 1, dependencies, limits))
     if not found:
         raise ScenarioError("there is no scenario in this scope: no update of that kind is possible there")
     return found, [] if len(found) == 1 else [f"{len(found)} scenarios, each once up to isomorphism."]

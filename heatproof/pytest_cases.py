@@ -127,6 +127,6 @@ def replays(session: pytest.Session, items: Sequence[pytest.Item], file: Path) -
 
 def _is_about(spec: str, design: Design) -> bool:
     """Whether a design is the one of that name, or of that class and file."""
-    path, colon, name = spec.partition(":")
-    own, _, kind = catalogue.spec_of(design, Path.cwd()).partition(":")
-    return spec == design.name or bool(colon and (Path(own).name, kind) == (Path(path).name, name))
+    path, name = catalogue.parted(spec)
+    own, kind = catalogue.parted(catalogue.spec_of(design, Path.cwd()))
+    return spec == design.name or bool(name and (Path(own).name, kind) == (Path(path).name, name))

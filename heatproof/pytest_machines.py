@@ -134,8 +134,8 @@ def _keep(item: pytest.Item, failure: Violated, options: Options) -> list[str]:
 
 def replay_from(here: Path, path: Path, spec: str, root: Path) -> str:
     """The command that replays a case in the folder ``here``; ``spec`` names its design as seen from ``root``."""
-    file, colon, name = spec.partition(":")
-    seen = os.path.relpath(root / file, here) + colon + name if catalogue.is_file(spec) else spec
+    file, name = catalogue.parted(spec)
+    seen = os.path.relpath(root / file, here) + (name and f":{name}") if catalogue.is_file(spec) else spec
     return replay_command(Path(os.path.relpath(path, here)), seen)
 
 

@@ -66,10 +66,11 @@ def replay(
     if walk or until is not None:
         return _walk(stored, Driver(known, stored.scenario, properties), walk, until)
     judged = judge(stored, known, properties, nearby, _tell_wait)
-    tell_judgement(case, stored, judged, design or stored.design, full)
-    if judged.case is not None and output is not None:
-        renewed = judged.case._replace(design=design or stored.design)
+    renewed = None if judged.case is None or output is None else judged.case._replace(design=design or stored.design)
+    if renewed is not None and output is not None:
         write_whole(output, cases.dump(renewed, heatproof.__version__))
+    tell_judgement(case, stored, judged, design or stored.design, full)
+    if renewed is not None:
         say(f"\nWritten: {output}")
     elif judged.answer == ELSEWHERE:
         say(f"\nTo keep it as it is now: {replay_command(case, design or stored.design, stored.design)} --output NEW.case.json")

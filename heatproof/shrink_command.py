@@ -15,7 +15,7 @@ import heatproof
 from heatproof.exit_codes import HELD, INCOMPLETE, errors, say
 from heatproof.model.errors import HeatproofError
 from heatproof.model.scenario import Scenario
-from heatproof.options import database_option, patch_option, placed
+from heatproof.options import Seconds, database_option, patch_option, placed
 from heatproof.reports import cases
 from heatproof.reports.files import write_whole
 from heatproof.reports.judging import GONE, UNDECIDED, design_of, judge, noted, replay_command
@@ -29,7 +29,7 @@ from heatproof.strategies.shrinking import Failure, Shrinker
 @click.option(
     "--budget", default=3_000, show_default=True, metavar="RUNS", type=click.IntRange(1), help="How many runs may be made."
 )
-@click.option("--seconds", type=click.FloatRange(0.1), help="Stop after so many seconds. [default: no limit]")
+@click.option("--seconds", type=Seconds(), help="Stop after so many seconds. [default: no limit]")
 @click.option(
     "--output",
     type=click.Path(path_type=Path, dir_okay=False),

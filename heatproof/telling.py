@@ -16,7 +16,17 @@ from heatproof.reports import progress, tables
 
 def reporter(console: Console, every: float = 10.0) -> progress.Reporter:
     """Tells how far it is: in place on a terminal, else a line every so many seconds."""
-    return progress.Terminal(console) if console.is_terminal else progress.Lines(say, time.monotonic, every)
+    return progress.Terminal(console) if console.is_terminal else progress.Lines(_say_if_possible, time.monotonic, every)
+
+
+def _say_if_possible(line: str) -> None:
+    """No search is ended for a line of progress that a full disk does not take: what it finds is kept in files."""
+    try:
+        say(line)
+    except BrokenPipeError:
+        raise
+    except OSError:
+        pass
 
 
 def tell_table(console: Console, table: Sequence[tables.Line]) -> None:

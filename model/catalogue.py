@@ -14,7 +14,7 @@ from heatproof.model.design import Design
 from heatproof.model.designs.heat import Heat
 from heatproof.model.designs.mutations import MUTATIONS
 from heatproof.model.designs.repairs import REPAIRS
-from heatproof.model.errors import DesignError
+from heatproof.model.errors import DesignError, place_of_error
 
 DESIGNS: dict[str, type[Design]] = {Heat.name: Heat}
 TARGETS: dict[str, tuple[str, str]] = {
@@ -91,8 +91,14 @@ def is_file(spec: str) -> bool:
     return ".py" in spec
 
 
+def parted(spec: str) -> tuple[str, str]:
+    """The path and the class that ``FILE.py:Class`` names; "" where it names no class. A folder may have a colon in its name."""
+    path, _, wanted = spec.rpartition(":")
+    return (path, wanted) if is_file(path) and "/" not in wanted else (spec, "")
+
+
 def _from_file(spec: str) -> Design:
-    path, _, wanted = spec.partition(":")
+    path, wanted = parted(spec)
     module = load_module(path)
     classes = {
         name: value for name, value in vars(module).items()
@@ -100,9 +106,20 @@ def _from_file(spec: str) -> Design:
     }  # fmt: skip
     if not wanted and len(classes) == 1:
         wanted = next(iter(classes))
+    if not classes:
+        raise DesignError(f"{path} has no design; write a subclass of Design there and name it: {path}:NAME")
     if wanted not in classes:
-        raise DesignError(f"{path} has no design {wanted!r}; it has {', '.join(sorted(classes)) or 'none'}; write {path}:NAME")
-    return classes[wanted]()
+        what = f"has no design {wanted!r}" if wanted else "has several designs"
+        raise DesignError(f"{path} {what}; write {path}:NAME, where NAME is one of {', '.join(sorted(classes))}")
+    try:
+        return classes[wanted]()
+    except (KeyboardInterrupt, DesignError):
+        raise
+    except BaseException as error:  # SystemExit too: its code would be taken for a verdict
+        place = place_of_error(error) if error.__traceback__ and error.__traceback__.tb_next else path
+        raise DesignError(
+            f"{place}: design {wanted!r} cannot be made as {wanted}(), without arguments: {type(error).__name__}: {error}"
+        ) from error
 
 
 def spec_of(design: Design, folder: Path) -> str:
@@ -125,6 +142,8 @@ def load_module(path: str) -> ModuleType:
     file = Path(path)
     if not file.is_file():
         raise DesignError(f"there is no file {path!r}")
+    if file.suffix != ".py":
+        raise DesignError(f"{path} is no Python file; a design is named FILE.py:Class, where the name of the file ends in .py")
     name = f"heatproof_design_{file.stem}"
     known = sys.modules.get(name)
     if known is not None and known.__file__ == str(file.resolve()):
@@ -138,7 +157,10 @@ def load_module(path: str) -> ModuleType:
         sys.path.append(folder)  # so that a design file can import its neighbours, however heatproof was started
     try:
         found.loader.exec_module(module)
-    except Exception as error:
+    except BaseException as error:  # SystemExit too: its code would be taken for a verdict
         del sys.modules[name]
-        raise DesignError(f"{path} cannot be loaded: {type(error).__name__}: {error}") from error
+        if isinstance(error, KeyboardInterrupt):
+            raise
+        place = "" if isinstance(error, SyntaxError) else f" (at {place_of_error(error)})"
+        raise DesignError(f"{path} cannot be loaded: {type(error).__name__}: {error}{place}") from error
     return module

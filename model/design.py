@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from heatproof.model.effects import Handler, Query, Read, Table, Transaction
-from heatproof.model.errors import DesignError
+from heatproof.model.errors import DesignError, HeatproofError, place_of_error
+from heatproof.model.faults import FAULTS
 from heatproof.model.scenario import Operation
 
 if TYPE_CHECKING:
@@ -74,6 +75,7 @@ class Design:
 
     def handlers(self) -> dict[str, Callable[..., Handler]]:
         """Every handler by name. Raises :class:`DesignError` for a name without a method and for impossible settings."""
+        self._refuse_settings()
         found = {}
         for name in (*self.messages, *self.tasks, *self.operations.values()):
             method = getattr(self, name, None)
@@ -98,6 +100,28 @@ class Design:
         if self.order not in ("bag", "fifo"):
             raise DesignError(f"design {self.name!r}: order must be 'bag' or 'fifo', not {self.order!r}")
         return found
+
+    def _refuse_settings(self) -> None:
+        """Raise :class:`DesignError` for class attributes that are not what they should be, and for faults that do not exist."""
+        if not isinstance(self.operations, Mapping):
+            raise DesignError(
+                f"design {self.name!r}: operations must be a dict of handlers by kind of operation, not {self.operations!r:.80}"
+            )
+        listed: dict[str, Any] = {
+            "messages": self.messages, "tasks": self.tasks, "operations": tuple(self.operations.values()),
+            "survives": self.survives, "immune": self.immune,
+        }  # fmt: skip
+        for what, items in listed.items():
+            if isinstance(items, str) or not isinstance(items, Collection) or not all(isinstance(item, str) for item in items):
+                raise DesignError(f"design {self.name!r}: {what} must hold names, not {items!r:.80}")
+        tables: Any = self.tables
+        if not isinstance(tables, tuple | list) or not all(isinstance(table, Table) for table in tables):
+            raise DesignError(f"design {self.name!r}: tables must be a tuple of Tables, not {tables!r:.80}")
+        for what, faults in (("survives", self.survives), ("immune", self.immune)):
+            if unknown := sorted(set(faults) - set(FAULTS)):
+                raise DesignError(
+                    f"design {self.name!r}: {what} names the unknown fault {unknown[0]!r}; known are {', '.join(FAULTS)}"
+                )
 
     def label(self, message: str, args: tuple[Any, ...]) -> str:
         """How a message is named in schedules and stories. Structural: made of its arguments, never of a counter."""
@@ -153,5 +177,26 @@ class Design:
         """Why these operations cannot be asked of this design, or None."""
         for operation in operations:
             if operation.kind not in self.operations:
-                return f"design {self.name!r} has no operation {operation.kind!r}; it has {', '.join(sorted(self.operations))}"
+                return self.lacks(operation.kind)
         return None
+
+    def lacks(self, kind: str) -> str:
+        """That the design has no operation of that kind, in words."""
+        return f"design {self.name!r} has no operation {kind!r}; it has {', '.join(sorted(self.operations)) or 'none'}"
+
+
+def observed(design: Design, world: World) -> WorldObservation:
+    """What can be seen of a world of ``design``. Raises :class:`DesignError` where its observe method is mistaken."""
+    from heatproof.model.watching import WorldObservation
+
+    try:
+        seen = design.observe(world)
+    except HeatproofError:
+        raise
+    except Exception as error:
+        raise DesignError(
+            f"{place_of_error(error)}: observe of design {design.name!r} raised {type(error).__name__}: {error}"
+        ) from error
+    if not isinstance(seen, WorldObservation):
+        raise DesignError(f"observe of design {design.name!r} returned {seen!r:.80}; it must return a WorldObservation")
+    return seen

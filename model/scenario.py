@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from heatproof.model.errors import ScenarioError
 from heatproof.model.templates import Template
@@ -63,13 +63,21 @@ class Scenario:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "operations", tuple(self.operations))
+        faults: Any = self.faults
+        if not isinstance(faults, Mapping) or not all(isinstance(count, int) for count in faults.values()):
+            raise ScenarioError(f"the faults of a scenario are a number for each kind, such as {{'crash': 1}}, not {faults!r:.80}")
         object.__setattr__(self, "faults", MappingProxyType({k: n for k, n in sorted(self.faults.items()) if n}))
-        if self.scope.engines < 1 or self.scope.threads < 1:
+        sizes: tuple[Any, ...] = self.scope[:2]
+        if not all(isinstance(count, int) and count >= 1 for count in sizes):
             raise ScenarioError(
-                f"a scope needs at least one engine and one thread, not {self.scope.engines} and {self.scope.threads}"
+                f"a scope needs at least one engine and one thread, not {self.scope.engines!r} and {self.scope.threads!r}"
             )
         known: set[str] = set()
         for number, operation in enumerate(self.operations, 1):
+            if not isinstance(operation, Operation):
+                raise ScenarioError(
+                    f"operation {number} is {operation!r:.80}, which is none; make it with create(...), update(...) or Operation(...)"
+                )
             where = f"operation {number} ({operation.kind})"
             if operation.kind not in KINDS:
                 raise ScenarioError(f"operation {number}: unknown kind {operation.kind!r}; known are {', '.join(KINDS)}")

@@ -75,8 +75,11 @@ def resource(
 ) -> ResourceDef:
     """A resource definition from plain dictionaries and lists.
 
-    Raises :class:`TemplateError` if a property stands in both groups or ``fails`` names no physical operation.
+    Raises :class:`TemplateError` if it has no name, a property stands in both groups or ``fails`` names no physical operation.
     """
+    named: Any = name
+    if not isinstance(named, str) or not named:
+        raise TemplateError(f"a resource needs a name, which is a text, not {name!r:.80}")
     in_place, replace = dict(in_place or {}), dict(replace or {})
     if both := sorted(in_place.keys() & replace.keys()):
         raise TemplateError(f"resource {name!r}: property {both[0]!r} stands both under in_place and under replace; keep one")
@@ -106,7 +109,14 @@ class Template:
     """
 
     def __init__(self, resources: Iterable[ResourceDef] = ()):
-        self.resources: tuple[ResourceDef, ...] = tuple(sorted(resources, key=lambda r: r.name))
+        given: Any = resources
+        if isinstance(given, str | ResourceDef | Mapping) or not isinstance(given, Iterable):
+            raise TemplateError(f"a template is made of a list of resources, not of {given!r:.80}")
+        given = tuple(given)
+        for one in given:
+            if not isinstance(one, ResourceDef):
+                raise TemplateError(f"{one!r:.80} is no resource of a template; make one with resource(...)")
+        self.resources: tuple[ResourceDef, ...] = tuple(sorted(given, key=lambda r: r.name))
         self._by_name = {r.name: r for r in self.resources}
         self._hash = hash(self.resources)
         if len(self._by_name) != len(self.resources):

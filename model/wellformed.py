@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from difflib import get_close_matches
+from typing import Any
 
 from heatproof.model import effects as fx
 from heatproof.model.contents import hashable
@@ -14,6 +15,9 @@ from heatproof.model.contents import hashable
 
 def mistake(effect: fx.Effect) -> str | None:
     """What is wrong with ``effect`` and what to do about it; None if nothing is."""
+    step: Any = effect.step
+    if not isinstance(step, str):
+        return f"its step id is {step!r:.80}; the first argument of an effect is the id of the step in the design's text"
     match effect:
         case fx.Send(args=args) | fx.Spawn(args=args):
             if not hashable(args):
@@ -22,13 +26,15 @@ def mistake(effect: fx.Effect) -> str | None:
             return _table(table) or _key(key)
         case fx.Query(table=table, where=where, unless=unless):
             return _table(table) or _columns(table, where, "where") or _columns(table, unless, "unless")
-        case fx.Insert(table=table):
-            return _table(table)
+        case fx.Insert(table=table, row=row):
+            return _table(table) or _row(table, row)
         case fx.Update(table=table, key=key, values=values, where=where):
             wrong = _table(table) or _key(key) or _columns(table, where, "where")
-            return wrong or (_columns(table, values, "values") if isinstance(values, dict) else None)
+            return wrong or (_columns(table, values, "values") if isinstance(values, Mapping) else _row(table, values))
         case fx.Delete(table=table, where=where):
             return _table(table) or _columns(table, where, "where")
+        case fx.Finish(physical=physical):
+            return _physical(physical)
         case _:
             pass
     return None
@@ -40,6 +46,16 @@ def _table(table: object) -> str | None:
 
 def _key(key: object) -> str | None:
     return None if hashable(key) else f"the key {key!r:.80} cannot be hashed"
+
+
+def _physical(physical: object) -> str | None:
+    return "it waits for the end of nothing (None); give it the id of a physical resource" if physical is None else None
+
+
+def _row(table: fx.Table, row: Any) -> str | None:
+    if hashable(row) or not isinstance(row, table.row):  # what is no row of the table is told where it is stored
+        return None
+    return _columns(table, dict(zip(table.columns, row, strict=True)), "the row")
 
 
 def _columns(table: fx.Table, values: object, what: str) -> str | None:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from heatproof.properties.base import Property
     from heatproof.reports.cases import Case
 
-KINDS = ("step", "deliver", "operate", "settle", "restart", *FAULTS)
+KINDS = ("step", "deliver", "operate", "settle", *FAULTS)
 """The kinds of actions a schedule may have."""
 
 
@@ -44,18 +44,23 @@ def spec(name: str, changes: Sequence[str]) -> str:
 
 
 def refuse_twice(data: bytes) -> None:
-    """Raise :class:`HeatproofError` if a key stands twice in one object of this JSON, which is known to fit the schema."""
-    twice = False
+    """Raise :class:`HeatproofError` if a key stands twice in one object of this JSON."""
+    if said := twice(data):
+        raise HeatproofError(said)
+
+
+def twice(data: bytes) -> str:
+    """Where a key stands twice in one object of this JSON, in words; "" if none does."""
+    found = False
 
     def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        nonlocal twice
+        nonlocal found
         made = dict(pairs)
-        twice = twice or len(made) < len(pairs)
+        found = found or len(made) < len(pairs)
         return made
 
     json.loads(data, object_pairs_hook=once)
-    if twice:
-        raise HeatproofError(_second(data.decode()))
+    return _second(data.decode()) if found else ""
 
 
 def _second(text: str) -> str:

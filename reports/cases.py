@@ -8,6 +8,7 @@ needed to read the version before, and store the cases anew (``python -m tests.a
 from __future__ import annotations
 
 import json
+from codecs import BOM_UTF8
 from collections.abc import Iterator
 from pathlib import Path
 from sys import intern
@@ -265,6 +266,8 @@ def read(path: Path) -> Case:
 
 def load(data: bytes, place: str) -> Case:
     """The case in the bytes of a file called ``place``, of this schema or of the one before. Raises :class:`HeatproofError`."""
+    if data.startswith(BOM_UTF8):
+        raise HeatproofError(f"{place} is no case: it begins with a byte order mark; store it as UTF-8 without one")
     try:
         data.decode()
         version = msgspec.json.decode(data, type=_Version).schema
@@ -281,9 +284,10 @@ def load(data: bytes, place: str) -> Case:
     try:
         raw = msgspec.json.decode(data, type=shape)
     except (msgspec.DecodeError, RecursionError) as error:
-        raise HeatproofError(
-            f"{place} is a broken case: {in_one_line(told(error, data, lambda raw: _trouble(raw, shape)))}"
-        ) from error
+        said = told(error, data, lambda raw: _trouble(raw, shape))
+        if said.endswith("`$.schema`"):  # another one than was read before
+            said = case_checks.twice(data) or said
+        raise HeatproofError(f"{place} is a broken case: {in_one_line(said)}") from error
     try:
         case_checks.refuse_twice(data)
         case = _case_in(raw)

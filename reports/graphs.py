@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from heatproof.model.design import observed
 from heatproof.model.errors import HeatproofError
 from heatproof.model.templates import EMPTY, Template
 from heatproof.model.world import World
@@ -116,7 +117,7 @@ def _observed(trace: Trace) -> tuple[States, Goals]:
     """By step and stack: the states of the names that changed, and the templates that changed."""
     world = World(trace.world.design, trace.world.scenario, trace.world.program)
     try:
-        observation: Any = world.design.observe(world)
+        observation: Any = observed(world.design, world)
     except HeatproofError:
         observation = None
     states: States = {}

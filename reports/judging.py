@@ -14,7 +14,7 @@ from typing import Literal
 
 from heatproof.model import catalogue
 from heatproof.model.design import Design
-from heatproof.model.errors import HeatproofError
+from heatproof.model.errors import HeatproofError, ScenarioError
 from heatproof.model.world import Action
 from heatproof.properties.base import Property
 from heatproof.properties.monitor import Violation
@@ -92,7 +92,7 @@ def design_of(case: Case, place: str, own: str | None = None, trusted: Path | No
                 f"{place} is about {spec!r}, which is code of somebody's own. A case is data and runs no code, so name the design"
                 f" yourself if you trust it: --design {spec}"
             )
-        file, _, wanted = spec.partition(":")
+        file, wanted = catalogue.parted(spec)
         path = (trusted / file).resolve()
         if not path.is_relative_to(trusted.resolve()):
             raise HeatproofError(f"{place} is about {spec!r}, which is not in {trusted}; a case from elsewhere runs no code here")
@@ -127,8 +127,10 @@ def judge(
     wanted = _wanted(case)
     try:
         driver = Driver(design, case.scenario, properties)
-    except HeatproofError as error:
+    except ScenarioError as error:
         return Judgement(UNDECIDED, [f"{design.name!r} cannot have this scenario: {error}"])
+    except HeatproofError as error:
+        return Judgement(UNDECIDED, [str(error)])
     try:
         with driver.world.program.watchdog():
             judged = _exactly(case, driver, wanted)

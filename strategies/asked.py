@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 from heatproof.model import catalogue
+from heatproof.model.design import Design
 from heatproof.model.errors import HeatproofError
+from heatproof.model.faults import FAULTS
 from heatproof.properties.base import Property
 from heatproof.properties.catalogue import ALL
 
@@ -26,20 +29,52 @@ def properties_for(spec: str, wanted: Sequence[str] = ()) -> list[Property]:
     """The properties a design is asked; only the ``wanted`` if any.
 
     For a design in a file: PROPERTIES of that file, or, if it has none, all but the situations, which are Heat's. For the others:
-    all. Raises :class:`HeatproofError` for an unknown name and for a file whose PROPERTIES are empty.
+    all. Raises :class:`HeatproofError` for an unknown name and for a file whose PROPERTIES are empty or no properties.
     """
     known = dict(ALL)
     if spec.partition("+")[0] in catalogue.TARGETS:  # whose steps are functions of the engine, not step ids
         known = {name: p for name, p in ALL.items() if not p.seen}
     if catalogue.is_file(spec):
-        path = spec.partition(":")[0]
-        own = getattr(catalogue.load_module(path), "PROPERTIES", None)
-        if own is not None:
-            known = {p.name: p for p in own}
-            if not known:
-                raise HeatproofError(f"{path}: PROPERTIES is empty, so nothing would be asked; put properties in, or leave it out")
+        path = catalogue.parted(spec)[0]
+        module = catalogue.load_module(path)
+        if hasattr(module, "PROPERTIES"):
+            known = _own(path, module.PROPERTIES)
+            refuse_unfit(catalogue.load(spec), known.values())
         elif not isinstance(catalogue.load(spec), catalogue.DESIGNS["heat"]):
             known = {name: p for name, p in ALL.items() if p.expectation != "sometimes"}
     if unknown := [name for name in wanted if name not in known]:
         raise HeatproofError(f"unknown property {unknown[0]!r}; 'heatproof properties {spec}' lists them")
     return [p for name, p in known.items() if not wanted or name in wanted]
+
+
+def _own(path: str, properties: Any) -> dict[str, Property]:
+    """The PROPERTIES of a design file by name."""
+    if not isinstance(properties, tuple | list):
+        raise HeatproofError(
+            f"{path}: PROPERTIES must be a tuple or list of properties, not {properties!r:.80}; leave it out to ask the properties of Heat"
+        )
+    if not properties:
+        raise HeatproofError(f"{path}: PROPERTIES is empty, so nothing would be asked; put properties in, or leave it out")
+    known: dict[str, Property] = {}
+    for prop in properties:
+        if not isinstance(prop, Property):
+            raise HeatproofError(f"{path}: PROPERTIES holds {prop!r:.80}, which is no property; make one with always, at_rest, ...")
+        if known.setdefault(prop.name, prop) is not prop:
+            raise HeatproofError(f"{path}: two of PROPERTIES are called {prop.name!r}; each needs a name of its own")
+    return known
+
+
+def refuse_unfit(design: Design, properties: Iterable[Property]) -> None:
+    """Raise :class:`HeatproofError` for a property that tolerates an unknown fault, or bounds operations that the design does not have:
+    it would ask less than it says."""
+    for prop in properties:
+        if not KNOWN.issuperset(prop.tolerates):
+            unknown = sorted(set(prop.tolerates) - KNOWN)
+            raise HeatproofError(
+                f"property {prop.name!r} tolerates the unknown fault {unknown[0]!r}; known are {', '.join(FAULTS)}"
+            )
+        if prop.bound is not None and prop.bound.kind and prop.bound.kind not in design.operations:
+            raise HeatproofError(f"property {prop.name!r}: {design.lacks(prop.bound.kind)}")
+
+
+KNOWN = frozenset(FAULTS)

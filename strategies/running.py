@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
-from heatproof.model.design import Design
+from heatproof.model.design import Design, observed
 from heatproof.model.fingerprint import fingerprint
 from heatproof.model.meter import meter
 from heatproof.model.program import Program, Stuck
@@ -23,6 +23,7 @@ from heatproof.properties.catalogue import REST_IS_REACHED
 from heatproof.properties.costs import exceeded
 from heatproof.properties.monitor import Violation
 from heatproof.strategies import policies
+from heatproof.strategies.asked import refuse_unfit
 from heatproof.strategies.asking import in_property, monitor
 
 STEPS = 4_000
@@ -82,10 +83,11 @@ class Driver:
 
     def __init__(self, design: Design, scenario: Scenario, properties: Iterable[Property], program: Program | None = None):
         self.properties = list(properties)
+        refuse_unfit(design, self.properties)
         self.judges_ends = REST_IS_REACHED in self.properties
         self.bounded = [prop for prop in self.properties if prop.bound is not None]
         self.world = design.open(scenario, program)
-        self.observation = design.observe(self.world)
+        self.observation = observed(design, self.world)
         self.monitor = monitor(self.properties, self.world, self.observation)
 
     def perform(self, action: Action) -> None:

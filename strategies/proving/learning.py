@@ -21,7 +21,7 @@ from heatproof.model.columns import Live
 from heatproof.model.contents import Opaque
 from heatproof.model.continuations import Pool
 from heatproof.model.database import MISSING
-from heatproof.model.design import Design
+from heatproof.model.design import Design, observed
 from heatproof.model.errors import HeatproofError, NotEnabled
 from heatproof.model.faults import FAULTS, limit
 from heatproof.model.program import Node
@@ -144,7 +144,7 @@ class LearningWorld(World):
         self.log = _Log()
         self.started: list[tuple[int, int]] = []
         self._exchange()
-        self.observation = design.observe(self)
+        self.observation = observed(design, self)
         self.observation.tasks = Tasks(self)  # type: ignore[assignment]  # all that properties may do with it
         self.monitor = monitor(properties, self, self.observation)
 

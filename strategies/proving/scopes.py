@@ -62,7 +62,7 @@ def asked(text: str) -> tuple[Asked, ...] | int:
 
     Raises :class:`ScenarioError` for an unknown kind or change.
     """
-    if text.strip().isdigit():
+    if text.strip().isdecimal() and len(text) < 10:
         count = int(text)
         if not 1 <= count <= 20:
             raise ScenarioError(f"the number of operations is {count}; it must be between 1 and 20")
@@ -252,7 +252,7 @@ def budget_of(words: Sequence[str], each: int = 1) -> dict[str, int]:
             continue
         if kind not in FAULTS:
             raise ScenarioError(f"unknown fault {kind!r}; known are {', '.join(FAULTS)}")
-        if equals and not (number.isdigit() and int(number) <= 20):
+        if equals and not (number.isdecimal() and len(number) < 10 and int(number) <= 20):
             raise ScenarioError(f"{word!r}: how many faults of a kind is a number from 0 to 20, such as {kind}=1")
         budget[kind] = int(number) if equals else each
     return {kind: count for kind, count in budget.items() if count}

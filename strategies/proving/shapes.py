@@ -69,6 +69,8 @@ def pairs_of(text: str, count: int) -> Pairs:
                     + (": raise --resources" if len(name) == 1 and name in NAMES else "")
                 )
         found.append((names.index(one), names.index(other)))
+    if not found:
+        raise ScenarioError(f"no dependency is given; write one of {', '.join(SHAPES)}, or pairs such as B:A (B requires A)")
     return tuple(found)
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 PROC = Path("/proc")
+CASE = min((Path(__file__).resolve().parents[2] / "reports" / "regressions" / "heat").glob("*.case.json"))
 SOON = 60.0
 """Seconds: a generous bound, so that a mistake ends the test."""
 
@@ -109,3 +110,52 @@ def test_what_workers_have_searched_until_ctrl_c_is_told(tmp_path: Path) -> None
 def test_workers_end_with_a_command_that_is_killed(tmp_path: Path) -> None:
     with begun("check", "--seconds", 100, "--report", tmp_path / "out") as process:
         process.kill()
+
+
+def shell(text: str, *words: object) -> subprocess.CompletedProcess[str]:
+    """A command in which ``$heatproof`` is started with these words, with the redirections of ``text``."""
+    command = ["sh", "-c", text.replace("$heatproof", '"$@"'), "sh", sys.executable, "-m", "heatproof", *map(str, words)]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+
+
+@pytest.mark.parametrize("words", [("properties",), ("--help",), ("replay", CASE)], ids=lambda words: words[0])
+def test_a_full_disk_is_told_in_one_message(words: tuple[object, ...]) -> None:
+    done = shell("$heatproof > /dev/full", *words)
+    assert (done.returncode, done.stderr) == (3, "heatproof: the output could not be written: No space left on device\n")
+    assert shell("$heatproof > /dev/full 2>&1", *words).returncode == 3
+
+
+def test_what_was_found_is_kept_where_it_cannot_be_printed(tmp_path: Path) -> None:
+    words = (
+        "prove",
+        "--operations",
+        "create",
+        "--processes",
+        "1",
+        "--property",
+        "one worker at a time",
+        "--report",
+        tmp_path / "out",
+    )
+    done = shell("$heatproof > /dev/full", *words)
+    assert (done.returncode, done.stderr) == (3, "heatproof: the output could not be written: No space left on device\n")
+    assert "held" in (tmp_path / "out" / "verdicts.txt").read_text()
+    again = ("replay", CASE, "--output", tmp_path / "again.case.json")
+    assert shell("$heatproof > /dev/full", *again).returncode == 3
+    assert (tmp_path / "again.case.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "case", "code"),
+    [("$heatproof >&-", CASE, 1), ("$heatproof 2>&-", "nosuch", 2), ("$heatproof <&- >&- 2>&-", CASE, 1)],
+)
+def test_a_stream_that_is_closed_is_not_written_to(text: str, case: object, code: int) -> None:
+    done = shell(text, "replay", case)
+    assert (done.returncode, done.stderr) == (code, "")
+
+
+def test_ctrl_c_while_modules_are_imported() -> None:
+    program = "import sys; sys.modules['click'] = type(sys)('click'); sys.modules['click'].__getattr__ = interrupt"
+    program = f"def interrupt(name): raise KeyboardInterrupt\n{program}\nfrom heatproof.__main__ import main\nmain()"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=60)
+    assert (done.returncode, done.stderr) == (3, "heatproof: interrupted\n")

@@ -13,6 +13,7 @@ from heatproof.model.design import Design
 from heatproof.model.designs.heat import Heat
 from heatproof.model.effects import (
     Aborted,
+    Finish,
     Handler,
     Insert,
     Listen,
@@ -266,6 +267,13 @@ def test_a_result_with_a_list() -> None:
         ),
         (Update("X-1", ACCOUNT, "A", {"valeu": 1}), "values names column 'valeu'"),
         (Update("X-1", ACCOUNT, "A", {"value": [1]}), "values gives column 'value' a value that cannot be hashed: [1]"),
+        (
+            Read(None, ACCOUNT, "A"),
+            "its step id is None; the first argument of an effect is the id of the step in the design's text",
+        ),  # type: ignore[arg-type]
+        (Finish("X-1", None), "it waits for the end of nothing (None); give it the id"),  # type: ignore[arg-type]
+        (Insert("X-1", ACCOUNT, Account("A", [1])), "the row gives column 'value' a value that cannot be hashed: [1]; use tuples"),  # type: ignore[arg-type]
+        (Update("X-1", ACCOUNT, "A", Account("A", [1])), "the row gives column 'value' a value that cannot be hashed: [1]"),  # type: ignore[arg-type]
         (Update("X-1", ACCOUNT, "A", {}, "value"), "where must be a dict of columns, not 'value'"),  # type: ignore[arg-type]
     ],
 )
@@ -274,7 +282,9 @@ def test_an_effect_that_cannot_be_done(effect: Any, wrong: str) -> None:
         yield effect
 
     message = message_of(toy(create=handler), log=0)
-    assert message.startswith(f"{place(handler, 'yield effect')}: handler 'create', step X-1: {type(effect).__name__}: {wrong}")
+    assert message.startswith(
+        f"{place(handler, 'yield effect')}: handler 'create', step {effect.step}: {type(effect).__name__}: {wrong}"
+    )
 
 
 # --------------------------------------------------------------------------------------------------------- exceptions

@@ -48,6 +48,12 @@ from heatproof.model.templates import EMPTY, Attr, Ref, ResourceDef, Template, r
             lambda: resource("A", replace={"p": ["x"]}),  # type: ignore[dict-item]
             "resource 'A': property 'p' is ['x']; take a text, a number, True, False, None, Ref or Attr",
         ),
+        (lambda: resource(""), "a resource needs a name, which is a text, not ''"),
+        (lambda: resource(None), "a resource needs a name, which is a text, not None"),  # type: ignore[arg-type]
+        (lambda: create([1]), "1 is no resource of a template; make one with resource(...)"),
+        (lambda: create("AB"), "a template is made of a list of resources, not of 'AB'"),
+        (lambda: update({"A": 1}), "a template is made of a list of resources, not of {'A': 1}"),
+        (lambda: create(None), "a template is made of a list of resources, not of None"),  # type: ignore[arg-type]
     ],
 )
 def test_what_cannot_be_a_template(make: Callable[[], Any], message: str) -> None:
@@ -133,6 +139,14 @@ def test_any_template_is_spelled_as_it_is_written_and_ordered(made: list[Resourc
         (lambda: scenario(create(EMPTY), Operation("signal")), "operation 2 (signal) needs the name of a resource"),
         (lambda: scenario(create(EMPTY), create(EMPTY)), "operation 2 (create): stack 'S' is created twice; use update"),
         (lambda: scenario(update(EMPTY)), "operation 1 (update) comes before the create of stack 'S'"),
+        (lambda: scenario("x"), "operation 1 is 'x', which is none; make it with create(...), update(...) or Operation(...)"),  # type: ignore[arg-type]
+        (lambda: scenario(create(EMPTY), engines="2"), "a scope needs at least one engine and one thread, not '2' and 2"),  # type: ignore[arg-type]
+        (lambda: scenario(create(EMPTY), threads=2.5), "a scope needs at least one engine and one thread, not 2 and 2.5"),  # type: ignore[arg-type]
+        (
+            lambda: scenario(create(EMPTY), faults=5),
+            "the faults of a scenario are a number for each kind, such as {'crash': 1}, not 5",
+        ),  # type: ignore[arg-type]
+        (lambda: scenario(create(EMPTY), faults={"lose": "1"}), "the faults of a scenario are a number for each kind"),  # type: ignore[dict-item]
         (lambda: scenario(create(EMPTY), engines=0), "a scope needs at least one engine and one thread, not 0 and 2"),
     ],
 )

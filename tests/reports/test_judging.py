@@ -11,7 +11,10 @@ import pytest
 from heatproof.model.designs.heat import Heat
 from heatproof.model.designs.heat.values import STACK
 from heatproof.model.effects import Handler, Me, Read
+from heatproof.model.errors import HeatproofError
 from heatproof.model.program import Program
+from heatproof.model.scenario import Scenario
+from heatproof.model.world import World
 from heatproof.properties.catalogue import ALL
 from heatproof.reports.cases import Case, dump, load, read
 from heatproof.reports.judging import ELSEWHERE, FAILS, GONE, UNDECIDED, judge, noted
@@ -104,6 +107,14 @@ class Refuses(Heat):
     operations = {kind: handler for kind, handler in Heat.operations.items() if kind != "mark unhealthy"}  # noqa: RUF012
 
 
+class NotThere(Heat):
+    """What it needs is not installed."""
+
+    def open(self, scenario: Scenario, program: Program | None = None) -> World:
+        """No world."""
+        raise HeatproofError("the real engine cannot be run: it is not installed")
+
+
 class Endless(Heat):
     """A worker computes for ever."""
 
@@ -133,6 +144,7 @@ SPELT = KEPT._replace(expected=("rest: no operation hangs", "ROLLBACK hangs, syn
         (SPELT._replace(expectation="holds"), HEAT, FAILS, False, "the failure shows"),
         (KEPT, Raises(), UNDECIDED, False, r"of \d+ runs near by went wrong, .*raised ValueError: mistaken"),
         (HOLDS, Raises(), UNDECIDED, False, r"of \d+ runs near by went wrong, .*raised ValueError: mistaken"),
+        (KEPT, NotThere(), UNDECIDED, False, "^the real engine cannot be run: it is not installed$"),
         (KEPT, Refuses(), UNDECIDED, False, "'Refuses' cannot have this scenario: design 'Refuses' has no operation 'mark unhealthy'"),
     ],
 )  # fmt: skip

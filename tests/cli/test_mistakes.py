@@ -1,0 +1,138 @@
+"""Mistakes of a user: each is one message that says what and where, and ends with exit code 2."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from heatproof.cli import cli
+from heatproof.model import catalogue
+from heatproof.model.errors import DesignError
+from heatproof.model.scenario import create, scenario
+from heatproof.strategies.running import Driver
+from tests.cli.test_commands import DESIGN
+
+TOY = DESIGN.replace("{body}", "yield Sleep('2')")
+
+
+def asked(*words: str | Path) -> Result:
+    """What a command came to, in this process."""
+    return CliRunner().invoke(cli, list(map(str, words)))
+
+
+def refused(said: str, *words: str | Path) -> None:
+    """The command says so in one message."""
+    done = asked(*words)
+    assert done.exit_code == 2, (done.output, done.exception)
+    assert said in done.stderr
+    assert isinstance(done.exception, SystemExit)
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ("import sys; sys.exit(0)", "toy.py cannot be loaded: SystemExit: 0 (at "),
+        ("raise GeneratorExit", "toy.py cannot be loaded: GeneratorExit"),
+        ("class Toy(Toy):\n  def __init__(self): raise ValueError('boo')", "design 'Toy' cannot be made as Toy(), without arguments: ValueE"),
+        ("class Toy(Toy):\n  def __init__(self): raise SystemExit", "design 'Toy' cannot be made as Toy(), without arguments: SystemE"),
+        ("class Toy(Toy):\n  def __init__(self, x): pass", "toy.py: design 'Toy' cannot be made as Toy(), without arguments: TypeError"),
+        ("Toy.operations = None", "design 'Toy': operations must be a dict of handlers by kind of operation, not None"),
+        ("Toy.operations = {'create': None}", "design 'Toy': operations must hold names, not (None,)"),
+        ("Toy.tables = (1, 2)", "design 'Toy': tables must be a tuple of Tables, not (1, 2)"),
+        ("Toy.messages = 'work'", "design 'Toy': messages must hold names, not 'work'"),
+        ("Toy.survives = frozenset({'loose'})", "design 'Toy': survives names the unknown fault 'loose'; known are lose, duplicate"),
+        ("Toy.survives = ('lose', 'DRIFT')", "design 'Toy': survives names the unknown fault 'DRIFT'"),
+        ("Toy.immune = frozenset({'loose'})", "design 'Toy': immune names the unknown fault 'loose'"),
+        ("PROPERTIES = None", "toy.py: PROPERTIES must be a tuple or list of properties, not None"),
+        ("PROPERTIES = PROPERTIES[0]", "toy.py: PROPERTIES must be a tuple or list of properties, not Property("),
+        ("PROPERTIES = (1, 2)", "toy.py: PROPERTIES holds 1, which is no property"),
+        ("PROPERTIES = ()", "toy.py: PROPERTIES is empty"),
+        ("from dataclasses import replace\nPROPERTIES = (PROPERTIES[0], replace(PROPERTIES[0], sentence='!'))", "two of PROPERTIES are"),
+        ("from heatproof import at_rest\nPROPERTIES = [at_rest('x', 'X.', frozenset({'dupplicate'}))(list)]",
+         "property 'x' tolerates the unknown fault 'dupplicate'; known are lose, duplicate"),
+        ("from heatproof.properties.costs import at_most\nPROPERTIES = [at_most(1, kind='updates')]",
+         "property 'at most 1 accesses per updates': design 'Toy' has no operation 'updates'; it has create"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize(
+    "words",
+    [("check", "--examples", "1", "--processes", "1"), ("prove", "--operations", "create"), ("properties",)],
+    ids=lambda w: w[0],
+)
+def test_a_mistaken_file_is_refused_before_anything_runs(tmp_path: Path, words: tuple[str, ...], more: str, said: str) -> None:
+    (tmp_path / "toy.py").write_text(f"{TOY}\n{more}\n")
+    report = () if words[0] == "properties" else ("--report", tmp_path / "out")
+    refused(said, words[0], f"{tmp_path / 'toy.py'}:Toy", *words[1:], *report)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        ("toy.py.txt:Toy", TOY, "toy.py.txt is no Python file; a design is named FILE.py:Class"),
+        ("toy.py", "", "toy.py has no design; write a subclass of Design there and name it: "),
+        ("toy.py", f"{TOY}\nclass Other(Toy): pass", "toy.py:NAME, where NAME is one of Other, Toy"),
+        ("toy.py:Toys", TOY, "toy.py has no design 'Toys'; write "),
+    ],
+)
+def test_a_design_that_is_not_named(tmp_path: Path, name: str, text: str, said: str) -> None:
+    (tmp_path / name.partition(":")[0]).write_text(text)
+    refused(said, "properties", tmp_path / name)
+
+
+def test_a_folder_may_have_a_colon_in_its_name(tmp_path: Path) -> None:
+    (tmp_path / "a:b").mkdir()
+    (tmp_path / "a:b" / "toy.py").write_text(TOY)
+    for name in ("toy.py:Toy", "toy.py"):
+        assert catalogue.load(f"{tmp_path}/a:b/{name}").name == "Toy"
+        assert "one worker at a time" in asked("properties", f"{tmp_path}/a:b/{name}").output
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ("raise ValueError('obs')", "observe of design 'Toy' raised ValueError: obs"),
+        ("return None", "observe of design 'Toy' returned None; it must return a WorldObservation"),
+    ],
+)
+def test_a_design_that_is_observed_wrong(tmp_path: Path, body: str, said: str) -> None:
+    (tmp_path / "toy.py").write_text(TOY.replace("return WorldObservation(world)", body))
+    with pytest.raises(DesignError) as raised:
+        Driver(catalogue.load(f"{tmp_path / 'toy.py'}:Toy"), scenario(create([])), ())
+    assert said in str(raised.value)
+
+
+def test_a_design_without_operations(tmp_path: Path) -> None:
+    (tmp_path / "toy.py").write_text(f"{TOY}\nToy.operations = {{}}\n")
+    refused("design 'Toy' has no operation 'create'; it has none", "prove", f"{tmp_path / 'toy.py'}:Toy")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("check", "--seconds", "nan"), "'nan' is no number of seconds"),
+        (("prove", "--seconds", "inf"), "'inf' is no number of seconds"),
+        (("shrink", "x.case.json", "--seconds", "nan"), "'nan' is no number of seconds"),
+        (("conform", "--seconds", "inf"), "'inf' is no number of seconds"),
+        (("check", "--kinds", ","), "it names no kind of operation"),
+        (("check", "--policies", ""), "it names no policy"),
+        (("prove", "--operations", "²"), "unknown operation '²'"),
+        (("prove", "--operations", "9" * 5000), "unknown operation '9999"),
+        (("prove", "--operations", ""), "no operation is given; write kinds"),
+        (("prove", "--faults", "crash=²"), "how many faults of a kind is a number from 0 to 20"),
+        (("prove", "--faults", f"crash={'9' * 5000}"), "how many faults of a kind is a number from 0 to 20"),
+        (("prove", "--dependencies", ""), "no dependency is given; write one of"),
+        (("prove", "--kinds", ","), "--kinds names nothing that can be asked after the create"),
+        (("prove", "--kinds", "create"), "--kinds names nothing that can be asked after the create"),
+        (("prove", "--memory", "0.0000001k"), "is no amount of memory"),
+    ],
+)
+def test_a_value_that_an_option_cannot_have(words: tuple[str, ...], said: str) -> None:
+    refused(said, *words)
+
+
+def test_code_of_a_design_that_ends_the_program_is_no_verdict(tmp_path: Path) -> None:
+    (tmp_path / "toy.py").write_text(f"{TOY}\nclass Toy(Toy):\n  def handlers(self): raise SystemExit(0)\n")
+    refused("toy.py:28: this ends the program (SystemExit: 0)", "properties", f"{tmp_path / 'toy.py'}:Toy")
