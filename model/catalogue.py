@@ -159,7 +159,7 @@ def load_module(path: str) -> ModuleType:
         found.loader.exec_module(module)
     except BaseException as error:  # SystemExit too: its code would be taken for a verdict
         del sys.modules[name]
-        if isinstance(error, KeyboardInterrupt):
+        if isinstance(error, KeyboardInterrupt) or type(error).__module__ == "_pytest.outcomes":  # a test module may skip itself
             raise
         place = "" if isinstance(error, SyntaxError) else f" (at {place_of_error(error)})"
         raise DesignError(f"{path} cannot be loaded: {type(error).__name__}: {error}{place}") from error

@@ -193,7 +193,8 @@ def _shortest(
     done = "all found again"
 
     def until(result: Result) -> str:
-        return done if found.keys() <= {*search.earlier.found, *result.violations} else go_on(reduced.result)
+        again = {*result.violations, *(key for key, way in search.earlier.found.items() if way.shortest)}
+        return done if found.keys() <= again else go_on(reduced.result)
 
     search = Search(reduced.design, reduced.scenario, reduced.properties, go_on=until, **options)
     _run(search)

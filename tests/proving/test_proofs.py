@@ -252,7 +252,7 @@ def test_a_bound_on_costs_is_judged_over_all_runs(bound: Property, held: bool) -
 
 
 def test_the_line_of_a_bound_says_the_worst_of_all_scenarios() -> None:
-    bounds = [at_most(2), at_most(9), at_most(9, kind="update"), at_most(3, per="run")]
+    bounds = [at_most(2), at_most(9), at_most(9, kind="create"), at_most(3, per="run")]
     design = CHEAP_THEN_DEAR[0]
     proofs = [prove(design, asking(*["signal"] * n, engines=1, threads=1), bounds, number=n) for n in (2, 0, 1)]
     forth, back = added(*proofs), added(*reversed(proofs))
@@ -262,7 +262,7 @@ def test_the_line_of_a_bound_says_the_worst_of_all_scenarios() -> None:
     assert told == {
         "at most 2 accesses per operation": ("violated", "too many accesses, worst: 3 of 2 allowed, in 2 of 3 scenarios"),
         "at most 9 accesses per operation": ("held", f"{bounds[1].sentence} worst: 3 of 9 allowed"),
-        "at most 9 accesses per update": ("held", bounds[2].sentence),
+        "at most 9 accesses per create": ("held", bounds[2].sentence),
         "at most 3 accesses per run": ("violated", "too many accesses, worst: 7 of 3 allowed, in 2 of 3 scenarios"),
     }
     key = ("at most 3 accesses per run", "too many accesses")
