@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from heatproof.model.effects import Handler, Query, Read, Table, Transaction
-from heatproof.model.errors import DesignError
+from heatproof.model.errors import PASSING, DesignError, HeatproofError, place_of_error
 from heatproof.model.scenario import Operation
 
 if TYPE_CHECKING:
@@ -137,6 +137,18 @@ class Design:
     def observe(self, world: World) -> WorldObservation:
         """What can be seen of a world of this design from outside."""
         raise DesignError(f"design {self.name!r} does not say how it is observed; give {type(self).__name__} an observe method")
+
+    def observation(self, world: World) -> WorldObservation:
+        """What :meth:`observe` returns. Raises :class:`DesignError` for whatever it raises."""
+        try:
+            return self.observe(world)
+        except (HeatproofError, *PASSING):
+            raise
+        except BaseException as error:
+            raise DesignError(
+                f"{place_of_error(error)}: observe of design {self.name!r} raised {type(error).__name__}: {error}; it is called at the"
+                " beginning of a run, when no rows are there yet"
+            ) from error
 
     def reaches(self, world: World, effect: Any) -> Reach:
         """Of a database effect that is about to be done in ``world``: which tables it reads, and which it is to write."""

@@ -116,7 +116,7 @@ def _observed(trace: Trace) -> tuple[States, Goals]:
     """By step and stack: the states of the names that changed, and the templates that changed."""
     world = World(trace.world.design, trace.world.scenario, trace.world.program)
     try:
-        observation: Any = world.design.observe(world)
+        observation: Any = world.design.observation(world)
     except HeatproofError:
         observation = None
     states: States = {}

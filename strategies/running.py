@@ -94,7 +94,7 @@ class Driver:
         self.judges_ends = REST_IS_REACHED in self.properties
         self.bounded = [prop for prop in self.properties if prop.bound is not None]
         self.world = design.open(scenario, program)
-        self.observation = design.observe(self.world)
+        self.observation = design.observation(self.world)
         self.monitor = Monitor(self.properties, self.observation, Watch(self.world, self.observation).changes, design.survives)
 
     def perform(self, action: Action) -> None:

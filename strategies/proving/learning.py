@@ -22,7 +22,7 @@ from heatproof.model.database import MISSING
 from heatproof.model.design import Design
 from heatproof.model.errors import HeatproofError, NotEnabled
 from heatproof.model.faults import FAULTS, limit
-from heatproof.model.program import Node
+from heatproof.model.program import Node, refuse_nested
 from heatproof.model.scenario import Scenario
 from heatproof.model.watching import Watch, met
 from heatproof.model.world import Action, Entry, Message, Task, World
@@ -142,7 +142,7 @@ class LearningWorld(World):
         self.log = _Log()
         self.started: list[tuple[int, int]] = []
         self._exchange()
-        self.observation = design.observe(self)
+        self.observation = design.observation(self)
         self.observation.tasks = Tasks(self)  # type: ignore[assignment]  # all that properties may do with it
         self.monitor = Monitor(properties, self.observation, Watch(self, self.observation).changes, design.survives)
 
@@ -258,6 +258,7 @@ class LearningWorld(World):
             if self.merge and node.effect is not None:
                 if node.gen is None:
                     node.gen = self.program._again(node)
+                refuse_nested(node)
                 held, watched = self.versions.looking(), self.watched
                 rows = None if watched is None else watched.looking()
                 known = self.pool.of(node.gen, pending(node.effect), held, rows)
