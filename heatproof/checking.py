@@ -83,9 +83,9 @@ def _batch(options: Options, number: int) -> Findings:
 
 
 def _shrink(failure: Failure, budget: int, until: float | None) -> Failure:
-    return Shrinker(
-        _worker["design"], _worker["properties"], failure, budget, lambda: until is not None and now() >= until
-    ).shrink()
+    design, properties = _worker["design"], _worker["properties"]
+    with design.program(failure.scenario).watchdog():
+        return Shrinker(design, properties, failure, budget, lambda: until is not None and now() >= until).shrink()
 
 
 # ------------------------------------------------------------------------------------------------------ in the parent

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
 from random import Random
 
 import hypothesis
@@ -17,7 +16,7 @@ from hypothesis import HealthCheck, Phase, Verbosity, settings
 
 from heatproof.model.design import Design
 from heatproof.model.program import Program
-from heatproof.model.purity import Purity
+from heatproof.model.purity import purity_of
 from heatproof.model.scenario import Scenario
 from heatproof.properties.base import Property
 from heatproof.strategies.policies import PORTFOLIO
@@ -98,7 +97,7 @@ class Findings:
 def batch(design: Design, properties: Sequence[Property], options: Options, number: int, audited: int = 1) -> Findings:
     """Explore batch ``number``. The handlers of the first ``audited`` runs are run twice, to see that they are pure."""
     findings = Findings()
-    purity = _purity(design) if design.pure else None
+    purity = purity_of(design) if design.pure else None
     rng = Random(f"{options.seed}/{number}")
 
     errors: list[Exception] = []
@@ -130,11 +129,6 @@ def batch(design: Design, properties: Sequence[Property], options: Options, numb
     if purity is not None:
         purity.check()
     return findings
-
-
-@lru_cache(maxsize=8)
-def _purity(design: Design) -> Purity:
-    return Purity(design)
 
 
 def explore_one(
