@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from heatproof.model import bodies
 from heatproof.model import effects as fx
 from heatproof.model.database import MISSING
 from heatproof.model.errors import DesignError
@@ -44,7 +45,14 @@ def transaction(world: World, task: Task, effect: fx.Transaction) -> Any:
     if known:
         world.put(world.split, task.name, MISSING)
     outbox: list[fx.Send] = []
+    held = bodies.held(effect)
     result = world.database.transact(effect, known, outbox=outbox)
+    for what, value, before in held:
+        if value != before:
+            raise DesignError(
+                f"{bodies.place_of(effect.body)}: the transaction of step {effect.step} changed {what}; its handler would not see that when"
+                " it is run again, so let the transaction return what it finds: 'found = yield Transaction(...)'"
+            )
     if type(result) is not fx.Thrown:
         for sent in outbox:
             world.post(sent.message, sent.args, sent.to)

@@ -17,7 +17,8 @@ from contextlib import AbstractContextManager
 from types import FrameType
 from typing import Any
 
-from heatproof.model.effects import EFFECTS, Effect, Escape, Me, Thrown
+from heatproof.model.bodies import alike, place_of, settled
+from heatproof.model.effects import EFFECTS, Effect, Escape, Me, Thrown, Transaction
 from heatproof.model.errors import PASSING, DesignError, NeverYields, place_of_error, raised
 from heatproof.model.watchdog import RUNNING, Stuck, watchdog
 from heatproof.model.wellformed import mistake
@@ -145,7 +146,7 @@ class Program:
             gen = function(root.me, *root.args)
         except TypeError as error:
             raise DesignError(
-                f"{_place_of(function)}: handler {root.handler!r} cannot be called with {root.args!r}: {error}"
+                f"{place_of(function)}: handler {root.handler!r} cannot be called with {root.args!r}: {error}"
             ) from error
         except (DesignError, *PASSING):
             raise
@@ -153,7 +154,7 @@ class Program:
             raise DesignError(_went_wrong(root.handler, error)) from error
         if not isinstance(gen, Generator):
             raise DesignError(
-                f"{_place_of(function)}: handler {root.handler!r} returned {type(gen).__name__} instead of being a generator;"
+                f"{place_of(function)}: handler {root.handler!r} returned {type(gen).__name__} instead of being a generator;"
                 " it must contain at least one 'yield'"
             )
         return gen
@@ -189,7 +190,7 @@ class Program:
             raise DesignError(_no_effect(node.root.handler, gen, effect))
         if not again and (wrong := mistake(effect)):  # what comes again must be equal to what was looked at before
             raise DesignError(_wrong_effect(node.root.handler, gen, effect, wrong))
-        node.effect = effect
+        node.effect = effect if again else settled(effect)
         node.perform = performer
 
     def _send(self, gen: Generator[Any, Any, Any], result: Any) -> Any:
@@ -213,7 +214,7 @@ class Program:
         return gen
 
     def _where(self, node: Node, gen: Generator[Any, Any, Any] | None = None) -> str:
-        return _where(gen or node.gen) or _place_of(self.handlers[node.root.handler])
+        return _where(gen or node.gen) or place_of(self.handlers[node.root.handler])
 
     def watchdog(self, seconds: float = 5.0) -> AbstractContextManager[None]:
         """See :func:`heatproof.model.watchdog.watchdog`; a target of its own may have none."""
@@ -222,8 +223,8 @@ class Program:
 
 def _same(one: Node, other: Node) -> bool:
     return (
-        one.effect == other.effect
-        and type(one.effect) is type(other.effect)
+        type(one.effect) is type(other.effect)
+        and (one.effect == other.effect or (type(one.effect) is Transaction and alike(one.effect, other.effect)))
         and one.value == other.value
         and type(one.escaped) is type(other.escaped)
     )
@@ -296,8 +297,3 @@ def _innermost(gen: Any) -> FrameType | None:
 
 def _place(frame: FrameType) -> str:
     return f"{frame.f_code.co_filename}:{frame.f_lineno}"
-
-
-def _place_of(function: Callable[..., Any]) -> str:
-    code = getattr(function, "__code__", None) or getattr(getattr(function, "__func__", None), "__code__", None)
-    return f"{code.co_filename}:{code.co_firstlineno}" if code is not None else repr(function)

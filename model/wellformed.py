@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from difflib import get_close_matches
 
 from heatproof.model import effects as fx
+from heatproof.model.bodies import assigned
 from heatproof.model.contents import hashable
 
 
@@ -29,6 +30,12 @@ def mistake(effect: fx.Effect) -> str | None:
             return wrong or (_columns(table, values, "values") if isinstance(values, dict) else None)
         case fx.Delete(table=table, where=where):
             return _table(table) or _columns(table, where, "where")
+        case fx.Transaction(body=body):
+            if name := assigned(body):
+                return (
+                    f"its body assigns {name}, which is not its own (nonlocal); the handler would not see that when it is run again, so let the"
+                    " body return what it finds, 'found = yield Transaction(...)', and hand over what it needs as arguments"
+                )
         case _:
             pass
     return None
