@@ -83,7 +83,9 @@ def _batch(options: Options, number: int, until: float | None) -> Findings:
 
 
 def _shrink(failure: Failure, budget: int, until: float | None) -> Failure:
-    return Shrinker(_worker["design"], _worker["properties"], failure, budget, _over(until)).shrink()
+    design, properties = _worker["design"], _worker["properties"]
+    with design.program(failure.scenario).watchdog():
+        return Shrinker(design, properties, failure, budget, _over(until)).shrink()
 
 
 def _over(until: float | None) -> Callable[[], bool]:

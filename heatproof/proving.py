@@ -22,6 +22,7 @@ from heatproof.model.errors import HeatproofError
 from heatproof.reports import proofs as reports
 from heatproof.reports.progress import Reporter, Searching
 from heatproof.strategies.asked import properties_for
+from heatproof.strategies.proving.guarding import guarded
 from heatproof.strategies.proving.least import Least, least
 from heatproof.strategies.proving.proofs import INTERRUPTED, Live, Proof, Proofs, Switches, prove
 from heatproof.strategies.proving.scopes import Member
@@ -137,19 +138,20 @@ def _prove(
     news, design, properties = _worker["news"], _worker["design"], _worker["properties"]
     watch = Watch(until, memory, lambda live, used: news.put((number, live, used)), called_off=_worker["called_off"].is_set)
     try:
-        return prove(
-            design,
-            member.scenario,
-            properties,
-            _worker["switches"],
-            watch,
-            number,
-            member.label,
-            file,
-            resume,
-            _storage(memory),
-            threads,
-        )
+        with guarded(design, member.scenario):
+            return prove(
+                design,
+                member.scenario,
+                properties,
+                _worker["switches"],
+                watch,
+                number,
+                member.label,
+                file,
+                resume,
+                _storage(memory),
+                threads,
+            )
     finally:
         give_back()
 
@@ -168,7 +170,8 @@ def _storage(memory: int | None) -> Storage:
 
 
 def _shrink(failure: Failure, budget: int, until: float | None, clock: Callable[[], float] = time.monotonic) -> Least:
-    return least(_worker["design"], _worker["properties"], failure, budget, lambda: until is not None and clock() >= until)
+    with guarded(design := _worker["design"]):
+        return least(design, _worker["properties"], failure, budget, lambda: until is not None and clock() >= until)
 
 
 # ------------------------------------------------------------------------------------------------------ in the parent
@@ -213,6 +216,10 @@ class Prover:
 
     def run(self) -> Outcome:
         """Search until all is searched, a budget is used or the user interrupts; then make what was found easy to read."""
+        with guarded(self.design):
+            return self._run()
+
+    def _run(self) -> Outcome:
         stopped, interrupted = TIME, False
         try:
             if self.at_once == 1:
@@ -224,9 +231,7 @@ class Prover:
             stopped, interrupted = INTERRUPTED, True
         finally:
             self.reporter.close()
-        for key, found in self.proofs.violations.items():
-            if key not in self.shortest:
-                self.shortest[key] = reports.failure_of(self.design, self.properties, found, key)
+        self._do_again()
         for key, failure in self.shortest.items():
             known = self.fewest.get(key)
             if known is None or len(known.failure.deviations) > len(failure.deviations):
@@ -246,10 +251,11 @@ class Prover:
                 self._tick("searching", used)
 
             watch = Watch(self._until, self.budget.memory, tell, self.clock)
-            proof = prove(
-                self.design, member.scenario, self.properties, self.switches, watch, number, member.label, *self._file(number),
-                _storage(self.budget.memory), self.budget.processes,
-            )  # fmt: skip
+            with guarded(self.design, member.scenario):
+                proof = prove(
+                    self.design, member.scenario, self.properties, self.switches, watch, number, member.label, *self._file(number),
+                    _storage(self.budget.memory), self.budget.processes,
+                )  # fmt: skip
             self._take(proof)
             if proof.cut == INTERRUPTED:
                 raise KeyboardInterrupt
@@ -294,10 +300,14 @@ class Prover:
         """The violations that are left to be made small, in that order; the runs of their shortest ways are done again for it."""
         if not self.budget.shrink:
             return []
+        self._do_again()
+        return sorted(self.shortest.keys() - self.fewest.keys(), key=lambda key: (self.shortest[key].score, key))
+
+    def _do_again(self) -> None:
+        """Do the shortest way to each violation again, if that was not done yet."""
         for key, found in self.proofs.violations.items():
             if key not in self.shortest:
-                self.shortest[key] = reports.failure_of(self.design, self.properties, found, key)
-        return sorted(self.shortest.keys() - self.fewest.keys(), key=lambda key: (self.shortest[key].score, key))
+                self.shortest[key] = reports.done_again(self.design, self.properties, found, key)
 
     # -------------------------------------------------------------------------------------------------- in processes
 

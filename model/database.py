@@ -25,7 +25,8 @@ from heatproof.model.effects import (
     Transaction,
     Update,
 )
-from heatproof.model.errors import DesignError, place_of_error
+from heatproof.model.errors import PASSING, DesignError, NeverYields, place_of_error, raised
+from heatproof.model.watchdog import RUNNING, Stuck
 from heatproof.model.wellformed import mistake
 
 LONGEST = 10_000
@@ -145,13 +146,27 @@ class Database:
         exception that leaves the body undoes what it wrote.
         Raises :class:`DesignError` for a body that is no generator function, does not end, or raises anything but an Escape.
         """
+        results: list[Any] = []
+        RUNNING.what = results
+        try:
+            return self._transact(effect, results, known, stop_after, outbox)
+        except Stuck as stuck:
+            raise NeverYields(
+                f"{stuck}: the transaction of step {effect.step} runs without yielding and does not end; between two yields it may only"
+                " compute"
+            ) from None
+        finally:
+            RUNNING.what = None
+
+    def _transact(
+        self, effect: Transaction, results: list[Any], known: tuple[Any, ...], stop_after: int | None, outbox: list[Send] | None
+    ) -> Any:
         body = effect.body(*effect.args)
         if not isinstance(body, Generator):
             raise DesignError(
                 f"step {effect.step}: the body of a transaction must be a generator function, and {effect.body!r} returned {body!r:.200}"
             )
         mark = len(self.journal)
-        results: list[Any] = []
         result: Any = None
         while True:
             try:
@@ -161,10 +176,13 @@ class Database:
             except Escape as error:
                 self.rollback(mark)
                 return Thrown(error)
-            except Exception as error:
+            except PASSING:
+                raise
+            except BaseException as error:
+                what = raised(error)
                 raise DesignError(
-                    f"{place_of_error(error)}: the transaction of step {effect.step} raised {type(error).__name__}: {error}; an"
-                    " exception that is meant to leave it must be a subclass of heatproof.model.effects.Escape"
+                    f"{place_of_error(error)}: the transaction of step {effect.step} raised {type(what).__name__}: {what}; an exception"
+                    " that is meant to leave it must be a subclass of heatproof.model.effects.Escape"
                 ) from error
             if type(inner) is Send:
                 if outbox is not None:

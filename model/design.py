@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from heatproof.model.effects import Handler, Query, Read, Table, Transaction
-from heatproof.model.errors import DesignError, HeatproofError, place_of_error
+from heatproof.model.errors import PASSING, DesignError, HeatproofError, place_of_error
 from heatproof.model.faults import FAULTS
 from heatproof.model.scenario import Operation
 
@@ -162,6 +162,23 @@ class Design:
         """What can be seen of a world of this design from outside."""
         raise DesignError(f"design {self.name!r} does not say how it is observed; give {type(self).__name__} an observe method")
 
+    def observation(self, world: World) -> WorldObservation:
+        """What :meth:`observe` returns. Raises :class:`DesignError` for whatever it raises, and if that is no observation."""
+        from heatproof.model.watching import WorldObservation
+
+        try:
+            seen = self.observe(world)
+        except (HeatproofError, *PASSING):
+            raise
+        except BaseException as error:
+            raise DesignError(
+                f"{place_of_error(error)}: observe of design {self.name!r} raised {type(error).__name__}: {error}; it is called at the"
+                " beginning of a run, when no rows are there yet"
+            ) from error
+        if not isinstance(seen, WorldObservation):
+            raise DesignError(f"observe of design {self.name!r} returned {seen!r:.80}; it must return a WorldObservation")
+        return seen
+
     def reaches(self, world: World, effect: Any) -> Reach:
         """Of a database effect that is about to be done in ``world``: which tables it reads, and which it is to write."""
         from heatproof.model.statements import statements
@@ -183,20 +200,3 @@ class Design:
     def lacks(self, kind: str) -> str:
         """That the design has no operation of that kind, in words."""
         return f"design {self.name!r} has no operation {kind!r}; it has {', '.join(sorted(self.operations)) or 'none'}"
-
-
-def observed(design: Design, world: World) -> WorldObservation:
-    """What can be seen of a world of ``design``. Raises :class:`DesignError` where its observe method is mistaken."""
-    from heatproof.model.watching import WorldObservation
-
-    try:
-        seen = design.observe(world)
-    except HeatproofError:
-        raise
-    except Exception as error:
-        raise DesignError(
-            f"{place_of_error(error)}: observe of design {design.name!r} raised {type(error).__name__}: {error}"
-        ) from error
-    if not isinstance(seen, WorldObservation):
-        raise DesignError(f"observe of design {design.name!r} returned {seen!r:.80}; it must return a WorldObservation")
-    return seen

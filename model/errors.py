@@ -27,9 +27,22 @@ class NotEnabled(HeatproofError):
     """An action that is not possible in the present state: a schedule that does not fit."""
 
 
+class Passing(BaseException):
+    """No error: it passes through handlers and properties to whoever runs these. They cannot catch it by ``except Exception``."""
+
+
+PASSING = (KeyboardInterrupt, GeneratorExit, Passing)
+"""What is nothing that a design does wrong. All else is, also what would end the process (SystemExit)."""
+
+
+def raised(error: BaseException) -> BaseException:
+    """What was raised: a generator makes another exception of StopIteration."""
+    return error.__cause__ if isinstance(error.__cause__, StopIteration) else error
+
+
 def place_of_error(error: BaseException) -> str:
     """``FILE:LINE`` where an exception was raised."""
-    traceback = error.__traceback__
+    traceback = raised(error).__traceback__
     assert traceback is not None
     while traceback.tb_next is not None:
         traceback = traceback.tb_next

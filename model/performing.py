@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from heatproof.model import bodies
 from heatproof.model import effects as fx
 from heatproof.model.database import MISSING
 from heatproof.model.errors import DesignError
-from heatproof.model.program import Stuck
 
 if TYPE_CHECKING:
     from heatproof.model.world import Task, World
@@ -44,22 +44,19 @@ def transaction(world: World, task: Task, effect: fx.Transaction) -> Any:
     known = world.split.get(task.name, ())
     if known:
         world.put(world.split, task.name, MISSING)
-    program = world.program
-    program.resumed = world.nodes[task.name]
-    try:
-        outbox: list[fx.Send] = []
-        result = world.database.transact(effect, known, outbox=outbox)
-        if type(result) is not fx.Thrown:
-            for sent in outbox:
-                world.post(sent.message, sent.args, sent.to)
-        return result
-    except Stuck as stuck:
-        raise DesignError(
-            f"{stuck}: the transaction of step {effect.step} runs without yielding and does not end; between two yields it may only"
-            " compute"
-        ) from None
-    finally:
-        program.resumed = None
+    outbox: list[fx.Send] = []
+    held = bodies.held(effect)
+    result = world.database.transact(effect, known, outbox=outbox)
+    for what, value, before in held:
+        if value != before:
+            raise DesignError(
+                f"{bodies.place_of(effect.body)}: the transaction of step {effect.step} changed {what}; its handler would not see that when"
+                " it is run again, so let the transaction return what it finds: 'found = yield Transaction(...)'"
+            )
+    if type(result) is not fx.Thrown:
+        for sent in outbox:
+            world.post(sent.message, sent.args, sent.to)
+    return result
 
 
 def send(world: World, _task: Task, effect: fx.Send) -> None:

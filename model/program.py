@@ -12,18 +12,23 @@ Rules of this file:
 from __future__ import annotations
 
 import linecache
-import signal
-from collections.abc import Callable, Generator, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Generator
+from contextlib import AbstractContextManager
 from types import FrameType
 from typing import Any
 
-from heatproof.model.effects import EFFECTS, Effect, Escape, Me, Thrown
-from heatproof.model.errors import DesignError, NeverYields, place_of_error
+from heatproof.model.bodies import alike, place_of, settled
+from heatproof.model.effects import EFFECTS, Effect, Escape, Me, Thrown, Transaction
+from heatproof.model.errors import PASSING, DesignError, NeverYields, place_of_error, raised
+from heatproof.model.watchdog import RUNNING, Stuck, watchdog
 from heatproof.model.wellformed import mistake
 
 LIMIT = 400_000
 """Nodes kept before the trie is forgotten and begun anew; running tasks keep the path they stand on."""
+
+
+NESTED = 100
+"""Generators that may wait for one another in a handler that somebody looks into."""
 
 
 class Node:
@@ -83,7 +88,6 @@ class Program:
         self.max_effects = max_effects
         self.roots: dict[tuple[str, tuple[Any, ...], Me], Root] = {}
         self.nodes = 0
-        self.resumed: object = None  # for the watchdog: the node whose handler, or what asks the properties that run right now
 
     def start(self, handler: str, args: tuple[Any, ...], me: Me) -> Node:
         """The first node of a call. Raises :class:`DesignError` if there is no such handler or it is no generator function."""
@@ -142,18 +146,23 @@ class Program:
             gen = function(root.me, *root.args)
         except TypeError as error:
             raise DesignError(
-                f"{_place_of(function)}: handler {root.handler!r} cannot be called with {root.args!r}: {error}"
+                f"{place_of(function)}: handler {root.handler!r} cannot be called with {root.args!r}: {error}"
             ) from error
+        except (DesignError, *PASSING):
+            raise
+        except BaseException as error:
+            raise DesignError(_went_wrong(root.handler, error)) from error
         if not isinstance(gen, Generator):
             raise DesignError(
-                f"{_place_of(function)}: handler {root.handler!r} returned {type(gen).__name__} instead of being a generator;"
+                f"{place_of(function)}: handler {root.handler!r} returned {type(gen).__name__} instead of being a generator;"
                 " it must contain at least one 'yield'"
             )
         return gen
 
     def _resume(self, node: Node, result: Any, again: bool = False) -> None:
-        gen, self.resumed = node.gen, node
+        gen = node.gen
         assert gen is not None
+        RUNNING.what = node
         self.nodes += 1
         try:
             effect = self._send(gen, result)
@@ -170,21 +179,18 @@ class Program:
                 f"{stuck}: handler {node.root.handler!r} runs without yielding and does not end; between two yields a handler"
                 " may only compute"
             ) from None
-        except DesignError:
+        except (DesignError, *PASSING):
             raise
-        except Exception as error:
-            raise DesignError(
-                f"{place_of_error(error)}: handler {node.root.handler!r} raised {type(error).__name__}: {error}; an exception that"
-                " is meant to leave a handler must be a subclass of heatproof.model.effects.Escape"
-            ) from error
+        except BaseException as error:
+            raise DesignError(_went_wrong(node.root.handler, error)) from error
         finally:
-            self.resumed = None
+            RUNNING.what = None
         performer = self.performers.get(type(effect))
         if performer is None:
             raise DesignError(_no_effect(node.root.handler, gen, effect))
         if not again and (wrong := mistake(effect)):  # what comes again must be equal to what was looked at before
             raise DesignError(_wrong_effect(node.root.handler, gen, effect, wrong))
-        node.effect = effect
+        node.effect = effect if again else settled(effect)
         node.perform = performer
 
     def _send(self, gen: Generator[Any, Any, Any], result: Any) -> Any:
@@ -208,51 +214,27 @@ class Program:
         return gen
 
     def _where(self, node: Node, gen: Generator[Any, Any, Any] | None = None) -> str:
-        gen = gen or node.gen
-        frame = _innermost(gen) if gen is not None else None
-        if frame is None:
-            return _place_of(self.handlers[node.root.handler])
-        return _place(frame)
+        return _where(gen or node.gen) or place_of(self.handlers[node.root.handler])
 
-    @contextmanager
-    def watchdog(self, seconds: float = 5.0) -> Iterator[None]:
-        """While open, a handler that computes for more than ``seconds`` of processor time without yielding is interrupted, and so are
-        properties that are asked for so long after one action.
-
-        Works in the main thread only (it uses SIGVTALRM); elsewhere it does nothing.
-        """
-        seen: object = None
-
-        def tick(_signal: int, frame: FrameType | None) -> None:
-            nonlocal seen
-            if self.resumed is not None and self.resumed is seen:
-                seen = None
-                raise Stuck(_place(frame) if frame is not None else "somewhere")
-            seen = self.resumed
-
-        try:
-            before = signal.signal(signal.SIGVTALRM, tick)
-        except ValueError:  # not the main thread
-            yield
-            return
-        signal.setitimer(signal.ITIMER_VIRTUAL, seconds, seconds)
-        try:
-            yield
-        finally:
-            signal.setitimer(signal.ITIMER_VIRTUAL, 0)
-            signal.signal(signal.SIGVTALRM, before)
-
-
-class Stuck(BaseException):
-    """Raised by the watchdog inside a handler or a property; a BaseException, so that their own ``except Exception`` lets it through."""
+    def watchdog(self, seconds: float = 5.0) -> AbstractContextManager[None]:
+        """See :func:`heatproof.model.watchdog.watchdog`; a target of its own may have none."""
+        return watchdog(seconds)
 
 
 def _same(one: Node, other: Node) -> bool:
     return (
-        one.effect == other.effect
-        and type(one.effect) is type(other.effect)
+        type(one.effect) is type(other.effect)
+        and (one.effect == other.effect or (type(one.effect) is Transaction and alike(one.effect, other.effect)))
         and one.value == other.value
         and type(one.escaped) is type(other.escaped)
+    )
+
+
+def _went_wrong(handler: str, error: BaseException) -> str:
+    what = raised(error)
+    return (
+        f"{place_of_error(error)}: handler {handler!r} raised {type(what).__name__}: {what}; an exception that is meant to leave a handler"
+        " must be a subclass of heatproof.model.effects.Escape"
     )
 
 
@@ -287,6 +269,24 @@ def _wrong_effect(handler: str, gen: Generator[Any, Any, Any], effect: Effect, w
     return f"{_place(frame)}: handler {handler!r}, step {effect.step}: {type(effect).__name__}: {wrong}\n    {line}"
 
 
+def refuse_nested(node: Node) -> None:
+    """Raise :class:`DesignError` for a handler that calls itself without end: what it holds could not be looked into."""
+    gen, count = node.gen, 0
+    while (gen := gen.gi_yieldfrom) is not None and hasattr(gen, "gi_yieldfrom"):
+        count += 1
+    if count > NESTED:
+        raise DesignError(
+            f"{_where(node.gen)}: handler {node.root.handler!r} stands in more than {NESTED} generators that wait for one another (yield from):"
+            " it seems to call itself without end; write a loop, or let it send itself a message"
+        )
+
+
+def _where(gen: Generator[Any, Any, Any] | None) -> str:
+    """Where a suspended generator stands; empty if it does not any more."""
+    frame = _innermost(gen) if gen is not None else None
+    return "" if frame is None else _place(frame)
+
+
 def _innermost(gen: Any) -> FrameType | None:
     frame: FrameType | None = gen.gi_frame
     while (inner := getattr(gen, "gi_yieldfrom", None)) is not None and getattr(inner, "gi_frame", None) is not None:
@@ -297,8 +297,3 @@ def _innermost(gen: Any) -> FrameType | None:
 
 def _place(frame: FrameType) -> str:
     return f"{frame.f_code.co_filename}:{frame.f_lineno}"
-
-
-def _place_of(function: Callable[..., Any]) -> str:
-    code = getattr(function, "__code__", None) or getattr(getattr(function, "__func__", None), "__code__", None)
-    return f"{code.co_filename}:{code.co_firstlineno}" if code is not None else repr(function)

@@ -21,7 +21,7 @@ import random
 import sys
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
-from functools import cache, cached_property
+from functools import cache, cached_property, lru_cache
 from types import CodeType, FunctionType, ModuleType
 from typing import Any, NamedTuple
 
@@ -66,6 +66,7 @@ class Purity:
     def __init__(self, design: Design):
         self.design = design
         self.methods = {_function(value) for owner in type(design).__mro__ for value in vars(owner).values()}
+        self.attributes = _attributes(design)
         self.variables: dict[tuple[int, str], Variable] = {}
         for function, handlers in _reached(design).items():
             _refuse_assignments(function, handlers, self)
@@ -84,7 +85,7 @@ class Purity:
     def _find_variables(self, function: FunctionType, handlers: tuple[str, ...]) -> None:
         names = function.__globals__
         cells = dict(zip(function.__code__.co_freevars, function.__closure__ or (), strict=True))
-        attributes = _attributes(self.design)
+        attributes = self.attributes
         itself = function.__code__.co_varnames[:1] if function in self.methods else ()
         for code in _codes(function.__code__):
             instructions = _instructions(code)
@@ -94,6 +95,8 @@ class Purity:
                 if instruction.opname in ("LOAD_GLOBAL", "LOAD_NAME") and name in names:
                     self._add("the module variable", names, name, sites.of(instruction))
                     after = instructions[number + 1]
+                    if after.opname == "COPY":  # of an augmented assignment
+                        after = instructions[number + 2]
                     if _own(names[name]) and after.opname in (*READS, "STORE_ATTR"):
                         self._add(f"the variable {name}.", names[name], after.argval, sites.of(instruction))
                 elif instruction.opname == "LOAD_DEREF" and name in cells:
@@ -120,26 +123,42 @@ class Purity:
         self.variables[key].sites.append(site)
 
 
+@lru_cache(maxsize=8)
+def purity_of(design: Design) -> Purity:
+    """What watches over the handlers of a design from the first time that somebody asks."""
+    return Purity(design)
+
+
 # ------------------------------------------------------------------------------------------------- what can be reached
 
 
 def _reached(design: Design) -> dict[FunctionType, tuple[str, ...]]:
     """Every function of the design's own modules that its handlers name, directly or not, with those handlers."""
     found: dict[FunctionType, tuple[str, ...]] = {}
+    named: dict[FunctionType, list[FunctionType]] = {}
     for handler, method in design.handlers().items():
-        waiting = [_function(method)]
+        waiting = [function for function in [_function(method)] if function is not None]
         while waiting:
             function = waiting.pop()
-            if function is None or handler in found.get(function, ()):
+            if handler in found.get(function, ()):
                 continue
             found[function] = (*found.get(function, ()), handler)
-            for code in _codes(function.__code__):
-                for name in code.co_names:
-                    waiting.extend(_functions_of(function.__globals__.get(name)))
-                    waiting.append(_function(_static(type(design), name)))
-            for cell in function.__closure__ or ():
-                waiting.extend(_functions_of(_content(cell)))
+            if function not in named:
+                named[function] = list(_named(function, design))
+            waiting.extend(named[function])
     return found
+
+
+def _named(function: FunctionType, design: Design) -> Iterator[FunctionType]:
+    """The functions that a function names."""
+    for name in dict.fromkeys(name for code in _codes(function.__code__) for name in code.co_names):
+        for other in (*_functions_of(function.__globals__.get(name)), _function(_static(type(design), name))):
+            if other is not None:
+                yield other
+    for cell in function.__closure__ or ():
+        for other in _functions_of(_content(cell)):
+            if other is not None:
+                yield other
 
 
 def _functions_of(value: Any) -> Iterator[FunctionType | None]:
@@ -294,4 +313,4 @@ def _frozen(value: Any, above: tuple[int, ...] = ()) -> object:
     return (id(value), tuple((n, _frozen(v, above)) for n, v in kept.items()))
 
 
-__all__ = ["Purity"]
+__all__ = ["Purity", "purity_of"]

@@ -10,6 +10,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from heatproof.model import effects as fx
+from heatproof.model.bodies import assigned
 from heatproof.model.contents import hashable
 
 
@@ -35,6 +36,12 @@ def mistake(effect: fx.Effect) -> str | None:
             return _table(table) or _columns(table, where, "where")
         case fx.Finish(physical=physical):
             return _physical(physical)
+        case fx.Transaction(body=body):
+            if name := assigned(body):
+                return (
+                    f"its body assigns {name}, which is not its own (nonlocal); the handler would not see that when it is run again, so let the"
+                    " body return what it finds, 'found = yield Transaction(...)', and hand over what it needs as arguments"
+                )
         case _:
             pass
     return None

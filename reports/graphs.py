@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from heatproof.model.design import observed
 from heatproof.model.errors import HeatproofError
 from heatproof.model.templates import EMPTY, Template
 from heatproof.model.world import World
@@ -117,7 +116,7 @@ def _observed(trace: Trace) -> tuple[States, Goals]:
     """By step and stack: the states of the names that changed, and the templates that changed."""
     world = World(trace.world.design, trace.world.scenario, trace.world.program)
     try:
-        observation: Any = observed(world.design, world)
+        observation: Any = world.design.observation(world)
     except HeatproofError:
         observation = None
     states: States = {}

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import heatproof
 from heatproof.model import catalogue
 from heatproof.model.design import Design
-from heatproof.model.errors import NotEnabled
+from heatproof.model.errors import DesignError, NotEnabled
 from heatproof.model.world import World
 from heatproof.properties.base import Property
 from heatproof.properties.costs import shown
@@ -121,6 +121,7 @@ def failure_of(design: Design, properties: Sequence[Property], found: Found, key
     """
     driver = Driver(design, found.scenario, properties)
     deviations = record(driver, found.actions)
+    driver.world.audit()
     violation = driver.monitor.violations.get(key)
     bound = next((p.bound for p in properties if p.name == key[0]), None)
     if violation is None and bound is not None:  # judged at rest; a circle that costs is gone round until the bound is exceeded
@@ -139,6 +140,18 @@ def failure_of(design: Design, properties: Sequence[Property], found: Found, key
     if bound is not None:  # it may have rested on the way, and have been judged by less than its worst
         violation = violation._replace(witness=found.witness, step=len(found.actions))
     return Failure(found.scenario, list(found.actions), violation, deviations)
+
+
+def done_again(design: Design, properties: Sequence[Property], found: Found, key: Key) -> Failure:
+    """The same of a search of somebody's handlers. Raises :class:`DesignError` where the machine does not see the violation."""
+    try:
+        return failure_of(design, properties, found, key)
+    except (ValueError, NotEnabled) as error:
+        raise DesignError(
+            f"{error}. So some handler or property of design {design.name!r} did not do the same when it was run again:"
+            " it must not use module or object state, clocks, random numbers, the ids of objects or the order of sets. If none does, what a"
+            " search makes smaller is mistaken here: see if it finds this with --no-columns, --no-placing, --no-versions or --no-merge"
+        ) from error
 
 
 def comes_again(design: Design, found: Found) -> bool:
@@ -214,4 +227,4 @@ def _write(
     write_whole(folder / f"{name}.story.txt", f"{told}\n\n  {end}\n")
 
 
-__all__ = ["Written", "failure_of", "lines", "summary", "write"]
+__all__ = ["Written", "done_again", "failure_of", "lines", "summary", "write"]

@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from heatproof.model.errors import HeatproofError, NeverYields
-from heatproof.model.program import Stuck
 from heatproof.model.purity import Purity
+from heatproof.model.watchdog import Stuck
 from heatproof.model.watching import ASPECTS, NOTHING, Watch, WorldObservation
 from heatproof.model.world import World
 from heatproof.properties.base import Property

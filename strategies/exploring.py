@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
 from random import Random
 
 import hypothesis
@@ -18,7 +17,7 @@ from hypothesis import HealthCheck, Phase, Verbosity, settings
 
 from heatproof.model.design import Design
 from heatproof.model.program import Program
-from heatproof.model.purity import Purity
+from heatproof.model.purity import purity_of
 from heatproof.model.scenario import Scenario
 from heatproof.properties.base import Property
 from heatproof.strategies.asking import Keeping
@@ -112,7 +111,7 @@ def batch(
     def ended() -> bool:
         return (number > 0 or findings.runs > 0) and over()
 
-    purity = _purity(design) if design.pure else None
+    purity = purity_of(design) if design.pure else None
     keeping = Keeping(properties)
     rng = Random(f"{options.seed}/{number}")
 
@@ -146,11 +145,6 @@ def batch(
         purity.check()
     keeping.check()
     return findings
-
-
-@lru_cache(maxsize=8)
-def _purity(design: Design) -> Purity:
-    return Purity(design)
 
 
 def explore_one(

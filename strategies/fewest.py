@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from heatproof.model.design import Design
-from heatproof.model.errors import HeatproofError
+from heatproof.model.errors import HeatproofError, NeverYields
 from heatproof.model.program import Program
 from heatproof.model.scenario import Scenario
 from heatproof.model.world import PATIENCE, Action, World
@@ -137,7 +137,9 @@ class Fewest:
                 driver.perform(action)
                 if world.at_rest:
                     driver.rest()
-            except HeatproofError:  # it is not possible, or a mistake of the design: nothing goes on from here
+            except HeatproofError as error:  # it is not possible, or a mistake of the design: nothing goes on from here
+                if isinstance(error, NeverYields):  # the next one would take as long
+                    self.performed = self.budget
                 driver.monitor.violations.clear()
                 if len(world.log) > before:
                     self._undo(mark)

@@ -11,11 +11,12 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
-from heatproof.model.design import Design, observed
+from heatproof.model.design import Design
 from heatproof.model.fingerprint import fingerprint
 from heatproof.model.meter import meter
-from heatproof.model.program import Program, Stuck
+from heatproof.model.program import Program
 from heatproof.model.scenario import Scenario
+from heatproof.model.watchdog import RUNNING, Stuck
 from heatproof.model.watching import met
 from heatproof.model.world import PATIENCE, Action, World
 from heatproof.properties.base import Property, witness
@@ -87,7 +88,7 @@ class Driver:
         self.judges_ends = REST_IS_REACHED in self.properties
         self.bounded = [prop for prop in self.properties if prop.bound is not None]
         self.world = design.open(scenario, program)
-        self.observation = observed(design, self.world)
+        self.observation = design.observation(self.world)
         self.monitor = monitor(self.properties, self.world, self.observation)
 
     def perform(self, action: Action) -> None:
@@ -107,14 +108,13 @@ class Driver:
 
     def _ask(self, ask: Callable[[int], None]) -> None:
         """Have properties asked; the watchdog looks how long that takes."""
-        program = self.world.program
-        program.resumed = ask
+        RUNNING.what = ask
         try:
             ask(len(self.world.log))
         except (Exception, SystemExit, Stuck) as error:
             raise in_property(error, self.monitor.asking) from error
         finally:
-            program.resumed = None
+            RUNNING.what = None
 
     def _count(self) -> None:
         """Judge the bounds on what the run costs. It is metered from its beginning."""

@@ -17,7 +17,7 @@ from operator import attrgetter
 from random import Random
 
 from heatproof.model.design import Design
-from heatproof.model.errors import HeatproofError, NotEnabled
+from heatproof.model.errors import HeatproofError, NeverYields, NotEnabled
 from heatproof.model.program import Program
 from heatproof.model.scenario import Scenario
 from heatproof.model.world import Action
@@ -204,6 +204,9 @@ class Shrinker:
         driver = self._driver(scenario)
         try:
             run(driver)
+        except NeverYields:
+            self.left, self.cut = 0, True  # nor does it in other runs like this one, and each takes seconds
+            return False
         except HeatproofError:
             return False  # a mistake of the design or of a property; the explorer tells it if it comes to it
         violation = driver.monitor.violations.get(self.key)

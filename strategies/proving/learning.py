@@ -21,11 +21,12 @@ from heatproof.model.columns import Live
 from heatproof.model.contents import Opaque
 from heatproof.model.continuations import Pool
 from heatproof.model.database import MISSING
-from heatproof.model.design import Design, observed
+from heatproof.model.design import Design
 from heatproof.model.errors import HeatproofError, NotEnabled
 from heatproof.model.faults import FAULTS, limit
-from heatproof.model.program import Node
+from heatproof.model.program import Node, refuse_nested
 from heatproof.model.scenario import Scenario
+from heatproof.model.watchdog import RUNNING, Stuck
 from heatproof.model.watching import met
 from heatproof.model.world import Action, Entry, Message, Task, World
 from heatproof.properties.base import Property, Witness
@@ -144,7 +145,7 @@ class LearningWorld(World):
         self.log = _Log()
         self.started: list[tuple[int, int]] = []
         self._exchange()
-        self.observation = observed(design, self)
+        self.observation = design.observation(self)
         self.observation.tasks = Tasks(self)  # type: ignore[assignment]  # all that properties may do with it
         self.monitor = monitor(properties, self, self.observation)
 
@@ -260,6 +261,7 @@ class LearningWorld(World):
             if self.merge and node.effect is not None:
                 if node.gen is None:
                     node.gen = self.program._again(node)
+                refuse_nested(node)
                 held, watched = self.versions.looking(), self.watched
                 rows = None if watched is None else watched.looking()
                 with suppress(Opaque):  # it is about to do something with what hides what it holds
@@ -434,12 +436,15 @@ class LearningWorld(World):
         return Lesson(tuple(space.path), enabled, writes, found, accesses, system, tuple(space.searched), tuple(space.assumed), at)
 
     def _ask(self, ask: Callable[[], Any]) -> None:
+        RUNNING.what = ask
         try:
             ask()
         except (HeatproofError, NamesMatter):
             raise
-        except (Exception, SystemExit) as error:
+        except (Exception, SystemExit, Stuck) as error:
             raise in_property(error, self.monitor.asking) from error
+        finally:
+            RUNNING.what = None
 
     def _found(self) -> Found:
         if not self.monitor.violations and not self.monitor.reached:

@@ -26,6 +26,7 @@ from typing import Any
 
 from heatproof.model.contents import PLAIN, Opaque, fields, filled
 from heatproof.model.engines import OpenEngine, Someones
+from heatproof.model.errors import Passing
 from heatproof.model.scenario import Scope
 from heatproof.model.versions import Version
 from heatproof.strategies.proving.symmetry import ENGINE
@@ -39,7 +40,7 @@ HARMLESS = frozenset(
 """What may be done with a text without looking into it, or has to be done."""
 
 
-class EnginesMatter(BaseException):
+class EnginesMatter(Passing):
     """Somebody may tell engines apart: the search begins anew with engines by name. No handler is to catch it."""
 
 

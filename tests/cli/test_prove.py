@@ -134,6 +134,15 @@ def test_the_dearest_run_of_a_bound_is_kept_and_its_number_is_said(tmp_path: Pat
     assert told.exit_code == 1, told.output
 
 
+def test_a_design_that_is_no_function_of_what_it_is_sent_is_refused(tmp_path: Path) -> None:
+    file = toy(tmp_path)
+    file.write_text(DESIGN + "        SEEN.append(n)\n\nSEEN = []\n")
+    for words in (("--operations", "create"), ("--all-templates", "2", "--operations", "1", "--processes", "2")):
+        done = prove(f"{file}:Guarded", *words, "--property", "sum", "--report", tmp_path / "out")
+        assert done.exit_code == 2, done.output
+        assert "changed the module variable SEEN" in done.output
+
+
 def test_what_is_left_out_is_not_asked_and_what_nobody_looks_at_may_be_forgotten(tmp_path: Path) -> None:
     words, states = ("--operations", "create,update:same", "--faults", "crash", "--shrink", "0", "--processes", "1"), []
     for switch in ((), ("--no-versions",), ("--no-versions", "--no-columns")):

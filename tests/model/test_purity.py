@@ -160,3 +160,18 @@ def test_heat_is_pure() -> None:
     template = Template([resource("A", {"p": 1}), resource("B", depends_on=["A"])])
     by_default(World(purity.design, scenario(create(template), Operation("check"), Operation("delete"))))
     purity.check()
+
+
+class Shared:
+    value = 0
+
+
+def test_what_is_added_to_an_attribute_of_a_class_is_told_with_its_line() -> None:
+    def adds(self: Design, me: Me, number: int, operation: Operation) -> Handler:
+        yield Sleep("X-1")
+        Shared.value += 1
+        yield Sleep(f"X-{Shared.value}")
+
+    with pytest.raises(DesignError) as caught:
+        run_under_purity(toy(create=adds)).check()
+    assert str(caught.value).startswith(f"{place(adds, 'value += 1')}: handler 'create' changed the variable Shared.value; ")

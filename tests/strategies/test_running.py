@@ -14,6 +14,7 @@ from heatproof.model.effects import Handler, Me, Read, Sleep, Spawn
 from heatproof.model.errors import DesignError, HeatproofError, NeverYields
 from heatproof.model.observation import Change, Observation
 from heatproof.model.scenario import Operation, Scenario, scenario
+from heatproof.model.watchdog import RUNNING
 from heatproof.model.world import program_for
 from heatproof.properties.base import Witness, always, witness
 from heatproof.properties.catalogue import ALL, REST_IS_REACHED
@@ -218,4 +219,4 @@ def test_a_property_that_never_ends_is_caught_by_the_watchdog(expectation: str) 
         ),
     ):
         driver.settle()
-    assert driver.world.program.resumed is None
+    assert RUNNING.what is None
