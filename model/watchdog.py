@@ -1,4 +1,5 @@
-"""Interrupts what a design computes between two yields, in a handler or in the body of a transaction, and what a property does, if that does not end."""
+"""Interrupts what a design computes between two yields, in a handler or in the body of a transaction, and what properties compute, if that does
+not end."""
 
 from __future__ import annotations
 
