@@ -7,10 +7,10 @@ from collections.abc import Callable
 from dataclasses import fields as parts_of
 from dataclasses import is_dataclass
 from enum import Enum
-from functools import cache
 from struct import calcsize
 from types import CellType, CodeType, FunctionType, MethodType, ModuleType
-from typing import Any
+from typing import Any, TypeVar
+from weakref import WeakKeyDictionary
 
 from heatproof.model.columns import HeldRow
 from heatproof.model.versions import Version
@@ -30,6 +30,22 @@ CONTENT: dict[type[Any], Callable[[Any], Any]] = {
 
 POINTER = calcsize("P")
 """Bytes that an attribute takes in an object."""
+
+
+Answer = TypeVar("Answer")
+
+
+def by_class(ask: Callable[[Any], Answer]) -> Callable[[Any], Answer]:
+    """What goes by a class alone, found out once. Some classes are of one world, so none is kept for it."""
+    known: WeakKeyDictionary[Any, Answer] = WeakKeyDictionary()
+
+    def asked(kind: Any) -> Answer:
+        found = known.get(kind)
+        if found is None:
+            found = known[kind] = ask(kind)
+        return found
+
+    return asked
 
 
 class Opaque(Exception):
@@ -85,7 +101,7 @@ def class_of(value: Any) -> Any:
     return type(value)
 
 
-@cache
+@by_class
 def by_value(kind: Any) -> bool:
     """Whether values of a class are compared by all that they hold, so that they must not change."""
     if kind.__hash__ in (None, object.__hash__) or issubclass(kind, BaseException | FunctionType | MethodType):
@@ -100,7 +116,7 @@ def by_value(kind: Any) -> bool:
     return not _has_attributes(kind)
 
 
-@cache
+@by_class
 def compared_as_usual(kind: Any) -> bool:
     """Whether a class of tuples or frozensets is compared by its items alone, and has nothing else."""
     base: Any = tuple if issubclass(kind, tuple) else frozenset
@@ -147,7 +163,7 @@ def attributes(value: Any) -> tuple[tuple[str, ...], list[Any]]:
     return tuple(names), [*inside.values(), *[getattr(value, name) for name in slots], *[factory for _, factory in made]]
 
 
-@cache
+@by_class
 def beside(kind: Any) -> bool:
     """Whether values of a class that is derived from one in :data:`VALUES` may hold more than values of that."""
     return issubclass(kind, defaultdict) or (kind not in (*VALUES, OrderedDict) and (_hides(kind) or _has_attributes(kind)))
@@ -168,7 +184,7 @@ def fields(value: Any) -> tuple[tuple[str, ...], list[Any]]:
     return tuple(slots), [getattr(value, name) for name in slots]
 
 
-@cache
+@by_class
 def _hides(kind: Any) -> bool:
     """Whether objects of a class keep something in C beside their attributes and what they are compared by: they are larger than these take."""
     if issubclass(kind, type | BaseException):
@@ -178,7 +194,7 @@ def _hides(kind: Any) -> bool:
     return bool(kind.__basicsize__ > known + POINTER * attributes)
 
 
-@cache
+@by_class
 def _slots(kind: Any) -> tuple[str, ...]:
     """The slots of a class and of those it derives from."""
     found: list[str] = []

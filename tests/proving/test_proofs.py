@@ -262,7 +262,7 @@ def test_the_line_of_a_bound_says_the_worst_of_all_scenarios() -> None:
     assert told == {
         "at most 2 accesses per operation": ("violated", "too many accesses, worst: 3 of 2 allowed, in 2 of 3 scenarios"),
         "at most 9 accesses per operation": ("held", f"{bounds[1].sentence} worst: 3 of 9 allowed"),
-        "at most 9 accesses per create": ("held", bounds[2].sentence),
+        "at most 9 accesses per create": ("held", f"{bounds[2].sentence} worst: 1 of 9 allowed"),
         "at most 3 accesses per run": ("violated", "too many accesses, worst: 7 of 3 allowed, in 2 of 3 scenarios"),
     }
     key = ("at most 3 accesses per run", "too many accesses")

@@ -155,7 +155,7 @@ ALWAYS = "the check of an always property must 'return witness"
         (at_rest, lambda *, more: None, r"raised TypeError: .*; its check is called with \(observation\)"),
         (at_rest, raising(SystemExit(0)), "raised SystemExit: 0; it asks for something"),
     ],
-    ids=str,
+    ids=lambda value: getattr(value, "__name__", value),
 )
 def test_a_mistaken_property_is_named_with_its_place_and_what_to_do(asked: Way, declare: Any, check: Any, said: str) -> None:
     prop = declare("mistaken", "Is mistaken.", {"resource"})(check) if declare is always else declare("mistaken", "Is.")(check)
