@@ -196,7 +196,9 @@ class Program:
     def _send(self, gen: Generator[Any, Any, Any], result: Any) -> Any:
         """Let a handler go on with a result; what it yields."""
         if type(result) is Thrown:
-            return gen.throw(result.exception.with_traceback(None))
+            exception = result.exception.with_traceback(None)
+            exception.__context__ = None  # else it would be what was handled where it was thrown before, perhaps in another run
+            return gen.throw(exception)
         return gen.send(result)
 
     def _again(self, node: Node) -> Generator[Any, Any, Any]:

@@ -112,7 +112,7 @@ def test_a_case_must_do_what_it_says(project: pytest.Pytester) -> None:
     text = result.stdout.str()
     assert "cases/broken.case.json is no case: " in text
     assert "cases/empty.case.json is no case: " in text
-    assert "has no design 'Nothing'; it has Once" in text
+    assert re.search(r"has no design 'Nothing'; write .*once\.py:NAME, where NAME is one of Once", text)
     assert "a case from elsewhere runs no code here" in text
     assert "Traceback" not in text
     assert re.search(r"^FAILED cases/delivered-twice.case.json::replay - still fails on once", text, re.MULTILINE)
