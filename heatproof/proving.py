@@ -279,7 +279,7 @@ class Prover:
         of two that are not complete the one that has seen more counts."""
         if not proof.complete:
             first = [replace(first, cut=proof.cut) for first in self.cramped if first.number == proof.number]
-            proof = max([proof, *first], key=lambda one: one.states)
+            proof = max([*first, proof], key=lambda one: one.states)
         self.live.pop(proof.number, None)
         self.proofs.add(proof)
         self.taken.add(proof.number)

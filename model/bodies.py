@@ -49,6 +49,7 @@ def _body(value: Any, made: dict[int, Any]) -> Any:
     made.update((id(cell), copy) for (cell, _), copy in zip(cells, own, strict=True))
     copied = FunctionType(value.__code__, value.__globals__, value.__name__, value.__defaults__, tuple(own))
     copied.__kwdefaults__, copied.__qualname__, copied.__module__ = value.__kwdefaults__, value.__qualname__, value.__module__
+    copied.__dict__.update(value.__dict__)
     made[id(value)] = copied
     for (cell, before), copy in zip(cells, own, strict=True):
         if before is None and filled(cell):

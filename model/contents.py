@@ -17,6 +17,9 @@ from heatproof.model.versions import Version
 
 PLAIN = (str, int, float, complex, bytes, bool, type(None), type(Ellipsis), range)
 
+INEXACT = frozenset({float, complex})
+"""Classes of values that may be equal and yet be told apart by what they are written as: 0.0 and -0.0."""
+
 SURE = frozenset({str, int, bool, bytes, type(None)})
 """Classes whose values, if they are equal, cannot be told apart."""
 
@@ -140,7 +143,11 @@ def same(one: Any, other: Any) -> bool:
     if issubclass(kind, frozenset):
         there = {item: item for item in other}
         return all(same(item, there[item]) for item in one)
-    return kind in SURE or kind.__module__.startswith("heatproof.") or repr(one) == repr(other)
+    if kind in SURE or kind.__module__.startswith("heatproof."):
+        return True
+    if is_dataclass(kind):
+        return all(same(getattr(one, part.name), getattr(other, part.name)) for part in parts_of(kind))
+    return repr(one) == repr(other)
 
 
 def filled(cell: CellType) -> bool:
@@ -165,7 +172,10 @@ def attributes(value: Any) -> tuple[tuple[str, ...], list[Any]]:
 
 @by_class
 def beside(kind: Any) -> bool:
-    """Whether values of a class that is derived from one in :data:`VALUES` may hold more than values of that."""
+    """Whether values of a class that is derived from one in :data:`VALUES` may hold more than values of that. What a watched row has beside its
+    columns is its number, which tells nobody anything."""
+    if issubclass(kind, HeldRow):
+        return False
     return issubclass(kind, defaultdict) or (kind not in (*VALUES, OrderedDict) and (_hides(kind) or _has_attributes(kind)))
 
 

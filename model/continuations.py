@@ -22,10 +22,12 @@ from typing import Any
 from heatproof.model.columns import HeldRow, Mark, Place, Rows
 from heatproof.model.contents import (
     CONTENT,
+    INEXACT,
     PLAIN,
     Opaque,
     attributes,
     beside,
+    by_class,
     by_value,
     class_of,
     fields,
@@ -34,15 +36,12 @@ from heatproof.model.contents import (
     holds_row,
     same,
     stands_for_itself,
-)
+)  # fmt: skip
 from heatproof.model.liveness import live_after
 from heatproof.model.versions import Column, Version
 
 HOLE = "a version"
 """Stands in a row for its version."""
-
-INEXACT = frozenset({float, complex})
-"""Classes of values that may be equal and yet be told apart by what they are written as: 0.0 and -0.0."""
 
 _SAMPLES: tuple[Any, ...] = (
     iter(()), iter([]), iter(""), iter(range(0)), iter(range(2**70)), iter({}), iter({}.items()), iter({}.values()), iter(set()),
@@ -103,8 +102,8 @@ class Pool:
         """The tuple of these parts, which are of this pool, or last."""
         return self._tuples.setdefault(tuple(map(id, parts)), parts)
 
-    def value(self, value: Any) -> Any:
-        """What stands for a value that is compared by what it holds."""
+    def value(self, value: Any, met: bool = True) -> Any:
+        """What stands for a value that is compared by what it holds; ``met``: whether this very object may be met again."""
         known = self.at.get(id(value))
         if known is None:
             kind = type(value)
@@ -113,6 +112,8 @@ class Pool:
             if first is not key and not same(first[1], key[1]):
                 exact: Any = (kind, value, repr(value))
                 first = self._values.setdefault(exact, exact)
+            if not met:
+                return first
             known = self.at[id(value)] = (first, value)
         return known[0]
 
@@ -277,7 +278,10 @@ def _way_to_show(kind: type[Any]) -> _Show:
         return lambda value, look, at: look.version(value)
     for base, show in _WAYS:
         if issubclass(kind, base):
-            return _with_attributes(show) if issubclass(kind, tuple | frozenset) and beside(kind) else show
+            more = (
+                issubclass(kind, tuple | frozenset) and base is not HeldRow and beside(kind)
+            )  # of a watched row that is its number
+            return _with_attributes(show) if more else show
     compared: Any = kind
     if by_value(compared):
         return _by_what_it_holds
@@ -288,7 +292,7 @@ def _way_to_show(kind: type[Any]) -> _Show:
 
 
 def _content(content: Callable[[Any], Any], value: Any, look: _Look, _at: Place | None) -> Any:
-    return look.pool.value(content(value))
+    return look.pool.value(content(value), False)
 
 
 def _with_attributes(show: _Show) -> _Show:
@@ -413,7 +417,7 @@ def _exception(value: Any, look: _Look, _at: Place | None) -> Any:
     return look.tuple(type(value), *[_value(part, look) for part in (value.args, vars(value), *rest)])
 
 
-@cache
+@by_class
 def _kept(kind: Any) -> tuple[str, ...]:
     """What exceptions of a class keep in C, or in slots, beside their arguments."""
     return tuple([name for cls in kind.__mro__ for name, part in vars(cls).items() if isinstance(part, MemberDescriptorType)])

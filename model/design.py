@@ -117,6 +117,10 @@ class Design:
         tables: Any = self.tables
         if not isinstance(tables, tuple | list) or not all(isinstance(table, Table) for table in tables):
             raise DesignError(f"design {self.name!r}: tables must be a tuple of Tables, not {tables!r:.80}")
+        if taken := sorted({table.name for table in tables} & {"reality", "request"}):
+            raise DesignError(
+                f"design {self.name!r}: a table cannot be called {taken[0]!r}; that is what properties call something else of every world"
+            )
         for what, faults in (("survives", self.survives), ("immune", self.immune)):
             if unknown := sorted(set(faults) - set(FAULTS)):
                 raise DesignError(

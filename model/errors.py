@@ -37,7 +37,8 @@ PASSING = (KeyboardInterrupt, GeneratorExit, Passing)
 
 def raised(error: BaseException) -> BaseException:
     """What was raised: a generator makes another exception of StopIteration."""
-    return error.__cause__ if isinstance(error.__cause__, StopIteration) else error
+    cause = error.__cause__
+    return cause if type(error) is RuntimeError and isinstance(cause, StopIteration) and cause.__traceback__ else error
 
 
 def place_of_error(error: BaseException) -> str:

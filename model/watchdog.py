@@ -11,7 +11,7 @@ from types import FrameType
 from heatproof.model.errors import Passing
 
 AGAIN = 10
-"""How many times sooner it interrupts once it has interrupted."""
+"""How many times sooner it interrupts once it has interrupted, as long as what was interrupted is done again."""
 
 
 class Stuck(Passing):
@@ -39,14 +39,18 @@ def watchdog(seconds: float = 5.0) -> Iterator[None]:
     comes back, and then no handler runs.
     """
     seen: object = None
+    sooner = False
 
     def tick(_signal: int, frame: FrameType | None) -> None:
-        nonlocal seen
+        nonlocal seen, sooner
         if RUNNING.what is not None and RUNNING.what is seen:
-            seen = None
+            seen, sooner = None, True
             # a search may do it again, to be sure that this was no mistake of its own; that need not take as long
             signal.setitimer(signal.ITIMER_VIRTUAL, seconds / AGAIN, seconds / AGAIN)
             raise Stuck(_place(frame))
+        if RUNNING.what is None and sooner:  # it was not done again
+            sooner = False
+            signal.setitimer(signal.ITIMER_VIRTUAL, seconds, seconds)
         seen = RUNNING.what
 
     try:

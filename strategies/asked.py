@@ -9,6 +9,7 @@ from heatproof.model import catalogue
 from heatproof.model.design import Design
 from heatproof.model.errors import HeatproofError
 from heatproof.model.faults import FAULTS
+from heatproof.model.scenario import KINDS
 from heatproof.properties.base import Property
 from heatproof.properties.catalogue import ALL
 
@@ -65,7 +66,7 @@ def _own(path: str, properties: Any) -> dict[str, Property]:
 
 
 def refuse_unfit(design: Design, properties: Iterable[Property]) -> None:
-    """Raise :class:`HeatproofError` for a property that tolerates an unknown fault, or bounds operations that the design does not have:
+    """Raise :class:`HeatproofError` for a property that tolerates an unknown fault, or bounds operations of a kind that there is not:
     it would ask less than it says."""
     for prop in properties:
         if not KNOWN.issuperset(prop.tolerates):
@@ -73,7 +74,7 @@ def refuse_unfit(design: Design, properties: Iterable[Property]) -> None:
             raise HeatproofError(
                 f"property {prop.name!r} tolerates the unknown fault {unknown[0]!r}; known are {', '.join(FAULTS)}"
             )
-        if prop.bound is not None and prop.bound.kind and prop.bound.kind not in design.operations:
+        if prop.bound is not None and prop.bound.kind and prop.bound.kind not in (*KINDS, *design.operations):
             raise HeatproofError(f"property {prop.name!r}: {design.lacks(prop.bound.kind)}")
 
 

@@ -51,7 +51,7 @@ def _refuse_copies(world: World, observation: WorldObservation, watch: Watch) ->
             raise HeatproofError(
                 f"{_place(type(world.design).observe)}design {world.design.name!r} observes {name} as a {type(value).__name__} that it makes itself;"
                 f" a world is observed once, at its beginning, so this stays as it is then: point observation.{name} to the rows of a table, such as"
-                " world.database.rows[TABLE], and let properties take from them what they need"
+                " world.database.rows[TABLE], and let properties take from them what they need; leave it out if there is none"
             )
 
 

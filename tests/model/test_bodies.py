@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from heatproof.model.bodies import settled
 from heatproof.model.design import Design
 from heatproof.model.effects import Handler, Insert, Me, Read, Sleep, Transaction, Update
 from heatproof.model.errors import DesignError
@@ -194,3 +195,15 @@ def test_a_body_may_call_itself_and_assign_its_own() -> None:
     world.audit()
     assert world.log[-1].before is not None
     assert world.log[-1].before.effect == Sleep("X-3")
+
+
+def test_a_body_keeps_its_attributes() -> None:
+    number = 1
+
+    def body() -> Any:
+        yield number
+
+    body.limit = 3  # type: ignore[attr-defined]
+    copied = settled(Transaction("T", body, ())).body
+    assert copied is not body
+    assert copied.limit == 3

@@ -271,6 +271,13 @@ def caused(number: int, chain: bool) -> Any:
         return error
 
 
+@dataclass(frozen=True, repr=False)
+class Mute:
+    """Says nothing of what it holds."""
+
+    number: int
+
+
 HIDDEN: dict[str, Callable[[int], Any]] = {
     "attribute of a function": function_with,
     "attribute of a list": lambda n: with_number(Names(), n),
@@ -282,6 +289,8 @@ HIDDEN: dict[str, Callable[[int], Any]] = {
     "attribute of a tuple in a tuple": lambda n: (with_number(Numbers((1,)), n),),
     "field that is not compared": lambda n: Half("a", n),
     "the same in a tuple": lambda n: (Half("a", n), 1),
+    "field that is not shown": Mute,
+    "kind of a field that is not shown": lambda n: Mute(True if n else 1),
     "equal by definition": Alike,
     "tuple that is equal by definition": lambda n: Blind("a", n),
     "the same in a frozenset": lambda n: frozenset({Blind("a", n)}),
