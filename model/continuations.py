@@ -29,14 +29,13 @@ from heatproof.model.contents import (
     beside,
     by_class,
     by_value,
-    class_of,
     fields,
     filled,
     hashable,
     holds_row,
     same,
     stands_for_itself,
-)  # fmt: skip
+)
 from heatproof.model.liveness import live_after
 from heatproof.model.versions import Column, Version
 
@@ -412,7 +411,7 @@ def _exception(value: Any, look: _Look, _at: Place | None) -> Any:
         value.__cause__,
         value.__context__,
         value.__suppress_context__,
-        *[getattr(value, name, None) for name in _kept(class_of(value))],
+        *[getattr(value, name, None) for name in _kept(type(value))],
     )
     return look.tuple(type(value), *[_value(part, look) for part in (value.args, vars(value), *rest)])
 
