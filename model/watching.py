@@ -117,14 +117,13 @@ class Watch:
         self._marks = world.marks
         self._aspects: dict[int, tuple[str, Mapping[Any, Any]]] = {}
         self.aspects: dict[str, str] = {}
-        tables: dict[str, Any] = {table.name: rows for table, rows in world.database.rows.items()}
-        seen: dict[str, Any] = {aspect: getattr(observation, name, None) for aspect, name in ASPECTS.items()} | {
-            "request": world.requests
-        }
+        places: dict[str, Any] = {table.name: rows for table, rows in world.database.rows.items()}
+        places |= {aspect: getattr(observation, name, None) for aspect, name in ASPECTS.items()} | {"request": world.requests}
         journaled = {id(v) for v in (*world.database.rows.values(), *vars(world.reality).values(), *vars(world).values())}
-        places = {aspect: place for aspect, place in seen.items() if id(place) in journaled}
-        for aspect, place in (places | {name: rows for name, rows in tables.items() if name not in places}).items():
-            self.aspects[aspect], _ = self._aspects.setdefault(id(place), (aspect, place))
+        for aspect in (*ASPECTS, *(name for name in places if name not in ASPECTS)):
+            place = places[aspect]
+            if id(place) in journaled:
+                self.aspects[aspect], _ = self._aspects.setdefault(id(place), (aspect, place))
 
     def changes(self) -> list[Change]:
         """What the last action changed, in order. A row that was written twice by one action shows twice."""
