@@ -85,18 +85,13 @@ ONCE = ("--examples", "1", "--shrink", "0", "--processes", "1", "--report", "out
 @pytest.mark.parametrize(
     ("words", "code", "said"),
     [
-        (("--version",), 0, "heatproof, version"),
         (("designs",), 0, "heat-engine: OpenStack Heat's convergence engine itself"),
         (("check", ROOT / "examples" / "once.py", *ONCE), 1, "once.py"),
-        (("check", *ONCE), 1, "Begin with: heatproof replay"),
         (("prove", "--operations", "create", "--engines", "1", "--processes", "1", "--report", "out"), 0, "searched to the end"),
         (("replay", CASE), 1, "Violated after step 21"),
-        (("report", CASE, "--output", "page.html"), 0, "page.html"),
         (("check", "heat-engine", *ONCE), 2, "pip install 'heatproof[heat]'"),
         (("accesses",), 2, "pip install 'heatproof[heat]'"),
-        (("conform",), 2, "pip install 'heatproof[heat]'"),
         (("confirm", CASE), 3, "pip install 'heatproof[heat]'"),
-        (("port", CASE, "--run"), 2, "pip install 'heatproof[heat]'"),
     ],
     ids=lambda value: value[0] if isinstance(value, tuple) else None,
 )
