@@ -98,7 +98,7 @@ def made(clock: Clock, limits: Limits) -> Check:
 def test_only_who_shrinks_keeps_time_for_it(shrink: int, batches: int) -> None:
     clock = Clock()
     check, pool = made(clock, Limits(100.0, None, 1, shrink)), Pool(clock, 1.0, lambda *_: Findings())
-    check._explore(pool)  # type: ignore[arg-type]
+    check._explore(pool)  # type: ignore[arg-type]  # a pool that stands in
     assert len(pool.asked) == batches
 
 
@@ -107,10 +107,10 @@ def test_each_batch_is_told_when_time_is_up_and_only_with_a_time_budget(monkeypa
     workers.seconds = 5.0
     monkeypatch.setattr(checking, "now", workers)
     pool = Pool(clock, 30.0, lambda *_: Findings())
-    made(clock, Limits(100.0, None, 1, 1200))._explore(pool)  # type: ignore[arg-type]
+    made(clock, Limits(100.0, None, 1, 1200))._explore(pool)  # type: ignore[arg-type]  # a pool that stands in
     assert [until for _, _, until in pool.asked] == [5.0 + left for left in (65, 35, 5)], "by the clock that workers go by"
     pool.asked.clear()
-    made(clock, Limits(None, 20, 1, 1200))._explore(pool)  # type: ignore[arg-type]
+    made(clock, Limits(None, 20, 1, 1200))._explore(pool)  # type: ignore[arg-type]  # a pool that stands in
     assert [until for _, _, until in pool.asked] == [None, None]
 
 

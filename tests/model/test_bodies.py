@@ -75,7 +75,7 @@ def test_it_is_done_with_the_variables_as_they_were() -> None:
         def body() -> Generator[Any, Any, None]:
             yield Update("", ACCOUNT, "A", {"value": value})
 
-        for value in (1, 2):  # noqa: B007
+        for value in (1, 2):  # noqa: B007  # the body closes over it
             yield Transaction("X-1", body)
 
     world = by_default(World(toy(create=handler), asking()))
@@ -203,7 +203,7 @@ def test_a_body_keeps_its_attributes() -> None:
     def body() -> Any:
         yield number
 
-    body.limit = 3  # type: ignore[attr-defined]
+    body.limit = 3  # type: ignore[attr-defined]  # functions may have any
     copied = settled(Transaction("T", body, ())).body
     assert copied is not body
     assert copied.limit == 3

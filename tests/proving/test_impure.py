@@ -75,7 +75,7 @@ def test_the_handlers_of_a_way_are_run_twice() -> None:
     design, scenario = seen_toy(create=guesses), asking()
     world = design.open(scenario)
     world.perform(world.operations()[0])
-    found = Found(scenario, (world.log[0].action,), None)  # type: ignore[arg-type]
+    found = Found(scenario, (world.log[0].action,), None)  # type: ignore[arg-type]  # nobody asks for the witness
     with pytest.raises(DesignError, match="is no function of"):
         done_again(design, [sum_is_two], found, ("sum", "sum is 1"))
 

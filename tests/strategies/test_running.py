@@ -210,7 +210,7 @@ def test_a_property_that_never_ends_is_caught_by_the_watchdog(expectation: str) 
         computes()
         return None
 
-    prop = at_once if expectation == "always" else resting("slow", lambda seen: computes() or "")  # type: ignore[func-returns-value]
+    prop = at_once if expectation == "always" else resting("slow", lambda seen: computes() or "")  # type: ignore[func-returns-value]  # it never comes to that
     driver = Driver(ADDING, asking(), [prop])
     with (
         driver.world.program.watchdog(0.05),
