@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from collections import OrderedDict, defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import fields as parts_of
 from dataclasses import is_dataclass
 from enum import Enum
+from functools import cache
+from hashlib import blake2b
 from struct import calcsize
 from types import CellType, CodeType, FunctionType, MethodType, ModuleType
 from typing import Any, TypeVar
@@ -31,9 +34,18 @@ CONTENT: dict[type[Any], Callable[[Any], Any]] = {
 }  # fmt: skip
 """What values of classes derived from these hold beside their attributes."""
 
+LIBRARY = sys.stdlib_module_names - {"__main__"}
+"""Modules of Python itself."""
+
+TOLD = LIBRARY | {"heatproof"}
+"""Packages whose values say all of themselves in their text."""
+
 POINTER = calcsize("P")
 """Bytes that an attribute takes in an object."""
 
+
+TWIN = object()
+"""Stands in the key of what is equal to another key, and not the same."""
 
 Answer = TypeVar("Answer")
 
@@ -100,6 +112,39 @@ def holds_row(value: Any, seen: frozenset[int] = frozenset()) -> bool:
         return False
 
 
+HEAP = 1 << 9
+"""The flag of a class that was made by a program (Py_TPFLAGS_HEAPTYPE)."""
+
+
+@by_class
+def named(kind: Any) -> bool:
+    """Whether a class is what its name says, and no other that was made under the same one, such as one that a function makes anew each time."""
+    if kind.__module__ == "builtins" or not kind.__flags__ & HEAP:
+        return True
+    found: Any = sys.modules.get(kind.__module__)
+    for part in kind.__qualname__.split("."):
+        found = getattr(found, part, None)
+    return found is kind
+
+
+@cache
+def code_text(code: CodeType) -> str:
+    """A text for code that is the same in every process, and another for any other: two lambdas may stand on one line."""
+    names = (code.co_names, code.co_varnames, code.co_freevars, code.co_cellvars)
+    whole = repr((code.co_code, names, _constant_text(code.co_consts), *code.co_positions()))
+    mark = blake2b(whole.encode(), digest_size=8).hexdigest()
+    return f"code {code.co_filename.rpartition('/')[2]}:{code.co_firstlineno} {code.co_qualname} {mark}"
+
+
+def _constant_text(value: Any) -> str:
+    if isinstance(value, CodeType):
+        return code_text(value)
+    if isinstance(value, tuple | frozenset):
+        parts = list(map(_constant_text, value))
+        return f"{type(value).__name__}{parts if isinstance(value, tuple) else sorted(parts)}"
+    return f"{type(value).__name__} {value!r}"
+
+
 def class_of(value: Any) -> Any:
     return type(value)
 
@@ -132,22 +177,67 @@ def _has_attributes(kind: Any) -> bool:
 
 
 def same(one: Any, other: Any) -> bool:
-    """Whether two values that are equal are so to the last: 1 is no ``True``, and 0.0 no -0.0."""
+    """Whether two values that are equal are so to the last: 1 is no ``True``, 0.0 no -0.0, and what is not compared is equal as well."""
     if one is other:
         return True
     kind = type(one)
     if kind is not type(other):
         return False
+    if kind in SURE:
+        return True
     if issubclass(kind, tuple):
-        return all(map(same, tuple.__iter__(one), tuple.__iter__(other)))
+        for a, b in zip(tuple.__iter__(one), tuple.__iter__(other), strict=True):
+            if a is not b and not same(a, b):
+                return False
+        return compared_as_usual(kind) or _same_parts(attributes, one, other)
     if issubclass(kind, frozenset):
         there = {item: item for item in other}
-        return all(same(item, there[item]) for item in one)
-    if kind in SURE or kind.__module__.startswith("heatproof."):
+        return all(same(item, there[item]) for item in one) and (compared_as_usual(kind) or _same_parts(attributes, one, other))
+    if issubclass(kind, BaseException):
+        return _exactly(one.args, other.args) and _same_parts(fields, one, other)
+    if issubclass(kind, Enum):
+        return False
+    if kind in PLAIN:
+        return repr(one) == repr(other)
+    return (tells_all(kind) or _same_parts(fields, one, other)) and (is_dataclass(kind) or repr(one) == repr(other))
+
+
+def exact(table: Mapping[Any, Any], key: Any, met: Callable[[Any], Any]) -> Any:
+    """The key under which a dictionary has, or is to get, what belongs to ``key`` and not to one that is equal and not the same. ``met`` answers
+    for an entry which key it was made for."""
+    number, place = 0, key
+    while place in table and not same(met(table[place]), key):
+        place, number = (TWIN, number, key), number + 1
+    return place
+
+
+@by_class
+def tells_all(kind: Any) -> bool:
+    """Whether the text of a value says all that it holds. Those of the library may keep among their attributes what they have worked out."""
+    return kind.__module__.partition(".")[0] in TOLD
+
+
+def _exactly(one: Any, other: Any) -> bool:
+    """Whether two values are equal to the last; lists, dictionaries and sets by what they hold."""
+    if one is other:
         return True
-    if is_dataclass(kind):
-        return all(same(getattr(one, part.name), getattr(other, part.name)) for part in parts_of(kind))
-    return repr(one) == repr(other)
+    kind = type(one)
+    if kind is not type(other) or one != other:
+        return False
+    if kind is list:
+        return all(map(_exactly, one, other))
+    if kind is dict:
+        return all(map(_exactly, (*one, *one.values()), (*other, *other.values())))
+    return same(frozenset(one), frozenset(other)) if kind is set else same(one, other)
+
+
+def _same_parts(parts: Callable[[Any], tuple[tuple[str, ...], list[Any]]], one: Any, other: Any) -> bool:
+    """Whether two values hold the same in their attributes, as far as one can look into them."""
+    try:
+        (names, contents), (others, theirs) = parts(one), parts(other)
+    except Opaque:
+        return True
+    return names == others and all(map(_exactly, contents, theirs))
 
 
 def filled(cell: CellType) -> bool:

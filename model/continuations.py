@@ -33,6 +33,7 @@ from heatproof.model.contents import (
     filled,
     hashable,
     holds_row,
+    named,
     same,
     stands_for_itself,
 )
@@ -275,6 +276,8 @@ def _way_to_show(kind: type[Any]) -> _Show:
         return _itself
     if kind is Version:
         return lambda value, look, at: look.version(value)
+    if not (named(kind) or issubclass(kind, HeldRow)):
+        return _opaque
     for base, show in _WAYS:
         if issubclass(kind, base):
             more = (
@@ -407,13 +410,9 @@ def _partial(value: Any, look: _Look, _at: Place | None) -> Any:
 
 
 def _exception(value: Any, look: _Look, _at: Place | None) -> Any:
-    rest = (
-        value.__cause__,
-        value.__context__,
-        value.__suppress_context__,
-        *[getattr(value, name, None) for name in _kept(type(value))],
-    )
-    return look.tuple(type(value), *[_value(part, look) for part in (value.args, vars(value), *rest)])
+    cause = (value.__cause__, value.__context__, value.__suppress_context__)
+    kept = [getattr(value, name, None) for name in _kept(type(value))]
+    return look.tuple(type(value), *[_value(part, look) for part in (value.args, vars(value), *cause, *kept)])
 
 
 @by_class
@@ -433,7 +432,8 @@ def _attributes(value: Any, look: _Look, at: Place | None) -> Any:
 
 _Show = Callable[[Any, _Look, Place | None], Any]
 _WAYS: tuple[tuple[type[Any], _Show], ...] = (
-    (HeldRow, _row), (tuple, _tuple), (frozenset, _frozenset), (type, _constant), (ModuleType, _constant), (CodeType, _constant),
+    (HeldRow, _row), (tuple, _tuple), (frozenset, _frozenset), (ModuleType, _constant), (CodeType, _constant),
+    (type, lambda value, look, at: value if named(value) else _opaque(value, look, at)),
     (Enum, _constant), (BuiltinFunctionType, _builtin),
 )  # fmt: skip
 """How values are shown that are not known by the very class; the first that fits counts."""

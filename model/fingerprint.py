@@ -7,10 +7,14 @@ equal content. Names of tasks and messages that only tell equals apart are no pa
 
 from __future__ import annotations
 
-from dataclasses import fields, is_dataclass
+from collections.abc import Callable
+from dataclasses import fields as parts_of
+from dataclasses import is_dataclass
+from enum import Enum
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
+from heatproof.model.contents import CONTENT, Opaque, attributes, beside, fields, tells_all
 from heatproof.model.errors import DesignError
 
 if TYPE_CHECKING:
@@ -25,26 +29,41 @@ def canonical(value: Any) -> str:
 
     Raises :class:`DesignError` for a value that shows nothing of what it holds.
     """
-    if value is None or isinstance(value, str | int | bool):
+    kind = type(value)
+    if value is None or kind in (str, int, bool):
         return repr(value)
+    if isinstance(value, Enum):  # whatever it says of itself
+        return f"{kind.__qualname__}.{value.name} {canonical(value.value)}"
     if isinstance(value, frozenset | set):
         return "set{" + ",".join(sorted(map(canonical, value))) + "}"
     if isinstance(value, dict):
         return "{" + ",".join(sorted(f"{canonical(k)}:{canonical(v)}" for k, v in value.items())) + "}"
     if isinstance(value, tuple | list):
-        return f"{type(value).__name__}(" + ",".join(map(canonical, value)) + ")"
+        return f"{kind.__name__}(" + ",".join(map(canonical, value)) + ")" + (_beside(value, attributes) if beside(kind) else "")
     if hasattr(value, "canonical"):
-        return f"{type(value).__name__}{canonical(value.canonical())}"
+        return f"{kind.__name__}{canonical(value.canonical())}"
     if is_dataclass(value) and not isinstance(value, type):
-        return f"{type(value).__name__}{canonical([getattr(value, f.name) for f in fields(value)])}"
+        return f"{kind.__name__}{canonical([getattr(value, f.name) for f in parts_of(value)])}"
     if isinstance(value, BaseException):
-        return f"{type(value).__name__}{canonical(value.args)}"
-    if getattr(type(value), "__repr__", None) is object.__repr__:
+        return f"{kind.__name__}{canonical(value.args)}{_beside(value, fields)}"
+    for simple, content in CONTENT.items():
+        if isinstance(value, simple) and kind is not simple:
+            return f"{kind.__name__} {canonical(content(value))}{_beside(value, attributes)}"
+    if getattr(kind, "__repr__", None) is object.__repr__:
         raise DesignError(
-            f"a value of class {type(value).__qualname__} stands in a row, a message or a result, and nothing shows what it holds;"
+            f"a value of class {kind.__qualname__} stands in a row, a message or a result, and nothing shows what it holds;"
             " make it a NamedTuple or a frozen dataclass, or give it a method canonical() that returns plain values"
         )
-    return repr(value)
+    return repr(value) + ("" if tells_all(kind) else _beside(value, fields))
+
+
+def _beside(value: Any, parts: Callable[[Any], tuple[tuple[str, ...], list[Any]]]) -> str:
+    """The text of the attributes of a value, as far as one can look into it."""
+    try:
+        names, contents = parts(value)
+    except Opaque:
+        return ""
+    return canonical(tuple(zip(names, contents, strict=True))) if names else ""
 
 
 def digest(*parts: Any) -> int:

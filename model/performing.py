@@ -65,9 +65,11 @@ def send(world: World, _task: Task, effect: fx.Send) -> None:
 
 
 def spawn(world: World, task: Task, effect: fx.Spawn) -> None:
-    """Start a task beside this one."""
+    """Start a task beside this one, which ends at once if it has nothing to do."""
     name = world.unused(world.design.label(effect.handler, effect.args))
-    world.begin(name, effect.handler, effect.args, task.engine, None)
+    begun, node = world.begin(name, effect.handler, effect.args, task.engine, None)
+    if node.effect is None:
+        world.end(begun)
 
 
 def probe(world: World, _task: Task, effect: fx.Probe) -> bool:

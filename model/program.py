@@ -18,6 +18,7 @@ from types import FrameType
 from typing import Any
 
 from heatproof.model.bodies import alike, place_of, settled
+from heatproof.model.contents import exact, same
 from heatproof.model.effects import EFFECTS, Effect, Escape, Me, Thrown, Transaction
 from heatproof.model.errors import PASSING, DesignError, NeverYields, place_of_error, raised
 from heatproof.model.watchdog import RUNNING, Stuck, watchdog
@@ -86,18 +87,21 @@ class Program:
         self.handlers = handlers
         self.performers = performers
         self.max_effects = max_effects
-        self.roots: dict[tuple[str, tuple[Any, ...], Me], Root] = {}
+        self.roots: dict[Any, Root] = {}  # by handler, arguments and task
         self.nodes = 0
 
     def start(self, handler: str, args: tuple[Any, ...], me: Me) -> Node:
         """The first node of a call. Raises :class:`DesignError` if there is no such handler or it is no generator function."""
-        key = (handler, args, me)
+        key: Any = (handler, args, me)
         try:
             root = self.roots.get(key)
         except TypeError:
             raise DesignError(
                 f"message {handler!r} carries an argument that cannot be hashed: {args!r}; send tuples instead of lists and dicts"
             ) from None
+        if root is not None and root.args is not args and not same(root.args, args):
+            key = exact(self.roots, key, lambda root: (handler, root.args, me))
+            root = self.roots.get(key)
         if root is None:
             if self.nodes > LIMIT:
                 self.roots.clear()
@@ -110,7 +114,8 @@ class Program:
         return root.node
 
     def follow(self, node: Node, result: Any) -> Node:
-        """The node after ``node`` when its effect had ``result``; the caller has looked for it among the children in vain."""
+        """The node after ``node`` when its effect had ``result``; the caller has looked for it among the children in vain: under an equal result
+        stands at most the node of one that is not the same, such as False for 0."""
         try:
             hash(result)
         except TypeError:
@@ -118,6 +123,9 @@ class Program:
                 f"{self._where(node)}: the result of {type(node.effect).__name__} cannot be hashed: {result!r};"
                 " rows must hold tuples and frozensets, not lists, dicts or sets"
             ) from None
+        key = exact(node.children, result, lambda child: child.result)
+        if key in node.children:
+            return node.children[key]
         gen = node.gen
         if gen is None:
             gen = self._again(node)
@@ -129,7 +137,7 @@ class Program:
                 " message and does not end; let it send itself a message instead of looping, or bound its attempts"
             )
         self._resume(child, result)
-        node.children[result] = child
+        node.children[key] = child
         return child
 
     def replay(self, node: Node) -> None:

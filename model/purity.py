@@ -132,6 +132,27 @@ def purity_of(design: Design) -> Purity:
 # ------------------------------------------------------------------------------------------------- what can be reached
 
 
+def texts(design: Design) -> Iterator[str]:
+    """Every text that stands in the handlers of a design, or in what they can reach by name."""
+    for function in _reached(design):
+        yield from _texts((function.__defaults__, function.__kwdefaults__))
+        for code in _codes(function.__code__):
+            described = code.co_consts[:1] == (function.__doc__,)
+            yield from _texts(code.co_consts[described:])
+    for variable in purity_of(design).variables.values():
+        yield from _texts(variable.before)
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        yield from _texts((*value.keys(), *value.values()))
+    elif isinstance(value, tuple | frozenset):
+        for item in value:
+            yield from _texts(item)
+
+
 def _reached(design: Design) -> dict[FunctionType, tuple[str, ...]]:
     """Every function of the design's own modules that its handlers name, directly or not, with those handlers."""
     found: dict[FunctionType, tuple[str, ...]] = {}
@@ -313,4 +334,4 @@ def _frozen(value: Any, above: tuple[int, ...] = ()) -> object:
     return (id(value), tuple((n, _frozen(v, above)) for n, v in kept.items()))
 
 
-__all__ = ["Purity", "purity_of"]
+__all__ = ["Purity", "purity_of", "texts"]

@@ -18,6 +18,7 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 from heatproof.model import engines, faults, performing
+from heatproof.model.contents import same
 from heatproof.model.database import MISSING, Database, Journal, undo
 from heatproof.model.design import Design
 from heatproof.model.effects import Me, Refused, Sleep
@@ -290,7 +291,7 @@ class World(Lookup):
             after = node.children.get(result)
         except TypeError:
             after = None  # not hashable: follow says so
-        if after is None:
+        if after is None or (after.result is not result and not same(after.result, result)):
             after = self.program.follow(node, result)
         name = task.name
         self.journal.append((self.nodes, name, node))
@@ -298,7 +299,7 @@ class World(Lookup):
         entry = Entry(action, task, node, after)
         self.log.append(entry)
         if after.effect is None:
-            self._end(task)
+            self.end(task)
         return entry
 
     def note(self, action: Action, task: Task | None = None, after: Node | None = None) -> Entry:
@@ -382,7 +383,7 @@ class World(Lookup):
         task, node = self.begin(message.name, message.handler, message.args, engine, message)
         entry = self.note(action, task, node)
         if node.effect is None:
-            self._end(task)
+            self.end(task)
         return entry
 
     def _operate(self, action: Action) -> Entry:
@@ -411,7 +412,7 @@ class World(Lookup):
         self.put(self.asked, task.name, number + 1)
         entry = self.note(action, task, node)
         if node.effect is None:
-            self._end(task)
+            self.end(task)
         return entry
 
     def _held_back(self, action: Action, engine: str) -> bool:
@@ -425,7 +426,8 @@ class World(Lookup):
         self.reality.finish("", action.subject, "done")
         return self.note(action)
 
-    def _end(self, task: Task) -> None:
+    def end(self, task: Task) -> None:
+        """A task has nothing more to do."""
         name = task.name
         if name in self.asked:
             node = self.nodes[name]

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable
 from typing import Any
 
+from heatproof.model.contents import LIBRARY
 from heatproof.model.errors import HeatproofError, NeverYields
 from heatproof.model.purity import Purity
 from heatproof.model.watchdog import Stuck
@@ -16,8 +16,6 @@ from heatproof.properties.catalogue import ALL
 from heatproof.properties.monitor import Mistake, Monitor
 
 MACHINERY = ("heatproof.model.", "heatproof.strategies.", "heatproof.properties.monitor")
-LIBRARY = sys.stdlib_module_names - {"__main__"}
-"""Modules whose lines are not where a property is mistaken."""
 
 
 def monitor(properties: Iterable[Property], world: World, observation: WorldObservation) -> Monitor:

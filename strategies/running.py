@@ -92,9 +92,9 @@ class Driver:
         self.monitor = monitor(self.properties, self.world, self.observation)
 
     def perform(self, action: Action) -> None:
-        """Do ``action`` and ask what it concerns; if it ends a rest, what must hold at rest is asked before."""
+        """Do ``action`` and ask what it concerns; if it ends a rest, what must hold at rest is asked before. Before the first operation it is not."""
         world = self.world
-        if action.kind not in SYSTEM and world.log and world.at_rest:
+        if action.kind not in SYSTEM and world.state["issued"] and world.at_rest:
             self.rest()
         world.perform(action)
         if action.kind != "step" or len(world.journal) - world.marks[-1] > 1:  # else nothing has changed but the task itself

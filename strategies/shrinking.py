@@ -286,7 +286,7 @@ class Shrinker:
 
     def _fewest(self, scenario: Scenario, deviations: int, runs: int, start: Sequence[Action] = (), shortest: bool = False) -> bool:
         """Look for a schedule of ``scenario`` of at most so many deviations after ``start``, for as long as ``runs`` runs take."""
-        if not self.searches or runs <= 0 or self._is_over():
+        if not self.searches or deviations < 0 or runs <= 0 or self._is_over():
             return False
         length = max(1, len(self.best.actions) // DEAR)
         program = self._driver(scenario).world.program

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple, SupportsIndex
 from heatproof.model import effects as fx
 from heatproof.model import engines
 from heatproof.model.columns import Live
-from heatproof.model.contents import Opaque
+from heatproof.model.contents import Opaque, exact
 from heatproof.model.continuations import Pool
 from heatproof.model.database import MISSING
 from heatproof.model.design import Design
@@ -233,7 +233,7 @@ class LearningWorld(World):
             args = task.args if self.names_matter or (self.late and task.worker) else ()
             static = (task.handler, task.engine, task.worker, to, args)
             # one object for equal ones, whose text need not be made again
-            known = self._static_of[task] = self._statics.setdefault(static, static)
+            known = self._static_of[task] = self._statics.setdefault(exact(self._statics, static, lambda met: met), static)
         return known
 
     def _goes_by_name(self, name: str) -> bool:
@@ -270,7 +270,10 @@ class LearningWorld(World):
                 if watched is not None and rows is not None:
                     watched.found(node, None if known is None else rows)
             identity = known if known is not None else _path(node)
-            key = identity if known is None else id(known)  # of the pool, which has one object for equal ones and keeps it
+            if known is not None:
+                key: Any = id(known)  # of the pool, which has one object for equal ones and keeps it
+            else:
+                key = exact(self.classes, identity, lambda number: self.members[number][1])
             number = self.classes.get(key)
             if number is None:
                 number = self.classes[key] = len(self.members)

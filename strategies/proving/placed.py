@@ -212,11 +212,11 @@ class PlacedWorld(LearningWorld):
             action = action._replace(detail=self.places.fresh(self.unused(action.subject)))
         return super()._operate(action)
 
-    def _end(self, task: Task) -> None:
+    def end(self, task: Task) -> None:
         escaped = self.nodes[task.name].escaped
         if escaped is not None and self.places.inside((escaped.args, vars(escaped))):  # to be told by its name
             raise EnginesMatter
-        super()._end(task)
+        super().end(task)
 
 
 def settled(search: Search, actions: Iterable[Action]) -> list[Action]:

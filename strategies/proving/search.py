@@ -26,7 +26,7 @@ from heatproof.strategies.proving.placing import EnginesMatter
 from heatproof.strategies.proving.reduction import Independence
 from heatproof.strategies.proving.results import Earlier, Result, Sighting
 from heatproof.strategies.proving.storage import Block, Diary, Frontier, Steps, Storage, rarely_collected
-from heatproof.strategies.proving.symmetry import ambiguous, renderers
+from heatproof.strategies.proving.symmetry import ambiguous, renderers, spells_engines
 from heatproof.strategies.proving.tables import Tables
 from heatproof.strategies.proving.threads import Threads
 from heatproof.strategies.proving.versions import VersionsMatter
@@ -92,7 +92,8 @@ class Search:
                 f"design {design.name!r} runs real code that cannot be searched exhaustively; use 'heatproof check'"
             )
         self.design, self.scenario, self.properties = design, scenario, list(properties)
-        self.symmetric, self.merge, self.versions, self.reduce, self.go_on = symmetric, merge, versions, reduce, go_on
+        self.symmetric = symmetric and not spells_engines(design)
+        self.merge, self.versions, self.reduce, self.go_on = merge, versions, reduce, go_on
         self.storage, self.watchers, self.kind = storage or Storage(), list(watchers), world
         self.checkpoint, self.threads = checkpoint, Threads(threads)
         self.columns, self.live = columns, Live() if columns else None

@@ -13,22 +13,30 @@ the tests hold both against each other.
 from __future__ import annotations
 
 import re
-from dataclasses import fields, is_dataclass
+from collections.abc import Callable
+from dataclasses import fields as parts_of
+from dataclasses import is_dataclass
 from enum import Enum
 from hashlib import blake2b
 from itertools import permutations
 from types import BuiltinFunctionType, CodeType, FunctionType, ModuleType
 from typing import Any
 
+from heatproof.model.contents import CONTENT, Opaque, attributes, beside, code_text, fields, filled, same, tells_all
+from heatproof.model.design import Design
 from heatproof.model.effects import Me
 from heatproof.model.engines import OpenEngine, Someones
 from heatproof.model.errors import DesignError
+from heatproof.model.purity import texts
 from heatproof.model.scenario import Scenario
 from heatproof.model.versions import Version
 
 ENGINE = re.compile(r"(?<![A-Za-z0-9_])E(\d+)(?![A-Za-z0-9_])")
 """The id of an engine wherever it stands in a text; what follows a slash is its life."""
 
+
+SPELLED = re.compile(r"(?<![A-Za-z0-9_])E(\d|$|%|\{)")
+"""What reads like one in the text of a program, or like the beginning of one: ``f"E{number}"``."""
 
 SHORT = 40
 """The longest text of a tuple that stands for itself within the text of another; of a longer one it is a hash."""
@@ -59,6 +67,7 @@ class Renderer:
         self.names = True  # whether the names of tasks count in what handlers know of themselves
         self.leaked = False  # whether such a name was met outside of what a handler holds
         self.nameless: Renderer | None = None
+        self.busy: set[FunctionType] = set()  # whose text is being made
 
     def salt(self, value: Any) -> int:
         """The 64-bit hash of a value. Raises :class:`DesignError` for a value that shows nothing of what it holds."""
@@ -112,13 +121,15 @@ class Renderer:
     def _found(self, value: Any) -> tuple[str, bool, Any]:
         """The text of a value that was not met as this very object."""
         plain = self.plain
-        same = None if plain is None else plain.at.get(id(value))
-        if same is not None and not same[1]:
-            return same
+        there = None if plain is None else plain.at.get(id(value))
+        if there is not None and not there[1]:
+            return there
         shell = type(value) is tuple  # of these there is one object each (model/continuations.py): no use looking for equal ones
         try:
             known = None if shell else self.known.get(value)
         except TypeError:
+            shell, known = True, None
+        if known is not None and not same(known[2], value):
             shell, known = True, None
         if known is None:
             before, self.mentions = self.mentions, False
@@ -148,25 +159,42 @@ class Renderer:
             else:
                 self.mentions = self.mentions or known[1]
                 items.append(known[0])
-        if whole is not tuple and isinstance(value, frozenset | set):
+        if whole is tuple:
+            return f"tuple({','.join(items)})"
+        if isinstance(value, frozenset | set):
             items.sort()
-        return f"{whole.__name__}({','.join(items)})"
+        return f"{whole.__qualname__}({','.join(items)}){self._beside(value, attributes) if beside(whole) else ''}"
+
+    def _beside(self, value: Any, parts: Callable[[Any], tuple[tuple[str, ...], list[Any]]]) -> str:
+        """The text of the attributes of a value, as far as one can look into it."""
+        try:
+            names, contents = parts(value)
+        except Opaque:
+            return ""
+        return f" with {','.join([f'{name}={self.text(content)}' for name, content in zip(names, contents, strict=True)])}"
 
     def _other(self, value: Any) -> str:
         if isinstance(value, type):
             return f"class {value.__module__}.{value.__qualname__}"
         if isinstance(value, CodeType):
-            return f"code {value.co_filename.rpartition('/')[2]}:{value.co_firstlineno} {value.co_qualname}"
-        if isinstance(value, Enum | BuiltinFunctionType | FunctionType | ModuleType):
+            return code_text(value)
+        if isinstance(value, FunctionType) and value not in self.busy:
+            return self._function(value)
+        if isinstance(value, Enum):  # whatever it says of itself
+            return f"{type(value).__module__}.{type(value).__qualname__}.{value.name} {self.text(value.value)}"
+        if isinstance(value, BuiltinFunctionType | FunctionType | ModuleType):
             return f"{type(value).__name__} {type(value).__module__}.{getattr(value, '__qualname__', value)}"
         if isinstance(getattr(type(value), "canonical", None), FunctionType):  # of a Decimal it is something else
             return f"{type(value).__name__}{self.text(value.canonical())}"
         if is_dataclass(value):
-            return f"{type(value).__name__}{self.text(tuple([getattr(value, f.name) for f in fields(value)]))}"
+            return f"{type(value).__name__}{self.text(tuple([getattr(value, part.name) for part in parts_of(value)]))}"
         if isinstance(value, BaseException):
-            return f"{type(value).__name__}{self.text(value.args)}"
+            return f"{type(value).__qualname__}{self.text(value.args)}{self._beside(value, fields)}"
         if type(value) is Version:
             return repr(value)  # where a version must not be, which it takes notice of itself
+        for simple, content in CONTENT.items():
+            if isinstance(value, simple) and type(value) is not simple:  # what it says of itself may be less
+                return f"{type(value).__qualname__} {self.text(content(value))}{self._beside(value, attributes)}"
         if isinstance(value, list | set):
             return self._whole(value)
         if isinstance(value, dict):
@@ -176,7 +204,17 @@ class Renderer:
                 f"a value of class {type(value).__qualname__} stands in a row, a message or a local variable, and nothing shows what"
                 " it holds; make it a NamedTuple or a frozen dataclass, or give it a method canonical() that returns plain values"
             )
-        return self.rename(repr(value))
+        return self.rename(repr(value)) + ("" if tells_all(type(value)) else self._beside(value, fields))
+
+    def _function(self, function: FunctionType) -> str:
+        """Its code, and what it closes over, which may be itself."""
+        self.busy.add(function)
+        try:
+            closes = [self.text(cell.cell_contents) if filled(cell) else "" for cell in function.__closure__ or ()]
+            rest = [self.text(part) for part in (function.__defaults__, function.__kwdefaults__, vars(function))]
+            return f"function {code_text(function.__code__)}({','.join(closes)})({','.join(rest)})"
+        finally:
+            self.busy.discard(function)
 
 
 def renderers(scenario: Scenario, symmetric: bool) -> list[Renderer]:
@@ -193,3 +231,8 @@ def ambiguous(scenario: Scenario) -> bool:
     renderer = Renderer()
     renderer.text(scenario.operations)
     return renderer.mentions
+
+
+def spells_engines(design: Design) -> bool:
+    """Whether a text in the handlers of a design reads like the id of an engine, or may become one, such as the code of an error."""
+    return any(SPELLED.search(text) for text in texts(design))

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from heatproof.model.columns import ALL, SIMPLE
+from heatproof.model.columns import ALL
+from heatproof.model.contents import exact
 from heatproof.strategies.proving import kernel
 from heatproof.strategies.proving.actions import Actions
 from heatproof.strategies.proving.learning import Found, LearningWorld, Lesson
@@ -131,18 +132,6 @@ def bits(columns: Iterable[int]) -> int:
     return total
 
 
-def _exactly(value: Any) -> Any:
-    """A value with its class, since some are equal that are not the same: 1, 1.0 and True."""
-    kind = type(value)
-    if kind in SIMPLE:
-        return kind, value
-    if isinstance(value, tuple):
-        return (kind, *map(_exactly, tuple.__iter__(value)))
-    if isinstance(value, frozenset):
-        return kind, frozenset(map(_exactly, value))
-    return (kind, repr(value)) if isinstance(value, float | complex) else (kind, value)
-
-
 class Tables:
     """The trees and all that the kernel needs beside them."""
 
@@ -153,6 +142,8 @@ class Tables:
         self.futures = Futures(world.space)
         self.trees = Trees(self._part)
         self._parts_of: dict[tuple[int, int, int], tuple[Any, ...]] = {}  # what _part has found
+        self._items: list[Any] = []  # the values of columns that these are made of
+        self._numbers: dict[Any, int] = {}  # and the number of each
         self.roots = Growing(np.uint32)
         self.salts: NDArray[np.uint64] = np.zeros((len(renderers), 64, 64), np.uint64)
         self.parts: dict[int, list[int]] = {}  # the column of a node -> the others that belong to its task
@@ -197,9 +188,17 @@ class Tables:
         found = self._parts_of.get((column, value, wanted))
         if found is None:
             row: Any = self.space.identities[column][value]
-            found = tuple([_exactly(item) for place, item in enumerate(tuple.__iter__(row)) if wanted >> place & 1])
+            found = tuple([self._one_of(item) for place, item in enumerate(tuple.__iter__(row)) if wanted >> place & 1])
             self._parts_of[column, value, wanted] = found
         return found
+
+    def _one_of(self, item: Any) -> int:
+        """A number that stands for a value of a column and for all that are the same: some are equal that are not, such as 1 and True."""
+        key = exact(self._numbers, item, self._items.__getitem__)
+        if key not in self._numbers:
+            self._numbers[key] = len(self._items)
+            self._items.append(item)
+        return self._numbers[key]
 
     def _enter(self, action: int, row: Sequence[int], lesson: Lesson, born: int, node: int, known: dict[int, int]) -> int:
         """Put what was learned where the walk for this state ends: at a new node, after the tree has asked for these columns, of rows those as

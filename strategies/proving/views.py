@@ -18,6 +18,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from heatproof.model.contents import exact, same
 from heatproof.model.errors import HeatproofError
 
 if TYPE_CHECKING:
@@ -92,8 +93,10 @@ class Space:
 
     def number(self, column: int, identity: Hashable, value: Any) -> int:
         """The number of a value of the unit in a column; ``identity`` tells values apart. Raises :class:`TooManyValues`."""
-        ids = self._ids[column]
+        ids, met = self._ids[column], self.identities[column]
         number = ids.get(identity)
+        if number is not None and met[number] is not identity and not same(met[number], identity):
+            number = ids.get(exact(ids, identity, met.__getitem__))
         if number is None:
             number = len(self.values[column])
             if number > MOST_VALUES:
@@ -101,10 +104,10 @@ class Space:
                 raise TooManyValues(
                     f"{unit.group} {unit.key} takes more than {MOST_VALUES:,} values in this scope; make it smaller"
                 )
-            ids[identity] = number
+            ids[exact(ids, identity, met.__getitem__)] = number
             self.most = max(self.most, number)
             self.values[column].append(value)
-            self.identities[column].append(identity)
+            met.append(identity)
             self.fresh.append((column, number))
         return number
 

@@ -479,14 +479,24 @@ def test_a_live_generator_is_used_once_and_the_handler_run_again_elsewhere() -> 
     assert world.database.rows[ACCOUNT]["A"] == Account("A", 8)
 
 
-def test_equal_results_of_two_types_are_one() -> None:
-    """A limit (docs/tutorial.md): a column is of one type."""
-
+def test_equal_results_of_two_types_are_two() -> None:
     def reading(self: Design, me: Me, number: int, operation: Operation) -> Handler:
         row = yield Read("R", ACCOUNT, "a")
         yield Sleep(f"{row.value}")
 
     program = Program({"reading": partial(reading, None)}, PERFORMERS)
     node = program.start("reading", (1, None), Me("E1", "reading"))
-    number = program.follow(node, Account("a", 1))
-    assert node.children.get(Account("a", True)) is number
+    one, other = program.follow(node, Account("a", 1)), program.follow(node, Account("a", True))
+    assert (one.effect, other.effect) == (Sleep("1"), Sleep("True"))
+    assert program.follow(node, Account("a", 1)) is one
+    assert program.follow(node, Account("a", True)) is other
+
+
+def test_equal_arguments_of_two_types_are_two() -> None:
+    def shown(self: Design, me: Me, value: Any) -> Handler:
+        yield Sleep(f"{value}")
+
+    program = Program({"shown": partial(shown, None)}, PERFORMERS)
+    nodes = [program.start("shown", (value,), Me("E1", "shown")) for value in (1, True, 1.0, 1)]
+    assert [node.effect for node in nodes] == [Sleep("1"), Sleep("True"), Sleep("1.0"), Sleep("1")]
+    assert nodes[0] is nodes[3]

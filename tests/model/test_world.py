@@ -316,6 +316,26 @@ def test_crash_loses_tasks_and_a_late_acknowledgement_brings_messages_back(ackno
     assert world.database.rows[ACCOUNT] == ({"R1": Account("R1", 1, "E2")} if again else {})
 
 
+def test_a_spawned_task_that_has_nothing_to_do_ends_at_once() -> None:
+    def create(self: Design, me: Me, number: int, operation: Operation) -> Handler:
+        yield Spawn("X-1", "work", (0,))
+        yield Sleep("X-2")
+
+    def work(self: Design, me: Me, times: int) -> Handler:
+        for _ in range(times):
+            yield Sleep("W-1")
+
+    world = World(toy(create=create, work=work), asking())
+    world.perform(Action("operate", "create#1", "E1"))
+    world.perform(Action("step", "create#1"))
+    assert list(world.tasks) == list(world.nodes) == ["create#1"]
+    by_default(world)
+    assert world.requests[1] == ("accepted", "", ())
+    while world.log:
+        world.undo()
+    assert not world.tasks
+
+
 def test_a_message_that_came_back_for_a_dead_addressee_is_lost() -> None:
     def create(self: Design, me: Me, number: int, operation: Operation) -> Handler:
         yield Send("X-1", "work", (1,), to="E1")

@@ -15,7 +15,7 @@ from heatproof.model.errors import DesignError, HeatproofError, NeverYields
 from heatproof.model.observation import Change, Observation
 from heatproof.model.scenario import Operation, Scenario, scenario
 from heatproof.model.watchdog import RUNNING
-from heatproof.model.world import program_for
+from heatproof.model.world import Action, program_for
 from heatproof.properties.base import Witness, always, witness
 from heatproof.properties.catalogue import ALL, REST_IS_REACHED
 from heatproof.strategies.policies import POLICIES
@@ -143,6 +143,15 @@ def test_every_rest_is_asked() -> None:
     assert [kind for _, kind in done.violations] == [f"{n} asked, 0 faults" for n in (1, 2, 3, 4)]
 
 
+def test_rest_is_not_asked_before_the_first_operation_whatever_went_wrong_by_then() -> None:
+    stage = resting("stage", lambda seen: f"{len(seen.requests)} asked, {sum(seen.faults.values())} faults")
+    driver = Driver(HEAT, busy(faults={"crash": 1}), [stage])
+    driver.perform(Action("crash", "E1"))
+    assert driver.world.at_rest
+    driver.perform(driver.world.operations()[0])
+    assert not driver.monitor.violations
+
+
 @pytest.mark.parametrize("seed", range(10))
 def test_rest_is_asked_before_a_fault_or_an_eager_user_ends_it(seed: int) -> None:
     stage = resting("stage", lambda seen: f"{len(seen.requests)} asked, {sum(seen.faults.values())} faults")
@@ -151,7 +160,7 @@ def test_rest_is_asked_before_a_fault_or_an_eager_user_ends_it(seed: int) -> Non
     replayed = Driver(HEAT, asked, [])
     rests = set()
     for action in [*done.actions, None]:
-        if replayed.world.log and replayed.world.at_rest:
+        if replayed.world.state["issued"] and replayed.world.at_rest:
             rests.add(f"{replayed.world.state['issued']} asked, {sum(replayed.world.happened.values())} faults")
         if action is not None:
             replayed.perform(action)
