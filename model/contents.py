@@ -117,14 +117,16 @@ HEAP = 1 << 9
 
 
 @by_class
-def named(kind: Any) -> bool:
-    """Whether a class is what its name says, and no other that was made under the same one, such as one that a function makes anew each time."""
+def title(kind: Any) -> str:
+    """What a class is called, with its module, and no other class; empty if that is not sure: a function may make one of the same name each time."""
     if kind.__module__ == "builtins" or not kind.__flags__ & HEAP:
-        return True
+        return str(kind.__qualname__)
     found: Any = sys.modules.get(kind.__module__)
+    names = vars(found).items() if isinstance(found, ModuleType) else ()
     for part in kind.__qualname__.split("."):
         found = getattr(found, part, None)
-    return found is kind
+    name = kind.__qualname__ if found is kind else next((name for name, value in names if value is kind), "")
+    return f"{kind.__module__}.{name}" if name else ""
 
 
 @cache

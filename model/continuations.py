@@ -33,9 +33,9 @@ from heatproof.model.contents import (
     filled,
     hashable,
     holds_row,
-    named,
     same,
     stands_for_itself,
+    title,
 )
 from heatproof.model.liveness import live_after
 from heatproof.model.versions import Column, Version
@@ -276,7 +276,7 @@ def _way_to_show(kind: type[Any]) -> _Show:
         return _itself
     if kind is Version:
         return lambda value, look, at: look.version(value)
-    if not (named(kind) or issubclass(kind, HeldRow)):
+    if not (title(kind) or issubclass(kind, HeldRow)):
         return _opaque
     for base, show in _WAYS:
         if issubclass(kind, base):
@@ -433,7 +433,7 @@ def _attributes(value: Any, look: _Look, at: Place | None) -> Any:
 _Show = Callable[[Any, _Look, Place | None], Any]
 _WAYS: tuple[tuple[type[Any], _Show], ...] = (
     (HeldRow, _row), (tuple, _tuple), (frozenset, _frozenset), (ModuleType, _constant), (CodeType, _constant),
-    (type, lambda value, look, at: value if named(value) else _opaque(value, look, at)),
+    (type, lambda value, look, at: value if title(value) else _opaque(value, look, at)),
     (Enum, _constant), (BuiltinFunctionType, _builtin),
 )  # fmt: skip
 """How values are shown that are not known by the very class; the first that fits counts."""

@@ -14,7 +14,7 @@ from enum import Enum
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
-from heatproof.model.contents import CONTENT, Opaque, attributes, beside, fields, tells_all
+from heatproof.model.contents import CONTENT, Opaque, attributes, beside, fields, tells_all, title
 from heatproof.model.errors import DesignError
 
 if TYPE_CHECKING:
@@ -32,23 +32,24 @@ def canonical(value: Any) -> str:
     kind = type(value)
     if value is None or kind in (str, int, bool):
         return repr(value)
+    name = title(kind) or kind.__qualname__
     if isinstance(value, Enum):  # whatever it says of itself
-        return f"{kind.__qualname__}.{value.name} {canonical(value.value)}"
+        return f"{name}.{value.name} {canonical(value.value)}"
     if isinstance(value, frozenset | set):
         return "set{" + ",".join(sorted(map(canonical, value))) + "}"
     if isinstance(value, dict):
         return "{" + ",".join(sorted(f"{canonical(k)}:{canonical(v)}" for k, v in value.items())) + "}"
     if isinstance(value, tuple | list):
-        return f"{kind.__name__}(" + ",".join(map(canonical, value)) + ")" + (_beside(value, attributes) if beside(kind) else "")
+        return f"{name}(" + ",".join(map(canonical, value)) + ")" + (_beside(value, attributes) if beside(kind) else "")
     if hasattr(value, "canonical"):
-        return f"{kind.__name__}{canonical(value.canonical())}"
+        return f"{name}{canonical(value.canonical())}"
     if is_dataclass(value) and not isinstance(value, type):
-        return f"{kind.__name__}{canonical([getattr(value, f.name) for f in parts_of(value)])}"
+        return f"{name}{canonical([getattr(value, f.name) for f in parts_of(value)])}"
     if isinstance(value, BaseException):
-        return f"{kind.__name__}{canonical(value.args)}{_beside(value, fields)}"
+        return f"{name}{canonical(value.args)}{_beside(value, fields)}"
     for simple, content in CONTENT.items():
         if isinstance(value, simple) and kind is not simple:
-            return f"{kind.__name__} {canonical(content(value))}{_beside(value, attributes)}"
+            return f"{name} {canonical(content(value))}{_beside(value, attributes)}"
     if getattr(kind, "__repr__", None) is object.__repr__:
         raise DesignError(
             f"a value of class {kind.__qualname__} stands in a row, a message or a result, and nothing shows what it holds;"
@@ -98,8 +99,8 @@ def fingerprint(world: World) -> int:
         ("down", world.down), ("expired", world.expired), ("left", world.left), ("state", world.state),
         ("requests", world.requests), ("memory", world.memory),
     )  # fmt: skip
-    for title, part in parts:
-        total += digest(title, part)
+    for name, part in parts:
+        total += digest(name, part)
     return total % MODULUS
 
 

@@ -22,7 +22,7 @@ from itertools import permutations
 from types import BuiltinFunctionType, CodeType, FunctionType, ModuleType
 from typing import Any
 
-from heatproof.model.contents import CONTENT, Opaque, attributes, beside, code_text, fields, filled, same, tells_all
+from heatproof.model.contents import CONTENT, Opaque, attributes, beside, code_text, fields, filled, same, tells_all, title
 from heatproof.model.design import Design
 from heatproof.model.effects import Me
 from heatproof.model.engines import OpenEngine, Someones
@@ -163,7 +163,7 @@ class Renderer:
             return f"tuple({','.join(items)})"
         if isinstance(value, frozenset | set):
             items.sort()
-        return f"{whole.__qualname__}({','.join(items)}){self._beside(value, attributes) if beside(whole) else ''}"
+        return f"{_title(whole)}({','.join(items)}){self._beside(value, attributes) if beside(whole) else ''}"
 
     def _beside(self, value: Any, parts: Callable[[Any], tuple[tuple[str, ...], list[Any]]]) -> str:
         """The text of the attributes of a value, as far as one can look into it."""
@@ -175,26 +175,26 @@ class Renderer:
 
     def _other(self, value: Any) -> str:
         if isinstance(value, type):
-            return f"class {value.__module__}.{value.__qualname__}"
+            return f"class {_title(value)}"
         if isinstance(value, CodeType):
             return code_text(value)
         if isinstance(value, FunctionType) and value not in self.busy:
             return self._function(value)
         if isinstance(value, Enum):  # whatever it says of itself
-            return f"{type(value).__module__}.{type(value).__qualname__}.{value.name} {self.text(value.value)}"
+            return f"{_title(type(value))}.{value.name} {self.text(value.value)}"
         if isinstance(value, BuiltinFunctionType | FunctionType | ModuleType):
             return f"{type(value).__name__} {type(value).__module__}.{getattr(value, '__qualname__', value)}"
         if isinstance(getattr(type(value), "canonical", None), FunctionType):  # of a Decimal it is something else
-            return f"{type(value).__name__}{self.text(value.canonical())}"
+            return f"{_title(type(value))}{self.text(value.canonical())}"
         if is_dataclass(value):
-            return f"{type(value).__name__}{self.text(tuple([getattr(value, part.name) for part in parts_of(value)]))}"
+            return f"{_title(type(value))}{self.text(tuple([getattr(value, part.name) for part in parts_of(value)]))}"
         if isinstance(value, BaseException):
-            return f"{type(value).__qualname__}{self.text(value.args)}{self._beside(value, fields)}"
+            return f"{_title(type(value))}{self.text(value.args)}{self._beside(value, fields)}"
         if type(value) is Version:
             return repr(value)  # where a version must not be, which it takes notice of itself
         for simple, content in CONTENT.items():
             if isinstance(value, simple) and type(value) is not simple:  # what it says of itself may be less
-                return f"{type(value).__qualname__} {self.text(content(value))}{self._beside(value, attributes)}"
+                return f"{_title(type(value))} {self.text(content(value))}{self._beside(value, attributes)}"
         if isinstance(value, list | set):
             return self._whole(value)
         if isinstance(value, dict):
@@ -215,6 +215,10 @@ class Renderer:
             return f"function {code_text(function.__code__)}({','.join(closes)})({','.join(rest)})"
         finally:
             self.busy.discard(function)
+
+
+def _title(kind: type[Any]) -> str:
+    return title(kind) or kind.__qualname__
 
 
 def renderers(scenario: Scenario, symmetric: bool) -> list[Renderer]:

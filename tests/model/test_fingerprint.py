@@ -225,8 +225,8 @@ def test_a_text_for_every_value() -> None:
     assert canonical(frozenset("ab")) == canonical(frozenset("ba")) == "set{'a','b'}"
     assert canonical({"b": 1, "a": None}) == "{'a':None,'b':1}"
     assert canonical((1, [True, "x"])) == "tuple(1,list(True,'x'))"
-    assert canonical(Account("A")) == "Account('A',0,None)"
-    assert canonical(Pair(frozenset("ab"))) == "Pairlist(set{'a','b'},None)"
+    assert canonical(Account("A")) == "tests.model.toys.Account('A',0,None)"
+    assert canonical(Pair(frozenset("ab"))) == "tests.model.test_fingerprint.Pairlist(set{'a','b'},None)"
     assert canonical(ValueError("x", {2, 1})) == "ValueErrortuple('x',set{1,2})"
     assert canonical(Template([resource("A")])) == "Template([resource('A')])"
     values: tuple[Any, ...] = (None, "None", 1, "1", True, (), [], {}, set(), (1,), ((1,),), "'", '"', ("a", "b"), ("a,b",))

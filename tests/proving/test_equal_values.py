@@ -7,6 +7,7 @@ What the search finds is held against all schedules, one by one.
 
 from __future__ import annotations
 
+from collections import namedtuple
 from collections.abc import Callable, Iterable
 from decimal import Decimal
 from enum import Enum
@@ -15,6 +16,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from heatproof.model.contents import title
 from heatproof.model.design import Design
 from heatproof.model.effects import Body, Escape, Handler, Insert, Me, Read, Send, Sleep, Transaction, Update
 from heatproof.model.observation import Observation
@@ -32,6 +34,10 @@ class Closed(NamedTuple):
 
 class Left(NamedTuple):
     left: int
+
+
+First = namedtuple("row", "number")  # type: ignore[name-match]  # the name is that of another
+Second = namedtuple("row", "number")  # type: ignore[name-match]
 
 
 class Coded(Escape):
@@ -105,6 +111,7 @@ VALUES: dict[str, tuple[Any, Any]] = {
     "signs": (0.0, -0.0),
     "digits": (Decimal("1.0"), Decimal("1.00")),
     "classes": (Closed(0), Left(0)),
+    "classes of one name": (First(0), Second(0)),
     "in a tuple": (("left", 0), ("left", False)),
     "in a set": (frozenset({1}), frozenset({True})),
     "attributes": (named("one"), named("other")),
@@ -118,7 +125,8 @@ VALUES: dict[str, tuple[Any, Any]] = {
 def told(value: Any) -> str:
     """What a handler may make of a value."""
     inside = sorted(map(told, value)) if isinstance(value, tuple | frozenset) else value
-    return f"{type(value).__name__} {inside!s} {getattr(value, 'beside', '')}"
+    kind = type(value).__name__ if type(value) is not Second else "Second"
+    return f"{kind} {inside!s} {getattr(value, 'beside', '')}"
 
 
 def in_a_column(one: Any, other: Any) -> Design:
@@ -281,6 +289,16 @@ def found_as_all_schedules_say(design: Design, ends: set[str]) -> None:
         search = Search(design, asking(engines=1, threads=2), [noted], **switches)
         assert search.run().complete
         assert {kind for _, kind in search.result.violations} == ends, switches
+
+
+def test_a_class_has_the_name_of_a_variable_of_its_module_too() -> None:
+    assert [title(kind) for kind in (First, Second, Stage, int)] == [
+        f"{__name__}.First",
+        f"{__name__}.Second",
+        f"{__name__}.Stage",
+        "int",
+    ]
+    assert title(type(things(True))) == ""
 
 
 # ------------------------------------------------------------------------------------------------- what reads like an engine
