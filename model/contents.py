@@ -119,8 +119,8 @@ HEAP = 1 << 9
 @by_class
 def title(kind: Any) -> str:
     """What a class is called, with its module, and no other class; empty if that is not sure: a function may make one of the same name each time."""
-    if kind.__module__ == "builtins" or not kind.__flags__ & HEAP:
-        return str(kind.__qualname__)
+    if kind.__module__ == "builtins" or kind.__module__.startswith("heatproof.") or not kind.__flags__ & HEAP:
+        return str(kind.__qualname__)  # heatproof makes some classes anew for each world, and knows how to tell what is of them
     found: Any = sys.modules.get(kind.__module__)
     names = vars(found).items() if isinstance(found, ModuleType) else ()
     for part in kind.__qualname__.split("."):
@@ -199,8 +199,8 @@ def same(one: Any, other: Any) -> bool:
         return _exactly(one.args, other.args) and _same_parts(fields, one, other)
     if issubclass(kind, Enum):
         return False
-    if kind in PLAIN:
-        return repr(one) == repr(other)
+    if kind.__module__.startswith("heatproof."):
+        return True  # and an open engine must not be asked what it is called
     return (tells_all(kind) or _same_parts(fields, one, other)) and (is_dataclass(kind) or repr(one) == repr(other))
 
 
