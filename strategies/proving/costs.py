@@ -23,7 +23,8 @@ from heatproof.model.world import Action, Entry, Message, Task
 from heatproof.properties.base import Property, Witness
 from heatproof.properties.costs import exceeded, worst
 from heatproof.strategies.proving import graph_kernel
-from heatproof.strategies.proving.graph import Graph, Walker
+from heatproof.strategies.proving.circles import NamedWorld
+from heatproof.strategies.proving.graph import Exchanged, Graph, Walker
 from heatproof.strategies.proving.learning import Key, LearningWorld, Lesson
 from heatproof.strategies.proving.results import Result
 from heatproof.strategies.proving.search import Search
@@ -122,6 +123,10 @@ class OwnedWorld(LearningWorld):
         return lesson._replace(accesses=1 + self.owner) if lesson.accesses else lesson
 
 
+class NamedOwnedWorld(NamedWorld, OwnedWorld):
+    """The same where everything goes by its name."""
+
+
 def costs(
     design: Design,
     scenario: Scenario,
@@ -130,14 +135,29 @@ def costs(
     go_on: Callable[[Result], str] = lambda result: "",
     storage: Storage | None = None,
 ) -> Costs:
-    """The worst cost of a scenario over all its runs, and which of the bounds among ``properties`` are exceeded. ``go_on`` as for a search."""
-    answer, graph = Costs(), Graph()
+    """The worst cost of a scenario over all its runs, and which of the bounds among ``properties`` are exceeded. ``go_on`` as for a search.
+
+    As with circles (circles.py) a second pass tells apart what has different names, here only where a way cannot be followed without."""
     if len(scenario.operations) > MOST_OPERATIONS:
-        answer.cut = f"more than {MOST_OPERATIONS} operations"
-        return answer
-    search = Search(
-        design, scenario, [], symmetric, go_on=go_on, storage=storage, watchers=[graph], versions=False, world=OwnedWorld
-    )
+        return Costs(cut=f"more than {MOST_OPERATIONS} operations")
+    properties = list(properties)
+    try:
+        return _costs(design, scenario, properties, symmetric, go_on, storage, OwnedWorld)
+    except Exchanged:
+        return _costs(design, scenario, properties, False, go_on, storage, NamedOwnedWorld)
+
+
+def _costs(
+    design: Design,
+    scenario: Scenario,
+    properties: Iterable[Property],
+    symmetric: bool,
+    go_on: Callable[[Result], str],
+    storage: Storage | None,
+    world: type[OwnedWorld],
+) -> Costs:
+    answer, graph = Costs(), Graph()
+    search = Search(design, scenario, [], symmetric, go_on=go_on, storage=storage, watchers=[graph], versions=False, world=world)
     result = search.run()
     answer.states, answer.transitions = result.states, result.transitions
     answer.complete, answer.cut = result.complete, result.cut

@@ -173,6 +173,10 @@ class Graph:
         return [*search.forced, *Walker(search, self).along(edges)]
 
 
+class Exchanged(HeatproofError):
+    """A way cannot be followed: where it went through a state like this one, something else had the name that something goes by later on."""
+
+
 class Walker:
     """One run through the tables of a search."""
 
@@ -192,7 +196,7 @@ class Walker:
         return content
 
     def go(self, mark: np.uint64, accesses: np.uint8) -> int:
-        """Take the transition to a fingerprint with that access; the action."""
+        """Take the transition to a fingerprint with that access; the action. Raises :class:`Exchanged` if there is none."""
         search, tables, block = self.search, self.search.tables, self.block
         while True:
             tables.refresh()
@@ -213,7 +217,7 @@ class Walker:
                 for column, value in tables.outcomes.written(outcome):
                     row[column] = value
                 return int(action)
-        raise HeatproofError("states that differ only in their engines go on differently here; try it without symmetry")
+        raise Exchanged("states that differ only in names go on to states that are told apart by these")
 
 
 def enabling(tables: Any) -> tuple[Any, ...]:

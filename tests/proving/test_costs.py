@@ -8,13 +8,16 @@ from typing import Any
 import pytest
 
 from heatproof.model.design import Design
-from heatproof.model.effects import Handler, Insert, Me, Read, Send, Spawn, Transaction, Update
+from heatproof.model.effects import DATABASE, Begin, Finish, Handler, Insert, Me, Read, Send, Spawn, Transaction, Update
+from heatproof.model.fingerprint import fingerprint
 from heatproof.model.meter import meter
+from heatproof.model.reality import Spec
 from heatproof.model.scenario import Operation, Scenario, create, scenario, update
 from heatproof.model.templates import resource
 from heatproof.model.world import World
 from heatproof.properties.costs import at_most
-from heatproof.strategies.proving.costs import Worst, costs
+from heatproof.strategies.proving.costs import OwnedWorld, Worst, _costs, costs
+from heatproof.strategies.proving.graph import Exchanged
 from heatproof.strategies.running import Driver, Plan, run
 from tests.model.toys import ACCOUNT, Account, asking
 from tests.toys import ADDING, HEAT, SPINNING, A, same_in_any_process, seen_toy
@@ -146,6 +149,43 @@ def test_where_a_circle_has_an_access_there_is_no_limit() -> None:
         for action in found.run.around:
             world.perform(action)
         assert meter(world).total.accesses > before, lap
+
+
+def twice(self: Design, me: Me, number: int, operation: Operation) -> Handler:
+    yield Insert("W-1", ACCOUNT, Account("A"))
+    for _ in range(2):
+        yield Send("W-2", "build", ())
+
+
+def build(self: Design, me: Me) -> Handler:
+    """Builds in steps, each of which goes by the name of its task while it is at work; another may take the name of one that has ended."""
+    row = yield Read("W-3", ACCOUNT, "A")
+    if row.value < 2:
+        physical = yield Begin("W-4", "create", "A", Spec(f"part {row.value}"), "T1")
+        yield Finish("W-5", physical)
+        yield Update("W-6", ACCOUNT, "A", {"value": row.value + 1})
+        yield Send("W-7", "build", ())
+
+
+def test_a_way_on_which_equal_tasks_exchange_their_names_is_shown() -> None:
+    design, asked = seen_toy(create=twice, build=build), asking(engines=1, threads=2)
+    with pytest.raises(Exchanged):
+        _costs(design, asked, [], True, lambda result: "", None, OwnedWorld)
+    answer = costs(design, asked)
+    assert answer.run.accesses == farthest(World(design, asked), {}) == spent(design, asked, answer.run)[0]
+
+
+def farthest(world: World, known: dict[int, int]) -> int:
+    """The most accesses from a state on, of which those that are alike are gone on from once."""
+    here = fingerprint(world)
+    if here not in known:
+        known[here] = 0
+        for action in world.actions():
+            entry = world.perform(action)
+            access = entry.before is not None and type(entry.before.effect) in DATABASE
+            known[here] = max(known[here], access + farthest(world, known))
+            world.undo()
+    return known[here]
 
 
 def test_circles_without_an_access_cost_nothing() -> None:
