@@ -10,6 +10,7 @@ import click
 import heatproof
 from heatproof.exit_codes import HELD, INCOMPLETE, VIOLATED, errors, say
 from heatproof.model.errors import HeatproofError
+from heatproof.model.interrupting import Interrupted
 from heatproof.options import patch_option, patched
 from heatproof.reports import cases
 from heatproof.reports.cases import Case
@@ -55,14 +56,22 @@ def confirm_command(case: Path, nearby: int, output: Path | None, patch: tuple[s
     if case.is_dir():
         return _folder(case, nearby, output, patch)
     stored = cases.read(case)
-    result = tried(stored, case, nearby, patch)
+    try:
+        result = tried(stored, case, nearby, patch)
+    except Interrupted as interrupt:
+        result = interrupt.found
     say(f"{case}: {result.answer} on {result.on}: {'anything' if stored.expected is None else ': '.join(stored.expected)}")
     for line in result.told:
         say(f"  {line}")
-    if result.confirmed:
-        say(f"\n{result.story(full)}")
     if output is not None and result.case is not None:
         write_whole(output, cases.dump(result.case, heatproof.__version__))
+    if result.case is not None:
+        try:
+            said = result.story(full)
+        except KeyboardInterrupt:
+            said = "  Interrupted before its story could be told."
+        say(f"\n{said}")
+    if output is not None and result.case is not None:
         say(f"\nWritten: {output}")
     return CODES[result.answer]
 
@@ -84,15 +93,22 @@ def _folder(folder: Path, nearby: int, output: Path | None, patches: Sequence[st
     stored = {path: cases.read(path) for path in found}
     answers = dict.fromkeys(CODES, 0)
     say("| case | answer | how |\n|---|---|---|")
+    tried_all = ""
     for path, case in stored.items():
-        result = tried(case, path, nearby, patches)
+        try:
+            result = tried(case, path, nearby, patches)
+        except KeyboardInterrupt:
+            tried_all = f"; interrupted with {sum(answers.values())} of them tried"
+            break
         answers[result.answer] += 1
         told = " ".join(result.told).replace("|", "\\|")
         say(f"| `{path.name.removesuffix(SUFFIX)}` | {result.answer} | {told} |")
         if output is not None and result.case is not None:
             write_whole(output / path.name, cases.dump(result.case, heatproof.__version__))
-    say(f"\n{len(found)} cases: {', '.join(f'{count} {answer}' for answer, count in answers.items() if count)}")
-    codes = [CODES[answer] for answer, count in answers.items() if count]
+    say(
+        f"\n{len(found)} cases: {', '.join(f'{count} {answer}' for answer, count in answers.items() if count) or 'none tried'}{tried_all}"
+    )
+    codes = [CODES[answer] for answer, count in answers.items() if count] + [INCOMPLETE] * bool(tried_all)
     return next((code for code in (VIOLATED, INCOMPLETE) if code in codes), HELD)
 
 

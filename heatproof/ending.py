@@ -10,15 +10,18 @@ from threading import Thread
 from types import FrameType, GeneratorType
 from typing import Any
 
+from heatproof.model import interrupting
+
 
 def heed_sigterm() -> None:
     """Have SIGTERM end this command as Ctrl-C does, so that what was found is written and its workers and servers are ended. Only the first
-    counts: ``timeout`` sends it twice."""
+    counts: ``timeout`` sends it twice. Neither comes into the middle of what must be done whole (:mod:`heatproof.model.interrupting`)."""
 
     def interrupt(_number: int, _frame: FrameType | None) -> None:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        raise KeyboardInterrupt
+        interrupting.interrupt()
 
+    interrupting.heed()
     signal.signal(signal.SIGTERM, interrupt)
 
 

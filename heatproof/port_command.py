@@ -106,7 +106,7 @@ def _on_the_model(case: Case, path: Path) -> Case:
     """A case of the engine as one of the model. Raises :class:`Inexpressible` where the model does not show it so."""
     found = tried(case, path, 0)
     if found.case is None:
-        raise Inexpressible(f"On the model it is {found.answer}. {' '.join(found.told)}")
+        raise Inexpressible(f"On the model, under the same schedule, the answer is: {found.answer}. {' '.join(found.told)}")
     return found.case
 
 

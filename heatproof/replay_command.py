@@ -11,6 +11,7 @@ import click
 import heatproof
 from heatproof.exit_codes import HELD, INCOMPLETE, VIOLATED, errors, say
 from heatproof.model.errors import HeatproofError
+from heatproof.model.interrupting import Interrupted
 from heatproof.model.world import Action, Entry, World
 from heatproof.options import database_option, patch_option, placed
 from heatproof.reports import cases, states
@@ -65,7 +66,10 @@ def replay(
     known, properties = design_of(stored, str(case), design)
     if walk or until is not None:
         return _walk(stored, Driver(known, stored.scenario, properties), walk, until)
-    judged = judge(stored, known, properties, nearby, _tell_wait)
+    try:
+        judged = judge(stored, known, properties, nearby, _tell_wait)
+    except Interrupted as interrupt:
+        judged = interrupt.found
     renewed = None if judged.case is None or output is None else judged.case._replace(design=design or stored.design)
     if renewed is not None and output is not None:
         write_whole(output, cases.dump(renewed, heatproof.__version__))
@@ -91,8 +95,14 @@ def tell_judgement(path: Path, case: Case, judged: Judgement, spec: str, full: b
             say(f"  {line}")
         if case.expectation == "holds" and judged.answer == GONE:
             say("  The case says that it must hold, and it does, as far as was looked.")
-    if judged.shows:
-        say(("\n" if judged.answer != FAILS else "") + judged.story(case, full))
+    if judged.shows and judged.violation is not None:
+        try:
+            said = judged.story(case, full)
+        except KeyboardInterrupt:
+            said = "  Interrupted before its story could be told."
+            if judged.answer == FAILS:
+                say(f"{path}: {judged.answer} on {spec}: {expected}")
+        say(("\n" if judged.answer != FAILS else "") + said)
         if case.expectation == "holds":
             say("\n  The case says that this must hold.")
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from heatproof.exit_codes import HELD, VIOLATED, WRONG, errors
+from heatproof.exit_codes import HELD, INCOMPLETE, VIOLATED, WRONG, errors
 from heatproof.model import catalogue
 from heatproof.model.design import Design
 from heatproof.model.errors import HeatproofError
@@ -38,7 +38,7 @@ def scenario(paths: Sequence[Path], design: str, verbose: bool, database: str | 
     engine.call(f, ...), which calls f before the worker's half of its turn.
 
     The files are data: they are checked and interpreted, never executed. Exit codes: 0 all passed, 1 some failed, 2 a file is
-    no scenario.
+    no scenario, 3 interrupted.
     """
     known = catalogue.load(patched(on(design, database), patch))
     files, folder = find_files(paths), None
@@ -53,22 +53,26 @@ def scenario(paths: Sequence[Path], design: str, verbose: bool, database: str | 
     names = {file: file.stem if folder is not None else str(file) for file in files}
     width = max(map(len, names.values()))
     passed = failed = wrong = 0
-    for file in files:
-        try:
-            result = run_file(file, known)
-        except HeatproofError as error:
-            click.echo(f"heatproof: {error}", err=True)
-            wrong += 1
-            continue
-        passed, failed = passed + result.passed, failed + (not result.passed)
-        counts = f"messages {result.messages:4}  steps {result.steps:5}  assertions {result.asserted:3}"
-        click.echo(f"{'PASS' if result.passed else 'FAIL'} {names[file]:{width}} {counts}")
-        if verbose:
-            click.echo(trace(result))
-        if not result.passed:
-            click.echo(f"\n{tell(result, known)}\n")
-    click.echo(f"{passed} passed, {failed} failed" + (f", {wrong} could not be run" if wrong else ""))
-    return WRONG if wrong else VIOLATED if failed else HELD
+    rest = ""
+    try:
+        for file in files:
+            try:
+                result = run_file(file, known)
+            except HeatproofError as error:
+                click.echo(f"heatproof: {error}", err=True)
+                wrong += 1
+                continue
+            passed, failed = passed + result.passed, failed + (not result.passed)
+            counts = f"messages {result.messages:4}  steps {result.steps:5}  assertions {result.asserted:3}"
+            click.echo(f"{'PASS' if result.passed else 'FAIL'} {names[file]:{width}} {counts}")
+            if verbose:
+                click.echo(trace(result))
+            if not result.passed:
+                click.echo(f"\n{tell(result, known)}\n")
+    except KeyboardInterrupt:
+        rest = f"; interrupted with {len(files) - passed - failed - wrong} to go"
+    click.echo(f"{passed} passed, {failed} failed" + (f", {wrong} could not be run" if wrong else "") + rest)
+    return WRONG if wrong else VIOLATED if failed else INCOMPLETE if rest else HELD
 
 
 def trace(result: Result) -> str:

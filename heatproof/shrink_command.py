@@ -14,6 +14,7 @@ from rich.text import Text
 import heatproof
 from heatproof.exit_codes import HELD, INCOMPLETE, errors, say
 from heatproof.model.errors import HeatproofError
+from heatproof.model.interrupting import Interrupted
 from heatproof.model.scenario import Scenario
 from heatproof.options import Seconds, database_option, patch_option, placed
 from heatproof.reports import cases
@@ -49,7 +50,11 @@ def shrink(case: Path, budget: int, seconds: float | None, output: Path | None, 
     stored = cases.read(case)
     design = placed(given["design"], stored.design, given["database"], given["patch"])
     known, properties = design_of(stored, str(case), design)
-    judged = judge(stored, known, properties, BUDGET)
+    try:
+        judged = judge(stored, known, properties, BUDGET)
+    except Interrupted as interrupt:
+        say(f"{case}: {interrupt.found.answer} on {design or stored.design}. {' '.join(interrupt.found.told)}")
+        return INCOMPLETE
     if judged.answer == UNDECIDED:
         say(f"{case}: {UNDECIDED} on {design or stored.design}. {' '.join(judged.told)}")
         return INCOMPLETE
@@ -57,25 +62,26 @@ def shrink(case: Path, budget: int, seconds: float | None, output: Path | None, 
         raise HeatproofError(f"{case}: there is no failure to shrink on {design or stored.design}. {' '.join(judged.told)}")
     first = judged.case
     failure = Failure(first.scenario, list(first.schedule), judged.violation, list(judged.deviations))
-    shrinker = Shrinker(known, properties, failure, budget, lambda: last is not None and time.monotonic() >= last)
-    interrupted = False
+    shrinker: Shrinker | None = None
+    small, interrupted = failure, False
     with Live(
         get_renderable=lambda: _progress(shrinker, budget), console=Console(stderr=True), refresh_per_second=4, transient=True
     ):
         try:
+            shrinker = Shrinker(known, properties, failure, budget, lambda: last is not None and time.monotonic() >= last)
             small = shrinker.shrink()
         except KeyboardInterrupt:
-            small, interrupted = shrinker.best, True
+            small, interrupted = failure if shrinker is None else shrinker.best, True
     made = noted(first._replace(scenario=small.scenario, design=design or stored.design), known, small.actions)
     target = output or case.with_name(case.name.removesuffix(".json").removesuffix(".case") + ".small.case.json")
     write_whole(target, cases.dump(made, heatproof.__version__))
     for name, before, after in zip(PARTS, _sizes(first), _sizes(made), strict=True):
         if before or after:
             say(f"{name:>10}  {before:5} -> {after}")
-    if shrinker.cut:
+    if shrinker is not None and shrinker.cut:
         say(f"The {seconds:g} seconds were used before the {budget} runs were: this is the best so far.")
     if interrupted:
-        say(f"Interrupted with {shrinker.left} of {budget} runs left: this is the best so far.")
+        say(f"Interrupted with {budget if shrinker is None else shrinker.left} of {budget} runs left: this is the best so far.")
     say(f"Written: {target}\nSee it: {replay_command(target, made.design)}")
     return HELD
 
@@ -92,7 +98,9 @@ def _scenario_sizes(scenario: Scenario) -> tuple[int, ...]:
     return sum(scenario.faults.values()), len(scenario.operations), scenario.size, scope.engines, scope.threads
 
 
-def _progress(shrinker: Shrinker, budget: int) -> Text:
+def _progress(shrinker: Shrinker | None, budget: int) -> Text:
+    if shrinker is None:
+        return Text("")
     best = shrinker.best
     parts = zip(PARTS, (*_scenario_sizes(best.scenario), len(best.deviations), len(best.actions)), strict=True)
     return Text(

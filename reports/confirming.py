@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from heatproof.model import catalogue
+from heatproof.model import catalogue, interrupting
 from heatproof.model.design import Design
 from heatproof.model.errors import HeatproofError
 from heatproof.model.scenario import Scenario
@@ -48,7 +48,8 @@ class Confirmation:
 
     - ``answer``: one of the five above; ``on``: the design it was tried on; ``told``: how it came to that, as sentences.
     - ``difference``: the first place where the other target did not do the same; None: it did the same to the end of the schedule.
-    - ``violation``, ``driver``, ``deviations``: the run that confirms it, and ``case``: that run as a case of the other target.
+    - ``violation``, ``driver``, ``deviations``: the run that confirms it, and ``case``: that run as a case of the other target; where an interrupt
+      came before that was made once more, there is no ``case``.
     """
 
     answer: Answer
@@ -98,9 +99,27 @@ def confirm(
     notify: Callable[[str], None] = lambda _line: None,
 ) -> Confirmation:
     """Try a case of the design ``own`` (with its properties) on the design ``on``, with at most ``budget`` runs near by. ``notify`` is told
-    when it becomes longer. Deterministic. Raises :class:`HeatproofError` for a case that says what must hold, and if there is no such design."""
+    when it becomes longer. Deterministic. Raises :class:`HeatproofError` for a case that says what must hold, and if there is no such design. An
+    interrupt brings what was known before it (:class:`Interrupted`), once the same schedule was followed."""
     if case.expectation != "fails":
         raise HeatproofError("this case says what must hold; there is no failure to confirm")
+    found = Confirmation(NOT, on)
+    try:
+        return _tried_on(found, case, own, budget, notify)
+    except KeyboardInterrupt:
+        if not found.told:
+            raise
+        if found.answer == NOT:
+            found.answer = UNDECIDED
+            found.told.append("Interrupted before anything near by was looked at.")
+        raise interrupting.Interrupted(found) from None
+
+
+def _tried_on(
+    found: Confirmation, case: Case, own: tuple[Design, Sequence[Property]], budget: int, notify: Callable[[str], None]
+) -> Confirmation:
+    """The same, noting in ``found`` what it comes to on its way."""
+    on = found.on
     try:
         scenario, properties = _tried(case, on)
     except OutOfReachError as error:
@@ -109,7 +128,6 @@ def confirm(
     if isinstance(done, str):
         return Confirmation(UNDECIDED, on, [done])
     design = catalogue.load(on)
-    found = Confirmation(NOT, on)
     try:
         across, end = _followed(Driver(design, scenario, properties), done)
         driver, found.difference = across.driver, across.difference
@@ -128,29 +146,41 @@ def confirm(
     others = {kind for name, kind in driver.monitor.violations if case.expected is not None and name == case.expected[0]}
     if budget < 1:
         found.answer = UNDECIDED
-        found.told.append("Nobody looked near by, since the budget is 0 runs.")
+        found.told.append(f"Nobody looked near by; it takes at least {LEAST} runs there to say anything.")
         return found
     notify(f"{' '.join(found.told)} Looking near by, in up to {budget} runs ...")
     actions = [entry.action for entry in driver.world.log]
     deviations = tuple(record(Driver(design, scenario, []), actions))
     near = Nearby(design, properties, scenario, Stored(tuple(actions), steps_of(driver.world), deviations), case.expected, budget)
-    came = near.search()
+    came = near.found
+    try:
+        near.search()
+    except KeyboardInterrupt:
+        if came.violation is None:
+            found.answer = UNDECIDED
+            found.told.append(near.interrupted())
+            raise
     if came.violation is not None:
-        near_by = Driver(design, scenario, properties)
-        exactly(near_by, came.actions)
-        violation = pick(near_by.monitor.violations, case.expected)
-        assert violation is not None
+        found.answer = ELSEWHERE
         found.told.append(f"Near by it fails: {came.stage}, in run {came.runs} of at most {budget}.")
-        return _confirmed(found, ELSEWHERE, case, design, near_by, violation)
+        with interrupting.LAST:
+            near_by = Driver(design, scenario, properties)
+            exactly(near_by, came.actions)
+            violation = pick(near_by.monitor.violations, case.expected)
+            assert violation is not None
+            return _confirmed(found, ELSEWHERE, case, design, near_by, violation)
     others |= came.others
     found.told.append(f"{came.runs} runs near by did not show it; that is no proof.")
     if others:
         found.told.append(f"The property was violated by other witnesses: {', '.join(sorted(others))}.")
     if came.raised:
         found.told.append(f"{len(came.raised)} of these runs went wrong, the first like this: {came.raised[0]}")
-    if came.cut * 2 > came.runs or len(came.raised) * 2 > came.runs or came.runs < LEAST:
+    too_little = [f"it takes at least {LEAST} runs near by"] if came.runs < LEAST else []
+    too_little += [f"{came.cut} of the runs were cut before they came to rest"] if came.cut * 2 > came.runs else []
+    too_little += ["most of them went wrong"] if len(came.raised) * 2 > came.runs else []
+    if too_little:
         found.answer = UNDECIDED
-        found.told.append(f"That is too little to say anything: {came.cut} runs were cut, {len(came.raised)} went wrong.")
+        found.told.append(f"That is too little to say anything: {'; '.join(too_little)}.")
     return found
 
 
@@ -208,10 +238,11 @@ def _confirmed(
 ) -> Confirmation:
     actions = [entry.action for entry in driver.world.log[: violation.step]]
     found.answer, found.violation = answer, violation
-    found.driver = Driver(design, driver.world.scenario, driver.properties)
-    found.deviations, _ = exactly(found.driver, actions)
-    made = case._replace(design=found.on, scenario=driver.world.scenario, expected=violation.key, origin=_origin(case))
-    found.case = noted(made, design, actions)
+    with interrupting.LAST:
+        found.driver = Driver(design, driver.world.scenario, driver.properties)
+        found.deviations, _ = exactly(found.driver, actions)
+        made = case._replace(design=found.on, scenario=driver.world.scenario, expected=violation.key, origin=_origin(case))
+        found.case = noted(made, design, actions)
     return found
 
 

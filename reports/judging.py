@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from heatproof.model import catalogue
+from heatproof.model import catalogue, interrupting
 from heatproof.model.design import Design
 from heatproof.model.errors import HeatproofError, ScenarioError
 from heatproof.model.world import Action
@@ -39,8 +39,8 @@ class Judgement:
     """What judging a case came to.
 
     - ``answer``: one of the four above; ``told``: how it came to that, as sentences.
-    - ``driver``, ``deviations``, ``violation``: the run that shows the failure, for who wants to tell it; where none does, the driver is
-      at the end of the exact replay (or at its misfit), and None if there is not even a world.
+    - ``driver``, ``deviations``, ``violation``: the run that shows the failure, for who wants to tell it; where none does, or it could not be
+      made once more before an interrupt, the driver is at the end of the exact replay (or at its misfit), and None if there is not even a world.
     - ``misfit``: where the exact replay did not fit. ``found``: what the search near by came to, if there was one.
     - ``case``: where the failure shows, the case as it is now: its schedule, steps and deviations on the design as it is.
     """
@@ -123,7 +123,7 @@ def judge(
 ) -> Judgement:
     """Judge a case on a design, with at most ``budget`` runs near by (0: exactly or not at all). ``notify`` is told when it
     becomes longer. Deterministic: the same case, design and budget get the same judgement. Raises nothing for what a case or a design
-    can do wrong: that cannot be decided."""
+    can do wrong: that cannot be decided. An interrupt of the look near by brings what was known before it (:class:`Interrupted`)."""
     wanted = _wanted(case)
     try:
         driver = Driver(design, case.scenario, properties)
@@ -143,7 +143,17 @@ def judge(
         return _changed(judged, UNDECIDED, "Nobody looked near by, since the budget is 0 runs.")
     notify(f"{judged.told[-1]} Looking near by, in up to {budget} runs ...")
     search = Nearby(design, properties, case.scenario, Stored(case.schedule, case.steps, case.deviations), wanted, budget)
-    return _near(case, judged, search.search(), search, budget)
+    try:
+        try:
+            search.search()
+        except KeyboardInterrupt:
+            if search.found.violation is None:
+                raise
+        return _near(case, judged, search.found, search, budget)
+    except KeyboardInterrupt:
+        if search.found.violation is None:
+            _changed(judged, UNDECIDED, search.interrupted())
+        raise interrupting.Interrupted(judged) from None
 
 
 def _wanted(case: Case) -> tuple[str, str | None] | None:
@@ -167,7 +177,8 @@ def _exactly(case: Case, driver: Driver, wanted: tuple[str, str | None] | None) 
         violation = pick(driver.monitor.violations, wanted)
     if violation is not None:
         told = [f"All {count} actions fit{rest}, and the failure shows."]
-        return Judgement(FAILS, told, driver, deviations, violation, case=_renewed(case, driver, violation))
+        with interrupting.LAST:
+            return Judgement(FAILS, told, driver, deviations, violation, case=_renewed(case, driver, violation))
     told = [f"All {count} actions fit{rest}, and the failure does not show."]
     if end == "cut":
         return Judgement(UNDECIDED, told, driver, deviations)
@@ -179,14 +190,16 @@ def _exactly(case: Case, driver: Driver, wanted: tuple[str, str | None] | None) 
 def _near(case: Case, judged: Judgement, found: Found, search: Nearby, budget: int) -> Judgement:
     judged.found = found
     if found.violation is not None:
-        driver = Driver(search.design, case.scenario, search.properties, search.program)
-        deviations, misfit = exactly(driver, found.actions)
-        assert misfit is None
-        violation = pick(driver.monitor.violations, _wanted(case))
-        assert violation is not None
-        judged.driver, judged.deviations, judged.violation = driver, deviations, violation
-        judged.case = _renewed(case, driver, violation)
-        return _changed(judged, ELSEWHERE, f"Near by it still fails: {found.stage}, in run {found.runs} of at most {budget}.")
+        _changed(judged, ELSEWHERE, f"Near by it still fails: {found.stage}, in run {found.runs} of at most {budget}.")
+        with interrupting.LAST:
+            driver = Driver(search.design, case.scenario, search.properties, search.program)
+            deviations, misfit = exactly(driver, found.actions)
+            assert misfit is None
+            violation = pick(driver.monitor.violations, _wanted(case))
+            assert violation is not None
+            judged.case = _renewed(case, driver, violation)
+            judged.driver, judged.deviations, judged.violation = driver, deviations, violation
+        return judged
     if found.raised:
         why = f"{len(found.raised)} of {found.runs} runs near by went wrong, the first like this: {found.raised[0]}"
         return _changed(judged, UNDECIDED, why)

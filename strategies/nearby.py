@@ -98,8 +98,8 @@ class Nearby:
             ):  # fmt: skip
                 until = self.budget * SHARES.get(stage, 1)
                 for run in runs():
+                    self.found.stage = stage
                     if self._shows(run):
-                        self.found.stage = stage
                         return self.found
                     if self.found.runs >= self.budget or self._hopeless():
                         return self.found
@@ -172,6 +172,11 @@ class Nearby:
             )
             yield lambda driver, plan=plan: running.drive(driver, plan)  # type: ignore[misc]
 
+    def interrupted(self) -> str:
+        """How far it had come when it was interrupted without having found it."""
+        before = max(self.found.runs - 1, 0)
+        return f"Interrupted in run {before + 1} of at most {self.budget} near by; {before} before it did not show it."
+
     def _hopeless(self) -> bool:
         return self.stuck or len(self.found.raised) == self.found.runs >= LEAST
 
@@ -199,8 +204,8 @@ class Nearby:
         if violation is None:
             found.others.update(kind for name, kind in violations if self.wanted is not None and name == self.wanted[0])
             return False
-        found.violation = violation
         found.actions = tuple(e.action for e in driver.world.log[: violation.step])
+        found.violation = violation  # last: whoever interrupts it goes by this
         return True
 
     def _unused(self, deviations: Sequence[Deviation]) -> list[Deviation]:

@@ -16,6 +16,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from heatproof.model import interrupting
 from heatproof.model.errors import HeatproofError
 from heatproof.ports.heat.databases.choice import SERVERS, Choice, place
 
@@ -122,6 +123,10 @@ class Installation:
         self.owner = owner
         return self.database
 
+    def give_up(self) -> None:
+        """The database is not used again: Heat was interrupted, and SQLAlchemy closes a connection then that it was at work with."""
+        self._databases = {key: database for key, database in self._databases.items() if database is not self.database}
+
 
 def open_database(choice: Choice, at: str) -> Database:
     """The database of that kind at that URL, with Heat's tables in it. Raises :class:`HeatproofError` if it cannot be had."""
@@ -141,4 +146,6 @@ def open_database(choice: Choice, at: str) -> Database:
 @cache
 def installed() -> Installation:
     """The installation of this process; made when first asked for. Raises :class:`HeatproofError` if there can be none."""
-    return Installation()
+    interrupting.heed()
+    with interrupting.LOADING:  # it takes seconds, and what is imported may take an interrupt for an error of its own
+        return Installation()

@@ -11,6 +11,7 @@ from hashlib import blake2b
 from typing import TYPE_CHECKING
 
 from heatproof.model import effects as fx
+from heatproof.model import interrupting
 from heatproof.model.database import MISSING
 from heatproof.model.errors import HeatproofError, NotEnabled, ScenarioError
 from heatproof.model.fingerprint import canonical
@@ -51,11 +52,13 @@ class EngineWorld(World):
     def _fresh(self) -> None:
         """Begin with an empty database."""
         before = self.installation.owner
-        if isinstance(before, EngineWorld):
-            before.abandon()
-        curing.apply(self.design.cures, cures.known)
-        self.setting = self.installation.reset(self, self.design.database).sentence
-        self._live(Live(self, self.installation))
+        with interrupting.WHOLE:
+            if isinstance(before, EngineWorld):
+                before.abandon()
+            curing.apply(self.design.cures, cures.known)
+            self.installation.use(self.design.database)
+            self._live(Live(self, self.installation))
+            self.setting = self.installation.reset(self, self.design.database).sentence
 
     def _live(self, live: Live) -> None:
         self.live = self.program.live = live
@@ -105,11 +108,21 @@ class EngineWorld(World):
         super().pass_over(action)
 
     def perform(self, action: Action) -> Entry:
-        """Do ``action``. What it wrote to the database is in the rows afterwards."""
+        """Do ``action``. What it wrote to the database is in the rows afterwards. It is done whole: Heat would take an interrupt for a failure of
+        its own, and SQLAlchemy would close the connection."""
         if action.subject in self.blocked and action.kind == "step":
             raise NotEnabled(f"task {action.subject!r} waits for a lock that another transaction holds")
         if self.stale or self.installation.owner is not self:
             self._again()
+        with interrupting.WHOLE:
+            try:
+                return self._perform(action)
+            finally:
+                if interrupting.forced():
+                    self.installation.give_up()
+                    self.stale = True
+
+    def _perform(self, action: Action) -> Entry:
         before = len(self.log)
         try:
             entry = super().perform(action)

@@ -92,7 +92,7 @@ def test_a_small_budget_says_nothing() -> None:
     case = mutated()
     found = confirm(case, own(case.design), "heat-engine", 0)
     assert found.answer == UNDECIDED
-    assert found.told[-1] == "Nobody looked near by, since the budget is 0 runs."
+    assert found.told[-1] == "Nobody looked near by; it takes at least 50 runs there to say anything."
 
 
 def test_a_mutation_and_a_design_of_ones_own_are_out_of_reach() -> None:

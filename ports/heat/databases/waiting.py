@@ -24,6 +24,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from heatproof.model import effects as fx
+from heatproof.model import interrupting
 from heatproof.model.errors import HeatproofError
 from heatproof.ports.heat import hub, places, statements
 from heatproof.ports.heat.databases import base
@@ -53,10 +54,17 @@ class Waiter:
         while not _readable(self.connection, 0.0):
             if found := self.database.blockers(self.pid):
                 return found
+            refuse_to_wait()
             if time.monotonic() > last:
                 raise HeatproofError(f"PostgreSQL did not answer for {base.PATIENCE:g} seconds, and nothing blocks the statement")
             _readable(self.connection, GLANCE)
         return frozenset()
+
+
+def refuse_to_wait() -> None:
+    """Raise :class:`HeatproofError` where the user wants this to end: it may take :data:`base.PATIENCE` otherwise."""
+    if interrupting.waits():
+        raise HeatproofError("interrupted while a statement waited")
 
 
 def _readable(connection: Any, seconds: float) -> bool:
@@ -179,6 +187,7 @@ def settle(activities: list[Activity], newest: Activity | None) -> frozenset[str
     last = time.monotonic() + base.PATIENCE
     before, blocked_by = None, {waiter.pid: waiter.blockers() for waiter in waiters}
     while blocked_by != before or any(not found <= held for found in blocked_by.values()):
+        refuse_to_wait()
         if time.monotonic() > last:
             raise _blocked_by_others(waiting, blocked_by, held)
         before = blocked_by  # one may have been blocked by another that was itself just being answered
