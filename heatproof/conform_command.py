@@ -28,6 +28,9 @@ from heatproof.ports.heat.conformance.correspondence import COMPARED, ENGINE_ALO
 from heatproof.properties.base import Property
 from heatproof.strategies.asked import properties_for
 
+now = time.monotonic
+"""The clock that processes share: a worker stops comparing by it."""
+
 EVERY = 10.0
 """Seconds between two lines of progress, where the output is no terminal."""
 
@@ -104,9 +107,9 @@ def _start() -> None:
     _worker["properties"] = asked()
 
 
-def _batch(options: Options, number: int, design: str, keep_going: bool) -> Agreement:
+def _batch(options: Options, number: int, design: str, keep_going: bool, until: float | None) -> Agreement:
     most = SCENARIOS * options.plans if keep_going else 5
-    return batch(options, number, _worker["properties"], design, most)
+    return batch(options, number, _worker["properties"], design, most, lambda: until is not None and now() >= until)
 
 
 class Comparison:
@@ -116,7 +119,7 @@ class Comparison:
     def __init__(self, options: Options, design: str, runs: int | None, seconds: float | None, processes: int, keep_going: bool):
         self.options, self.design, self.processes, self.keep_going = options, design, processes, keep_going
         self.batches = None if runs is None else -(-runs // (SCENARIOS * options.plans))
-        self.until = None if seconds is None else time.monotonic() + seconds
+        self.until = None if seconds is None else now() + seconds
         self.found = Agreement()
 
     def run(self) -> bool:
@@ -143,27 +146,31 @@ class Comparison:
         numbers, merged = self._numbers(), 0
         order: dict[Future[Agreement], int] = {}
         done: dict[int, Agreement] = {}
-        said = time.monotonic()
-        while True:
-            while len(order) <= self.processes and (number := next(numbers, None)) is not None:
-                order[pool.submit(_batch, self.options, number, self.design, self.keep_going)] = number
-            if not order:
-                return
-            for future in wait(order, timeout=0.5, return_when=FIRST_COMPLETED).done:
-                done[order.pop(future)] = future.result()
-            while merged in done:  # in order, so that the same batches make the same report
-                self.found.add(done.pop(merged))
-                merged += 1
-            line = f"comparing: {self.found.runs} runs, {self.found.steps} actions, {len(self.found.parted)} differences"
-            if status is not None:
-                status.update(Text(line))
-            elif time.monotonic() - said >= EVERY:
-                said = time.monotonic()
-                click.echo(line)
+        said = now()
+        try:
+            while True:
+                while len(order) <= self.processes and (number := next(numbers, None)) is not None:
+                    order[pool.submit(_batch, self.options, number, self.design, self.keep_going, self.until)] = number
+                if not order:
+                    return
+                for future in wait(order, timeout=0.5, return_when=FIRST_COMPLETED).done:
+                    done[order.pop(future)] = future.result()
+                while merged in done:  # in order, so that the same batches make the same report
+                    self.found.add(done.pop(merged))
+                    merged += 1
+                line = f"comparing: {self.found.runs} runs, {self.found.steps} actions, {len(self.found.parted)} differences"
+                if status is not None:
+                    status.update(Text(line))
+                elif now() - said >= EVERY:
+                    said = now()
+                    click.echo(line)
+        finally:  # what came early is not lost where the user interrupts
+            for number in sorted(done):
+                self.found.add(done[number])
 
     def _numbers(self) -> Iterator[int]:
         for number in count() if self.batches is None else range(self.batches):
-            if (self.found.parted and not self.keep_going) or (self.until is not None and time.monotonic() >= self.until):
+            if (self.found.parted and not self.keep_going) or (self.until is not None and now() >= self.until):
                 return
             yield number
 

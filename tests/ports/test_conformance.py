@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from concurrent.futures import Future
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,7 @@ from heatproof.ports.heat import installation
 if reason := installation.why_not():
     pytest.skip(f"the real engine is not here: {reason}", allow_module_level=True)
 
+from heatproof import conform_command
 from heatproof.cli import cli
 from heatproof.conform_command import asked
 from heatproof.ports.heat.conformance import correspondence
@@ -230,3 +232,44 @@ def test_wrong_use_is_told(arguments: list[str], words: str) -> None:
     done = CliRunner().invoke(cli, ["conform", *arguments])
     assert done.exit_code == 2
     assert words in done.output
+
+
+def test_a_batch_that_has_begun_stops_when_time_is_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    small, clock = Options(1, 1, faults=(), kinds=()), [1_000.0]
+    monkeypatch.setattr(conform_command, "now", lambda: clock[0])
+    monkeypatch.setattr(conform_command, "_worker", {"properties": []})
+    assert conform_command._batch(small, 1, "heat", False, 1_000.0).runs == 0
+    assert conform_command._batch(small, 0, "heat", False, 1_000.0).runs == 1, "so that something was compared"
+    asked_for = [False, False, False, True]
+    found = batch(small, 1, over=lambda: asked_for.pop(0) if len(asked_for) > 1 else True)
+    assert found.runs == 3
+
+
+def test_what_workers_have_compared_is_told_where_the_user_interrupts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second batch is done before the first, and the user interrupts."""
+    first: Future[Agreement] = Future()
+    second: Future[Agreement] = Future()
+    second.set_result(Agreement(scenarios=1, runs=7))
+
+    class Pool:
+        _processes = None
+
+        def __init__(self, *_: object, **__: object) -> None:
+            self.futures = iter([first, second])
+            self.until: list[object] = []
+
+        def submit(self, *asked_for: object) -> Future[Agreement]:
+            if (future := next(self.futures, None)) is None:
+                raise KeyboardInterrupt
+            self.until.append(asked_for[-1])
+            return future
+
+        def shutdown(self, **_: object) -> None:
+            assert self.until == [1_060.0] * 2
+
+    monkeypatch.setattr(conform_command, "ProcessPoolExecutor", Pool)
+    monkeypatch.setattr(conform_command, "now", lambda: 1_000.0)
+    done = CliRunner().invoke(cli, ["conform", "--seconds", "60", "--processes", "1"])
+    assert done.exit_code == 3, done.output
+    assert "7 runs of 1 scenarios" in done.output
+    assert "Interrupted; so far they agree." in done.output

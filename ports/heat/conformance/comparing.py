@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from random import Random
 
@@ -125,8 +125,16 @@ def run(scenario: Scenario, plan: Plan, properties: Sequence[Property] = (), des
     return both, "cut"
 
 
-def batch(options: Options, number: int, properties: Sequence[Property] = (), design: str = Heat.name, most: int = 5) -> Agreement:
-    """Compare batch ``number``, a pure function of the options; stops after ``most`` differences. ``design``: the model, perhaps mutated.
+def batch(
+    options: Options,
+    number: int,
+    properties: Sequence[Property] = (),
+    design: str = Heat.name,
+    most: int = 5,
+    over: Callable[[], bool] = lambda: False,
+) -> Agreement:
+    """Compare batch ``number``, a pure function of the options; stops after ``most`` differences. ``design``: the model, perhaps mutated. ``over``
+    says before each run whether time is up; only the very first run of batch 0 is made all the same, so that something was compared.
 
     Raises :class:`HeatproofError` if there is no engine, or if the design is no model of Heat's algorithm.
     """
@@ -137,11 +145,14 @@ def batch(options: Options, number: int, properties: Sequence[Property] = (), de
     rng = Random(f"conform/{options.seed}/{number}")
     errors: list[Exception] = []
 
+    def ended() -> bool:
+        return (number > 0 or found.runs > 0) and over()
+
     def compare(scenario: Scenario) -> None:
-        if errors or len(found.parted) >= most:
+        if errors or len(found.parted) >= most or ended():
             return
         try:
-            _compare(options, scenario, rng, properties, found, model)
+            _compare(options, scenario, rng, properties, found, model, ended)
         except Exception as error:  # Hypothesis would run the scenario again, with the random numbers that come next
             errors.append(error)
 
@@ -172,11 +183,19 @@ def accesses_differ(both: Lockstep) -> Difference | None:
 
 
 def _compare(
-    options: Options, scenario: Scenario, rng: Random, properties: Sequence[Property], found: Agreement, model: Heat
+    options: Options,
+    scenario: Scenario,
+    rng: Random,
+    properties: Sequence[Property],
+    found: Agreement,
+    model: Heat,
+    ended: Callable[[], bool],
 ) -> None:
     found.scenarios += 1
     start = rng.randrange(len(PORTFOLIO))
     for index in range(options.plans):
+        if index and ended():
+            return
         plan = Plan(
             PORTFOLIO[(start + index) % len(PORTFOLIO)], rng.getrandbits(48), rng.choice((0.0, 0.01, 0.03, 0.1)),
             rng.choice((0.005, 0.02, 0.08)),
