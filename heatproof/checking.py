@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -82,10 +83,21 @@ def _batch(options: Options, number: int, until: float | None) -> Findings:
     return batch(_worker["design"], _worker["properties"], options, number, over=_over(until))
 
 
-def _shrink(failure: Failure, budget: int, until: float | None) -> Failure:
+def _shrink(failure: Failure, budget: int, until: float | None, share: float = inf) -> tuple[Failure, int]:
+    """Make it small until ``until``, in at most ``share`` seconds; what came of it, and how many runs are left where it was cut by these."""
     design, properties = _worker["design"], _worker["properties"]
+    until = None if until is None else min(until, now() + share)
+    over, left = _over(until), 0
+
+    def noted() -> bool:
+        nonlocal left
+        if ended := over():
+            left = shrinker.left
+        return ended
+
     with design.program(failure.scenario).watchdog():
-        return Shrinker(design, properties, failure, budget, _over(until)).shrink()
+        shrinker = Shrinker(design, properties, failure, budget, noted)
+        return shrinker.shrink(), left
 
 
 def _over(until: float | None) -> Callable[[], bool]:
@@ -194,17 +206,24 @@ class Check:
         until = None if seconds is None else self.started + seconds
         if not self.limits.shrink:
             return
-        waiting = sorted(self.findings.failures.items(), key=lambda item: (item[1].score, item[0]))
-        pending: dict[Future[Failure], Key] = {}
-        while waiting or pending:
-            while waiting and len(pending) <= self.limits.processes and (until is None or self.clock() < until):
-                key, failure = waiting.pop(0)
-                pending[pool.submit(_shrink, failure, self.limits.shrink, self._shared(until))] = key
+        failures, processes = self.findings.failures, self.limits.processes
+        waiting = [(key, self.limits.shrink) for key in sorted(failures, key=lambda key: (failures[key].score, key))]
+        cut: list[tuple[Key, int]] = []  # those that have had their share; what others leave of theirs is for them
+        pending: dict[Future[tuple[Failure, int]], Key] = {}
+        while waiting or pending or cut:
+            if not waiting and not pending:
+                waiting, cut = cut, []
+            while waiting and len(pending) <= processes and (until is None or self.clock() < until):
+                share = inf if until is None else (until - self.clock()) * processes / (len(waiting) + len(pending))
+                key, budget = waiting.pop(0)
+                pending[pool.submit(_shrink, failures[key], budget, self._shared(until), share)] = key
             if not pending:
                 break
             finished, _ = wait(pending, timeout=0.5, return_when=FIRST_COMPLETED)
             for future in finished:
-                self.findings.failures[pending.pop(future)] = future.result()
+                key = pending.pop(future)
+                failures[key], left = future.result()
+                cut += [(key, left)] if left > 0 else []
             self._tick(f"shrinking, {len(waiting) + len(pending)} to go", until)
 
     def _shared(self, until: float | None) -> float | None:

@@ -129,21 +129,55 @@ def test_each_shrink_is_told_when_time_is_up(failure: Failure, monkeypatch: pyte
     workers.seconds = 5.0
     monkeypatch.setattr(checking, "now", workers)
     check = made(clock, Limits(100.0, None, 1, 1200))
-    pool = Pool(clock, 30.0, lambda *_: failure)
+    pool = Pool(clock, 30.0, lambda *_: (failure, 0))
     for number in range(6):
         check.findings.failures["sum is two", str(number)] = failure
     check._shrink(pool)  # type: ignore[arg-type]
-    assert pool.asked == [(failure, 1200, 5.0 + left) for left in (100, 70, 40, 10)], (
+    assert [asked[:3] for asked in pool.asked] == [(failure, 1200, 5.0 + left) for left in (100, 70, 40, 10)], (
         "by the clock that workers go by, and no more then"
     )
+
+
+@pytest.mark.parametrize(("processes", "each"), [(1, 10.0), (2, 20.0)])
+def test_failures_share_the_time_for_making_them_small(failure: Failure, processes: int, each: float) -> None:
+    """Time stands still: nobody has used anything of it yet."""
+    clock = Clock()
+    check, pool = made(clock, Limits(100.0, None, processes, 1200)), Pool(clock, 0.0, lambda *_: (failure, 0))
+    for number in range(10):
+        check.findings.failures["sum is two", str(number)] = failure
+    check._shrink(pool)  # type: ignore[arg-type]
+    shares = [share for *_, share in pool.asked]
+    assert shares[0] == each
+    assert len(shares) == 10
+    assert shares == sorted(shares), "what one leaves of its share is for those that come later"
+
+
+def test_what_others_leave_is_for_the_failures_that_were_cut(failure: Failure) -> None:
+    """The first has used its share and has runs left; the others take a second each."""
+    clock = Clock()
+
+    def done(_failure: Failure, budget: int, _until: float, _share: float) -> tuple[Failure, int]:
+        return failure, 900 if len(pool.asked) == 1 else 0
+
+    check, pool = made(clock, Limits(100.0, None, 1, 1200)), Pool(clock, 1.0, done)
+    for number in range(5):
+        check.findings.failures["sum is two", str(number)] = failure
+    check._shrink(pool)  # type: ignore[arg-type]
+    assert [budget for _, budget, *_ in pool.asked] == [1200] * 5 + [900], "with the runs that it has left"
+    assert pool.asked[-1][-1] == 95.0
 
 
 def test_a_shrink_that_has_begun_stops_when_time_is_up(failure: Failure, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(checking, "now", Clock())
     monkeypatch.setattr(checking, "_worker", {"design": ADDING, "properties": [sum_is_two]})
-    assert not checking._shrink(failure, 200, 1_000.0).small
-    assert checking._shrink(failure, 200, 1_000.5).small
-    assert checking._shrink(failure, 200, None).small
+    for until, share in ((1_000.0, 60.0), (1_060.0, 0.0)):
+        cut, left = checking._shrink(failure, 200, until, share)
+        assert not cut.small
+        assert 0 < left <= 200
+    for until, share in ((1_000.5, 0.5), (None, 60.0)):
+        whole, left = checking._shrink(failure, 200, until, share)
+        assert whole.small
+        assert left == 0
 
 
 def test_what_was_found_is_not_lost_with_an_error(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
