@@ -43,13 +43,14 @@ SHRINKING = 0.35
 
 @dataclass(slots=True)
 class Outcome:
-    """What a check came to: its findings, why it stopped, whether that was before its budget was used, and the error that ended it after
-    something had been found out."""
+    """What a check came to: its findings, why it stopped, whether that was before its budget was used, the error that ended it after
+    something had been found out, and how many failures have no story, since it was interrupted before these were told."""
 
     findings: Findings
     stopped: str
     interrupted: bool
     error: Exception | None = None
+    untold: int = 0
 
 
 def heats_scenarios(design: Design, options: Options) -> tuple[Scenario, ...]:
@@ -262,20 +263,32 @@ def tell(design: Design, properties: Sequence[Property], failure: Failure) -> st
 
 def report(folder: Path, spec: str, outcome: Outcome, properties: Sequence[Property]) -> dict[Key, str]:
     """Write the table, and a case and a story for every kind of failure; the names of these. What an earlier check left in the same
-    folder is taken away first."""
+    folder is taken away first.
+
+    What needs no run comes first: the cases, bare, and the table. Then each case is noted and told, until the user interrupts. Where he has
+    interrupted the check already, and each run is one of the real engine, which this process would have to load, that is left to 'heatproof replay'.
+    """
     design = catalogue.load(spec)
     verdicts.clear(folder)
     table = lines(properties, outcome.findings, design.survives)
     names = verdicts.slugs(outcome.findings.failures)
+    bare: dict[Key, Case] = {}
     for key, failure in sorted(outcome.findings.failures.items()):
-        name = names[key]
-        case = noted(Case(f"{key[0]}: {key[1]}", spec, failure.scenario, (), key), design, failure.actions)
-        command = f"Replay it: {replay_command(folder / (name + '.case.json'), spec)}"
-        write_whole(folder / f"{name}.case.json", dump(case, heatproof.__version__))
-        write_whole(folder / f"{name}.story.txt", tell(design, properties, failure) + f"\n\n  {command}\n")
+        bare[key] = Case(f"{key[0]}: {key[1]}", spec, failure.scenario, tuple(failure.actions), key)
+        write_whole(folder / f"{names[key]}.case.json", dump(bare[key], heatproof.__version__))
     head = f"heatproof check {spec}\n{summary(outcome.findings, outcome.stopped)}\n\n"
     write_whole(folder / "verdicts.txt", head + plain_table(table) + "\n")
     stored = [names.get((line.name, line.kind), "") for line in table]
     found = verdicts.Verdicts(spec, summary(outcome.findings, outcome.stopped), table, stored)
     write_whole(folder / verdicts.FILE, verdicts.dump(found, heatproof.__version__))
+    outcome.untold = len(bare)
+    try:
+        for key, case in bare.items() if design.pure or not outcome.interrupted else ():
+            failure, path = outcome.findings.failures[key], folder / f"{names[key]}.case.json"
+            write_whole(path, dump(noted(case, design, failure.actions), heatproof.__version__))
+            command = f"Replay it: {replay_command(path, spec)}"
+            write_whole(path.with_name(f"{names[key]}.story.txt"), tell(design, properties, failure) + f"\n\n  {command}\n")
+            outcome.untold -= 1
+    except KeyboardInterrupt:
+        outcome.interrupted = True
     return names

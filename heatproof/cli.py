@@ -143,6 +143,8 @@ def check(design: str, **given: Any) -> int:
     if outcome.findings.failures:
         count = len(outcome.findings.failures)
         click.echo(f"{count} kind{'s' if count > 1 else ''} of failure. A story and a case of each: {given['report']}/")
+        if outcome.untold:
+            click.echo(f"Interrupted before {outcome.untold} of the stories were told; 'heatproof replay' tells that of a case.")
         smallest = min(outcome.findings.failures.items(), key=lambda item: (item[1].score, item[0]))
         click.echo(f"Begin with: {replay_command(given['report'] / (names[smallest[0]] + '.case.json'), design)}")
         return VIOLATED

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from concurrent.futures import Future
 from pathlib import Path
@@ -201,3 +202,61 @@ def test_an_error_before_anything_was_found_writes_nothing(monkeypatch: pytest.M
     done = CliRunner().invoke(cli, ["check", "heat", "--no-scenarios", "--report", str(tmp_path / "report")])
     assert done.exit_code == 2
     assert not (tmp_path / "report").exists()
+
+
+class Finding(Broken):
+    """Every batch finds the same."""
+
+    good = 1_000
+    found: Failure
+
+    def __init__(self, *_: object, **__: object):
+        failures = {("rest: no sync points", kind): self.found for kind in ("one", "other", "third")}
+        Pool.__init__(self, Clock(), 0.0, lambda *_: Findings(scenarios=1, runs=1, failures=failures))
+
+
+def report_of(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+CASES = [f"rest-no-sync-points-{kind}.case.json" for kind in ("one", "other", "third")]
+
+
+def test_an_interrupt_while_stories_are_told_leaves_the_cases_and_the_table(
+    failure: Failure, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    told: list[Failure] = []
+
+    def tell(_design: object, _properties: object, failure: Failure) -> str:
+        if told:
+            raise KeyboardInterrupt
+        told.append(failure)
+        return "A story"
+
+    monkeypatch.setattr(Finding, "found", failure, raising=False)
+    monkeypatch.setattr(checking, "ProcessPoolExecutor", Finding)
+    monkeypatch.setattr(checking, "tell", tell)
+    monkeypatch.setattr(checking, "noted", lambda case, *_: case)
+    options = ["--examples", "10", "--processes", "1", "--shrink", "0", "--no-scenarios", "--report", str(tmp_path)]
+    done = CliRunner().invoke(cli, ["check", "heat", *options])
+    assert done.exit_code == 1, done.output
+    assert "3 kinds of failure." in done.output
+    assert "Interrupted before 2 of the stories were told; 'heatproof replay' tells that of a case." in done.output
+    assert report_of(tmp_path) == sorted([*CASES, "rest-no-sync-points-one.story.txt", "verdicts.json", "verdicts.txt"])
+    for name in CASES:
+        assert len(json.loads((tmp_path / name).read_text())["schedule"]) == len(failure.actions)
+
+
+def test_a_check_of_the_engine_that_was_interrupted_runs_nothing_more(
+    failure: Failure, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def never(*_: object) -> None:
+        raise AssertionError("the engine would be loaded")
+
+    monkeypatch.setattr(checking, "tell", never)
+    monkeypatch.setattr(checking, "noted", never)
+    findings = Findings(scenarios=1, runs=1, failures={("rest: no sync points", "one"): failure})
+    outcome = checking.Outcome(findings, "interrupted by the user", True)
+    checking.report(tmp_path, "heat-engine", outcome, checking.properties_for("heat-engine"))
+    assert outcome.untold == 1
+    assert report_of(tmp_path) == [CASES[0], "verdicts.json", "verdicts.txt"]
