@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import click
 
-from heatproof.ending import begin_worker
+from heatproof.ending import begin_worker, end_workers
 from heatproof.exit_codes import HELD, VIOLATED, errors, say
 from heatproof.model.designs.heat import Heat
 from heatproof.model.errors import HeatproofError
@@ -178,8 +178,8 @@ def compared(scenarios: Sequence[Scenario], model: str, engine: str, processes: 
     finally:
         working = list((pool._processes or {}).values())
         pool.shutdown(wait=whole, cancel_futures=True)
-        for process in working if not whole else ():
-            process.terminate()
+        if not whole:
+            end_workers(working)
 
 
 # ------------------------------------------------------------------------------------------------------------ the report

@@ -10,11 +10,12 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
 from math import inf
+from multiprocessing.synchronize import Event
 from pathlib import Path
 from typing import Any
 
 import heatproof
-from heatproof.ending import begin_worker
+from heatproof.ending import begin_worker, end_workers, handed_back
 from heatproof.model import catalogue
 from heatproof.model.design import Design
 from heatproof.model.errors import HeatproofError
@@ -73,8 +74,9 @@ def heats_scenarios(design: Design, options: Options) -> tuple[Scenario, ...]:
 _worker: dict[str, Any] = {}
 
 
-def _start(spec: str, wanted: tuple[str, ...]) -> None:
+def _start(spec: str, wanted: tuple[str, ...], called_off: Event) -> None:
     begin_worker()
+    _worker["called_off"] = called_off
     gc.set_threshold(100_000, 20, 50)  # a trie of small objects that stay: collecting them again and again finds nothing
     _worker["design"] = catalogue.load(spec)
     _worker["properties"] = properties_for(spec, wanted)
@@ -102,7 +104,8 @@ def _shrink(failure: Failure, budget: int, until: float | None, share: float = i
 
 
 def _over(until: float | None) -> Callable[[], bool]:
-    return lambda: until is not None and now() >= until
+    called_off = _worker.get("called_off")
+    return lambda: (until is not None and now() >= until) or (called_off is not None and called_off.is_set())
 
 
 # ------------------------------------------------------------------------------------------------------ in the parent
@@ -137,15 +140,16 @@ class Check:
         self.findings = Findings()
         self.started = clock()
         self.situations = sum(p.expectation == "sometimes" for p in self.properties)
+        self.context = multiprocessing.get_context("spawn")
+        self.called_off = self.context.Event()  # workers hand back what they have then
 
     def run(self) -> Outcome:
         """Explore until the budget is used or the user interrupts; then shrink what was found. What ends it early is raised, but where runs
         have been made it is part of the outcome: what hours have found is not lost with it."""
         stopped, interrupted = "the budget was used", False
         failed: Exception | None = None
-        pool = ProcessPoolExecutor(
-            self.limits.processes, multiprocessing.get_context("spawn"), initializer=_start, initargs=(self.spec, self.wanted)
-        )
+        given = self.spec, self.wanted, self.called_off
+        pool = ProcessPoolExecutor(self.limits.processes, self.context, initializer=_start, initargs=given)
         try:
             self._explore(pool)
             self._shrink(pool)
@@ -161,8 +165,7 @@ class Check:
             processes = list((pool._processes or {}).values())
             pool.shutdown(wait=not interrupted, cancel_futures=True)
             if interrupted:
-                for process in processes:
-                    process.terminate()
+                end_workers(processes)
         if failed is None:
             return Outcome(self.findings, stopped, interrupted)
         if not self.findings.runs:
@@ -192,6 +195,11 @@ class Check:
                     self.findings.add(done.pop(merged))
                     merged += 1
                 self._tick("exploring", until)
+        except KeyboardInterrupt:
+            self.called_off.set()
+            for future in handed_back(order):
+                done[order[future]] = future.result()
+            raise
         finally:  # what came early is not lost where the user interrupts
             for number in sorted(done):
                 self.findings.add(done[number])
@@ -207,10 +215,27 @@ class Check:
         until = None if seconds is None else self.started + seconds
         if not self.limits.shrink:
             return
-        failures, processes = self.findings.failures, self.limits.processes
+        failures = self.findings.failures
         waiting = [(key, self.limits.shrink) for key in sorted(failures, key=lambda key: (failures[key].score, key))]
         cut: list[tuple[Key, int]] = []  # those that have had their share; what others leave of theirs is for them
         pending: dict[Future[tuple[Failure, int]], Key] = {}
+        try:
+            self._shrink_in_turn(pool, until, waiting, cut, pending)
+        except KeyboardInterrupt:
+            self.called_off.set()
+            for future in handed_back(pending):
+                failures[pending[future]], _ = future.result()
+            raise
+
+    def _shrink_in_turn(
+        self,
+        pool: ProcessPoolExecutor,
+        until: float | None,
+        waiting: list[tuple[Key, int]],
+        cut: list[tuple[Key, int]],
+        pending: dict[Future[tuple[Failure, int]], Key],
+    ) -> None:
+        failures, processes = self.findings.failures, self.limits.processes
         while waiting or pending or cut:
             if not waiting and not pending:
                 waiting, cut = cut, []

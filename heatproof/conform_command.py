@@ -9,13 +9,14 @@ from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from itertools import count, groupby
+from multiprocessing.synchronize import Event
 from typing import Any
 
 import click
 from rich.console import Console
 from rich.text import Text
 
-from heatproof.ending import begin_worker
+from heatproof.ending import begin_worker, end_workers, handed_back
 from heatproof.exit_codes import HELD, INCOMPLETE, VIOLATED, errors, say
 from heatproof.model.designs.heat import Heat
 from heatproof.model.errors import HeatproofError
@@ -102,14 +103,19 @@ def conform(**given: Any) -> int:
 _worker: dict[str, Any] = {}
 
 
-def _start() -> None:
+def _start(called_off: Event) -> None:
     begin_worker()
+    _worker["called_off"] = called_off
     _worker["properties"] = asked()
 
 
 def _batch(options: Options, number: int, design: str, keep_going: bool, until: float | None) -> Agreement:
     most = SCENARIOS * options.plans if keep_going else 5
-    return batch(options, number, _worker["properties"], design, most, lambda: until is not None and now() >= until)
+
+    def over() -> bool:
+        return (until is not None and now() >= until) or _worker["called_off"].is_set()
+
+    return batch(options, number, _worker["properties"], design, most, over)
 
 
 class Comparison:
@@ -121,10 +127,12 @@ class Comparison:
         self.batches = None if runs is None else -(-runs // (SCENARIOS * options.plans))
         self.until = None if seconds is None else now() + seconds
         self.found = Agreement()
+        self.context = multiprocessing.get_context("spawn")
+        self.called_off = self.context.Event()  # workers hand back what they have then
 
     def run(self) -> bool:
         """Whether the user has interrupted. Raises :class:`HeatproofError` if a worker process died."""
-        pool = ProcessPoolExecutor(self.processes, multiprocessing.get_context("spawn"), initializer=_start)
+        pool = ProcessPoolExecutor(self.processes, self.context, initializer=_start, initargs=(self.called_off,))
         console = Console(stderr=True, highlight=False)
         interrupted = False
         try:
@@ -138,8 +146,7 @@ class Comparison:
             processes = list((pool._processes or {}).values())
             pool.shutdown(wait=not interrupted, cancel_futures=True)
             if interrupted:
-                for process in processes:
-                    process.terminate()
+                end_workers(processes)
         return interrupted
 
     def _compare(self, pool: ProcessPoolExecutor, status: Any) -> None:
@@ -164,6 +171,11 @@ class Comparison:
                 elif now() - said >= EVERY:
                     said = now()
                     click.echo(line)
+        except KeyboardInterrupt:
+            self.called_off.set()
+            for future in handed_back(order):
+                done[order[future]] = future.result()
+            raise
         finally:  # what came early is not lost where the user interrupts
             for number in sorted(done):
                 self.found.add(done[number])

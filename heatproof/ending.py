@@ -6,11 +6,19 @@ import multiprocessing
 import os
 import signal
 import sys
+from collections.abc import Collection, Iterable
+from concurrent.futures import Future, wait
+from multiprocessing.process import BaseProcess
 from threading import Thread
 from types import FrameType, GeneratorType
-from typing import Any
+from typing import Any, TypeVar
 
 from heatproof.model import interrupting
+
+T = TypeVar("T")
+
+GRACE = 3.0
+"""Seconds for a worker process that was called off to hand back what it has: it ends the run that it is at."""
 
 
 def heed_sigterm() -> None:
@@ -38,10 +46,24 @@ def let_handlers_go() -> None:
 
 
 def begin_worker() -> None:
-    """What a worker process does first: leave Ctrl-C to the command, which ends its workers, and end with the command where that is killed."""
+    """What a worker process does first: leave Ctrl-C to the command, and SIGTERM, which ``timeout`` sends to all of them, and end with the command
+    where that is killed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     let_handlers_go()
     Thread(target=_end_with_parent, daemon=True).start()
+
+
+def end_workers(processes: Iterable[BaseProcess]) -> None:
+    """End them where they are. They heed no signal that can be ignored."""
+    for process in processes:
+        process.kill()
+
+
+def handed_back(pending: Collection[Future[T]]) -> list[Future[T]]:
+    """Those of the tasks of worker processes that come to an end within :data:`GRACE`, with a result: for who has called them off."""
+    finished, _ = wait([future for future in pending if not future.cancel()], timeout=GRACE)
+    return [future for future in finished if not future.cancelled() and future.exception() is None]
 
 
 def _end_with_parent() -> None:
@@ -50,4 +72,4 @@ def _end_with_parent() -> None:
         os._exit(1)
 
 
-__all__ = ["begin_worker", "heed_sigterm", "let_handlers_go"]
+__all__ = ["begin_worker", "end_workers", "handed_back", "heed_sigterm", "let_handlers_go"]

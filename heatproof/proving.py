@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from heatproof.ending import begin_worker
+from heatproof.ending import begin_worker, end_workers
 from heatproof.model import catalogue
 from heatproof.model.errors import HeatproofError
 from heatproof.reports import proofs as reports
@@ -343,8 +343,7 @@ class Prover:
             processes = list((pool._processes or {}).values())
             pool.shutdown(wait=finished, cancel_futures=True)
             if not finished:
-                for process in processes:
-                    process.terminate()
+                end_workers(processes)
             news.cancel_join_thread()
             news.close()
         return ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Callable
 from concurrent.futures import Future
 from pathlib import Path
@@ -260,3 +261,59 @@ def test_a_check_of_the_engine_that_was_interrupted_runs_nothing_more(
     checking.report(tmp_path, "heat-engine", outcome, checking.properties_for("heat-engine"))
     assert outcome.untold == 1
     assert report_of(tmp_path) == [CASES[0], "verdicts.json", "verdicts.txt"]
+
+
+class Interrupted(Pool):
+    """Hands back two batches, or whatever is asked for, only when they are called off; the user interrupts where a third is asked for."""
+
+    def __init__(self, check: Check, result: Any):
+        self.check, self.asked, self.result = check, [], result
+
+    def submit(self, function: Callable[..., Any], *args: Any) -> Future[Any]:
+        """Pending, until it is called off."""
+        if len(self.asked) == 2:
+            raise KeyboardInterrupt
+        self.asked.append(args)
+        result, called_off = self.result, self.check.called_off
+
+        class Waiting(Future[Any]):
+            def result(self, timeout: float | None = None) -> Any:
+                assert called_off.is_set()
+                return result
+
+        done: Future[Any] = Waiting()
+        done.set_result(result)
+        return done
+
+
+def test_what_workers_are_at_is_handed_back_where_the_user_interrupts(failure: Failure) -> None:
+    check = made(Clock(), Limits(100.0, None, 2, 1200))
+    pool = Interrupted(check, Findings(scenarios=1, runs=7))
+    with pytest.raises(KeyboardInterrupt):
+        check._explore(pool)  # type: ignore[arg-type]
+    assert check.findings.runs == 14
+
+
+def test_what_was_made_small_is_handed_back_where_the_user_interrupts(failure: Failure) -> None:
+    check = made(Clock(), Limits(100.0, None, 2, 1200))
+    small = Failure(failure.scenario, failure.actions, failure.violation, small=True)
+    for number in range(3):
+        check.findings.failures["sum is two", str(number)] = failure
+    with pytest.raises(KeyboardInterrupt):
+        check._shrink(Interrupted(check, (small, 0)))  # type: ignore[arg-type]
+    assert [found.small for found in check.findings.failures.values()] == [True, True, False]
+
+
+def test_a_worker_that_is_called_off_stops_between_two_runs(failure: Failure, monkeypatch: pytest.MonkeyPatch) -> None:
+    called_off = threading.Event()
+    monkeypatch.setattr(checking, "_worker", {"design": ADDING, "properties": [sum_is_two], "called_off": called_off})
+    options = Options(resources=1, operations=1, plans=3, kinds=())
+
+    def explored() -> int:
+        return checking.batch(ADDING, [], options, 1, over=checking._over(None)).runs
+
+    assert explored() > 3
+    assert checking._shrink(failure, 200, None)[0].small
+    called_off.set()
+    assert explored() == 0
+    assert not checking._shrink(failure, 200, None)[0].small

@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from concurrent.futures import Future
 from pathlib import Path
+from threading import Event
 
 import pytest
 from click.testing import CliRunner
@@ -237,7 +238,7 @@ def test_wrong_use_is_told(arguments: list[str], words: str) -> None:
 def test_a_batch_that_has_begun_stops_when_time_is_up(monkeypatch: pytest.MonkeyPatch) -> None:
     small, clock = Options(1, 1, faults=(), kinds=()), [1_000.0]
     monkeypatch.setattr(conform_command, "now", lambda: clock[0])
-    monkeypatch.setattr(conform_command, "_worker", {"properties": []})
+    monkeypatch.setattr(conform_command, "_worker", {"properties": [], "called_off": Event()})
     assert conform_command._batch(small, 1, "heat", False, 1_000.0).runs == 0
     assert conform_command._batch(small, 0, "heat", False, 1_000.0).runs == 1, "so that something was compared"
     asked_for = [False, False, False, True]
