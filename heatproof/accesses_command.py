@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import click
 
 from heatproof.ending import begin_worker, end_workers
-from heatproof.exit_codes import HELD, VIOLATED, errors, say
+from heatproof.exit_codes import HELD, INCOMPLETE, VIOLATED, errors, say
 from heatproof.model.designs.heat import Heat
 from heatproof.model.errors import HeatproofError
 from heatproof.model.scenario import Scenario
@@ -115,7 +115,7 @@ def accesses(case: Path | None, **given: Any) -> int:
 
     Bytes are those of all values of all rows that a query returns, as text in UTF-8; in the model, those of its rows as JSON.
 
-    Exit codes: 0 the model predicts exactly what the engine does, 1 it does not, 2 wrong use or no engine.
+    Exit codes: 0 the model predicts exactly what the engine does, 1 it does not, 2 wrong use or no engine, 3 interrupted.
     """
     if reason := installation.why_not():
         raise HeatproofError(f"there is no engine to compare with: {reason}")
@@ -126,18 +126,24 @@ def accesses(case: Path | None, **given: Any) -> int:
     measured = of_case(case, model, engine) if case is not None else of_shapes(given, model, engine)
     if given["brief"]:
         say(_brief())
-    for run in measured:
-        runs.append(run)
-        say(_brief(run) if given["brief"] else told(run))
-        if given["columns"]:
-            say(dearest(run, given["columns"]))
+    interrupted = False
+    try:
+        for run in measured:
+            runs.append(run)
+            say(_brief(run) if given["brief"] else told(run))
+            if given["columns"]:
+                say(dearest(run, given["columns"]))
+    except KeyboardInterrupt:
+        interrupted = True
     if len({run.size for run in runs}) >= TELLING:
         say("\n" + grown(runs, given["columns"]))
     if given["output"] is not None:
         write_whole(given["output"], as_csv(runs))
     equal = sum(run.equal for run in runs)
     say(f"\nEqual in {equal} of {len(runs)}: transactions, and statements and rows by table and kind, as the model predicts them.")
-    return HELD if equal == len(runs) else VIOLATED
+    if interrupted:
+        say("Interrupted before all was measured.")
+    return VIOLATED if equal < len(runs) else INCOMPLETE if interrupted else HELD
 
 
 def of_case(case: Path, model: str, engine: str) -> Iterator[Run]:

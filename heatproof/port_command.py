@@ -199,12 +199,15 @@ def _folder(folder: Path, output: Path | None, try_it: bool, orders: int) -> int
     into = output or Path()
     ported: dict[Path, Ported] = {}
     reasons: dict[Path, str] = {}
-    tests = 0
+    tests, rest = 0, ""
     for path in found:
         written = into / f"{_name(path)}.py"
         refuse_foreign(written)
         try:
             ported[path] = ported_case(path, written, orders)
+        except KeyboardInterrupt:
+            rest = f"; interrupted with {len(ported) + len(reasons)} of them tried"
+            break
         except Inexpressible as reason:
             reasons[path] = str(reason)
             written = engine_port.file_of(written)
@@ -215,19 +218,23 @@ def _folder(folder: Path, output: Path | None, try_it: bool, orders: int) -> int
                 tests += 1
         else:
             write_whole(written, ported[path].text)
-    outcomes: Sequence[Outcome] = heats_framework.run_files([p.result.path for p in ported.values()]) if try_it and ported else ()
+    outcomes: Sequence[Outcome] = (
+        heats_framework.run_files([p.result.path for p in ported.values()]) if try_it and ported and not rest else ()
+    )
     heats = dict(zip(ported, outcomes, strict=bool(outcomes)))
     click.echo(f"| case | as a scenario |{' in the framework of Heat |' if try_it else ''}\n|---|---|{'---|' if try_it else ''}")
-    for path in found:
+    for path in [path for path in found if path in ported or path in reasons]:
         cell = f"written: {ported[path].result.message}" if path in ported else reasons[path]
         line = f"| {_name(path)} | {_cell(cell)} |"
         if try_it:
             line += f" {_cell(_told(heats[path])) if path in heats else ''} |"
         click.echo(line)
     click.echo(
-        f"\n{len(ported) + tests} of {len(found)} cases written to {into}" + (f", {tests} as tests of the engine" if tests else "")
+        f"\n{len(ported) + tests} of {len(found)} cases written to {into}"
+        + (f", {tests} as tests of the engine" if tests else "")
+        + rest
     )
-    return HELD if ported or tests else INCOMPLETE
+    return INCOMPLETE if rest or not (ported or tests) else HELD
 
 
 def _cell(text: str) -> str:

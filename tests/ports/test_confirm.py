@@ -152,3 +152,13 @@ def test_a_folder_is_a_table(tmp_path: Path) -> None:
     assert lines[3].startswith("| `b` | out of reach | the case is about 'heat+sync-lost-report'")
     assert lines[-1] == "2 cases: 1 confirmed, 1 out of reach"
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["a.case.json"]
+
+
+def test_too_few_runs_near_by_say_how_many_it_takes() -> None:
+    case = cases.read(KEPT.with_name("heat-27.0.1") / "unhealthy-in-one-write.case.json")
+    found = confirm(case, own("heat-engine"), "heat+unhealthy-in-one-write", 10)
+    assert found.answer == UNDECIDED
+    assert found.told[-2:] == [
+        "10 runs near by did not show it; that is no proof.",
+        "That is too little to say anything: it takes at least 50 runs near by.",
+    ]

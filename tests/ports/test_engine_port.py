@@ -94,3 +94,14 @@ def test_it_passes_only_if_something_can_be_said() -> None:
         standalone.check(text, ("no-such",))
     with pytest.raises(HeatproofError, match="is no case"):
         standalone.check("{")
+
+
+def test_what_the_model_does_not_show_is_told_in_sentences(tmp_path: Path) -> None:
+    case = KEPT / "writes-are-tried-again.case.json"
+    done = CliRunner().invoke(cli, ["port", str(case), "--output", str(tmp_path / "test_it.py")])
+    assert done.exit_code == 0, done.output
+    assert (
+        "As a scenario it cannot be ported: On the model, under the same schedule, the answer is: cannot be decided. "
+        in done.output
+    )
+    assert done.output.endswith("Nobody looked near by; it takes at least 50 runs there to say anything.\n")

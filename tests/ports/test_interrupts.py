@@ -205,6 +205,49 @@ def test_scenario_files_on_the_engine_end_with_those_that_were_run(interrupts: I
     assert done.output.endswith("2 passed, 0 failed; interrupted with 19 to go\n")
 
 
+def test_accesses_end_with_what_was_measured(interrupts: Interrupts, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    from heatproof.ports.heat.accesses import comparing
+
+    whole, count = comparing.run, []
+
+    def run(*args: Any) -> Any:
+        count.append(1)
+        if len(count) == 2:
+            interrupts.ready(50)
+        return whole(*args)
+
+    monkeypatch.setattr(comparing, "run", run)
+    words = ("--shapes", "flat", "--operations", "create", "--sizes", "1,2", "--processes", 1, "--brief")
+    done = heatproof("accesses", *words, "--csv", tmp_path / "numbers.csv")
+    assert (interrupts.sent, done.exit_code) == (1, 3), done.output
+    assert "Equal in 1 of 1" in done.output
+    assert done.output.endswith("Interrupted before all was measured.\n")
+    assert "create,flat,1," in (tmp_path / "numbers.csv").read_text()
+
+
+def test_a_table_of_ported_cases_ends_where_it_is_interrupted(
+    interrupts: Interrupts, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    from heatproof import port_command
+
+    for name in ("a", "b"):
+        (tmp_path / f"{name}.case.json").write_bytes(CASE.read_bytes())
+    whole, count = port_command.tried, []
+
+    def tried(*args: Any) -> Any:
+        count.append(1)
+        if len(count) == 2:
+            interrupts.ready(20)
+        return whole(*args)
+
+    monkeypatch.setattr(port_command, "tried", tried)
+    done = heatproof("port", tmp_path, "--output", tmp_path, "--orders", 50)
+    assert (interrupts.sent, done.exit_code) == (1, 3), done.output
+    assert "| a |" in done.output
+    assert "| b |" not in done.output
+    assert done.output.endswith("; interrupted with 1 of them tried\n")
+
+
 # ----------------------------------------------------------------------------------------------------- what it rests on
 
 
