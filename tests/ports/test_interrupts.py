@@ -13,6 +13,7 @@ from click.testing import CliRunner, Result
 
 from heatproof.cli import cli
 from heatproof.model import interrupting
+from heatproof.model.errors import HeatproofError
 from heatproof.model.interrupting import Interrupted
 from heatproof.model.scenario import create, scenario
 from heatproof.model.templates import resource
@@ -335,3 +336,23 @@ def test_what_was_known_comes_with_the_interrupt(interrupts: Interrupts, monkeyp
         judging.judge(cases.read(CASE), catalogue.load(spec), properties_for(spec), 100)
     assert raised.value.found.answer == judging.UNDECIDED
     assert len(raised.value.found.told) == 2
+
+
+def test_who_waits_for_a_server_that_does_not_answer_stops_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    from heatproof.ports.heat.databases import waiting
+
+    class Silent:
+        def blockers(self, _pid: int) -> frozenset[int]:
+            signal.raise_signal(signal.SIGINT)
+            return frozenset()
+
+    monkeypatch.setattr(waiting, "_readable", lambda *_: False)
+    waiter = object.__new__(waiting.Waiter)
+    waiter.database, waiter.pid, waiter.connection = Silent(), 1, None  # type: ignore[assignment]
+
+    def wait() -> None:
+        with interrupting.WHOLE, pytest.raises(HeatproofError, match="interrupted while a statement waited"):
+            waiter.blockers()
+
+    with pytest.raises(KeyboardInterrupt):
+        wait()
