@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from heatproof.model import catalogue
@@ -95,6 +95,9 @@ def test_random_runs_do_find_some(name: str) -> None:
     assert found
 
 
+DEARER = 6
+"""As many times does a whole search take the time of a usual example."""
+
 TINY = scenarios(
     HEAT,
     max_resources=2,
@@ -106,6 +109,7 @@ TINY = scenarios(
 )
 
 
+@settings(max_examples=-(-settings().max_examples // DEARER))
 @given(given_=TINY, drawn=st.lists(plans(), min_size=3, max_size=3))
 def test_whatever_scenario_is_drawn(given_: Scenario, drawn: list[Plan]) -> None:
     properties = properties_for("heat")

@@ -12,7 +12,7 @@ from heatproof.strategies.proving.learning import AT, LearningWorld, Lesson
 from heatproof.strategies.proving.search import Search
 from heatproof.strategies.proving.views import Unit
 
-CRASHING = scenario(create([resource("A")]), update([resource("A", {"p": 1})]), faults={"crash": 1})
+CRASHING = scenario(create([resource("A")]), update([resource("A", {"p": 1})]), threads=1, faults={"crash": 1})
 
 
 class Noting(LearningWorld):
