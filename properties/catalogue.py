@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from heatproof.properties.accepted import ACCEPTED, ACCEPTED_AT_REST
 from heatproof.properties.acting import ACTING
 from heatproof.properties.base import EVERY, Property
 from heatproof.properties.converged import RESTING as CONVERGED_AT_REST
@@ -19,7 +20,18 @@ REST_IS_REACHED = Property(
 """Judged by the explorer: under the fair default policy a state that comes again comes again for ever."""
 
 ALL: dict[str, Property] = {
-    p.name: p for p in (*ACTING, *WRITTEN, *WRITING, *CONVERGED_AT_REST, *RESTING, REST_IS_REACHED, *SITUATIONS)
+    p.name: p
+    for p in (
+        *ACTING,
+        *WRITTEN,
+        *WRITING,
+        *ACCEPTED,
+        *CONVERGED_AT_REST,
+        *RESTING,
+        *ACCEPTED_AT_REST,
+        REST_IS_REACHED,
+        *SITUATIONS,
+    )
 }
 
 __all__ = ["ALL", "EVERY", "REST_IS_REACHED"]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from heatproof.model.observation import Change, Observation
 from heatproof.properties.base import seen, sometimes
+from heatproof.properties.facts import goal
 
 CONTENTION = (
     seen("sync point contended", "A report to a sync point loses its compare-and-set.", ("SP-3", "lost")),
@@ -52,14 +53,14 @@ PATHS = (
     seen("row never created is deleted", "Cleanup deletes a row for which nothing was ever made.", ("RD-2", "matched")),
     seen("replacement unlinked", "The link of a replacement to the deleted original is taken away.", ("RD-7", "matched")),
     seen("tombstone taken up again", "A set-up takes over the row of a deleted resource.", ("SU-3b", "matched")),
-    seen("rollback to a template", "A rollback returns to the previous template.", ("RB-3", "matched")),
     seen("traversal stopped", "A traversal is fenced off.", ("SV-1", "matched")),
     seen("workers told to stop", "A delete tells another engine to cancel its workers.", ("SW-2", "done")),
     seen("operation cancelled", "A physical operation is cancelled.",
-         ("RC-4", "cancelled"), ("RU-9", "cancelled"), ("RD-5", "cancelled"), ("RU-9", "cancelled")),
+         ("RC-4", "cancelled"), ("RU-9", "cancelled"), ("RD-5", "cancelled"), ("DO-1", "cancelled")),
     seen("operation timed out", "A time limit runs out.", ("CK-1", "expired"), ("RC-4", "timed out"), ("RU-9", "timed out"),
-         ("RD-5", "timed out")),
-    seen("conflict", "A physical operation meets a conflict.", ("RC-4", "conflict"), ("RU-9", "conflict"), ("RD-5", "conflict")),
+         ("RD-5", "timed out"), ("DO-1", "timed out")),
+    seen("conflict", "A physical operation meets a conflict.",
+         ("RC-4", "conflict"), ("RU-9", "conflict"), ("RD-5", "conflict"), ("DO-1", "conflict")),
     seen("attribute passed on", "An attribute of a resource is read for its dependents.", ("PR-2", "found")),
     seen("check failed", "A check finds a resource that is not well.", ("DO-1", "failed"), ("DO-1", "not found")),
 )  # fmt: skip
@@ -105,6 +106,16 @@ def rollback_in_progress(_observation: Observation, change: Change) -> bool:
     )
 
 
+@sometimes("rollback to a template", "A rollback returns to the previous template.", {"stack"})
+def rollback_to_template(observation: Observation, change: Change) -> bool:
+    """RB-4, and not RB-3, which a repair leaves out. Where there is nothing to go back to (RB-1) the goal is empty."""
+    old, new = change.old, change.new
+    if old is None or new is None or old.action == "ROLLBACK" or new.action != "ROLLBACK":
+        return False
+    template = goal(observation, new)
+    return template is not None and len(template) > 0
+
+
 @sometimes("replacement replaced", "A replacement is itself replaced.", {"resource"})
 def replacement_replaced(_observation: Observation, change: Change) -> bool:
     """Chains of replacements."""
@@ -112,6 +123,14 @@ def replacement_replaced(_observation: Observation, change: Change) -> bool:
     return (
         old is not None and new is not None and new.replaces is not None and old.replaced_by is None and new.replaced_by is not None
     )
+
+
+@sometimes("broken resource replaced", "A resource that a check or a user found not to be well is replaced.", {"resource"})
+def broken_replaced(_observation: Observation, change: Change) -> bool:
+    """What a check and a mark are for."""
+    old, new = change.old, change.new
+    found = old is not None and (old.action, old.status) == ("CHECK", "FAILED")
+    return found and new is not None and old.replaced_by is None and new.replaced_by is not None
 
 
 @sometimes("engine dies with a lock", "A lock is held by an engine that is gone.", {"resource", "request"})
@@ -143,7 +162,7 @@ def drifted(observation: Observation, change: Change) -> bool:
 
 
 STATES = (
-    update_meets_lock, update_meets_update, automatic_rollback, rollback_in_progress, replacement_replaced, dead_lock, two_of_a_name,
-    orphaned, drifted,
+    update_meets_lock, update_meets_update, automatic_rollback, rollback_in_progress, rollback_to_template, replacement_replaced,
+    broken_replaced, dead_lock, two_of_a_name, orphaned, drifted,
 )  # fmt: skip
 SITUATIONS = (*CONTENTION, *RECOVERY, *PATHS, *STATES)
