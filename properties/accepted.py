@@ -193,7 +193,8 @@ def _accepted(observation: Observation, change: Change, kind: str) -> Request | 
     kinds=("mark without effect",),
 )
 def mark_written(observation: Observation, change: Change) -> Witness | None:
-    """8.3. Also notes which physical resource was marked, until a check finds it well, for what is asked at rest."""
+    """8.3: of several rows of the name that are not deleted, one does. Also notes which physical resource was marked, until a check finds it well,
+    for what is asked at rest."""
     if change.aspect == "reality":
         look = _look(change)
         if look is not None and look.well and observation.memory.get(("unhealthy", change.key)):
@@ -202,18 +203,14 @@ def mark_written(observation: Observation, change: Change) -> Witness | None:
     request = _accepted(observation, change, "mark unhealthy")
     if request is None:
         return None
-    stack, name = request.operation.stack, request.operation.resource
-    rows = [row for row in _rows(observation, stack, name) if row.physical is not None]
-    marked = [row for row in rows if (row.action, row.status) == ("CHECK", "FAILED")] or rows
-    if len(marked) != 1:
-        return None  # which of several was meant cannot be told
-    row = marked[0]
-    if row.status == "COMPLETE" and not _is_found_well(observation, row):
-        return witness(
-            "mark without effect", row=row.id, state=f"{row.action} {row.status}", operation=f"{request.number} {request.operation}"
-        )
+    stack, rows = request.operation.stack, _rows(observation, request.operation.stack, request.operation.resource)
+    if rows and all(row.status == "COMPLETE" and row.physical is not None and not _is_found_well(observation, row) for row in rows):
+        states = [f"{row.id} {row.action} {row.status}" for row in rows]
+        return witness("mark without effect", rows=states, operation=f"{request.number} {request.operation}")
     owner = observation.stacks.get(stack)
-    observation.remember(("unhealthy", row.physical), ("marked", None if owner is None else owner.traversal))
+    for row in rows:
+        if (row.action, row.status) == ("CHECK", "FAILED") and row.physical is not None:
+            observation.remember(("unhealthy", row.physical), ("marked", None if owner is None else owner.traversal))
     return None
 
 
@@ -244,10 +241,10 @@ def mark_heeded(observation: Observation) -> Iterator[Witness]:
 
 
 def _serves(observation: Observation, stack: StackView, row: ResourceView) -> bool:
-    """Whether the row's physical resource serves its name in the goal of the stack."""
+    """Whether the row's physical resource serves its name in the goal of the stack, and none that has replaced it stands beside it."""
     template = goal(observation, stack)
     thing = serving(observation, stack, row.name) if template is not None and row.name in template else None
-    return thing is not None and thing.id == row.physical
+    return thing is not None and thing.id == row.physical and len(_rows(observation, stack.id, row.name)) == 1
 
 
 @always(
