@@ -119,6 +119,11 @@ def check(design: str, **given: Any) -> int:
     design = patched(on(design, given["database"]), given["patch"])
     known = catalogue.load(design)
     known.handlers()
+    if not known.pure:
+        from heatproof.ports.heat.installation import why_not
+
+        if reason := why_not():  # said at once, rather than by workers that have loaded half of it
+            raise HeatproofError(f"the real engine cannot be run: {reason}")
     if vain := [kind for kind in given["faults"] or () if kind in known.immune]:
         raise HeatproofError(f"fault {vain[0]!r} cannot be injected into {known.name}")
     files.refuse_unwritable(given["report"])
