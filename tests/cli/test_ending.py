@@ -154,8 +154,10 @@ def test_a_stream_that_is_closed_is_not_written_to(text: str, case: object, code
     assert (done.returncode, done.stderr) == (code, "")
 
 
-def test_ctrl_c_while_modules_are_imported() -> None:
-    program = "import sys; sys.modules['click'] = type(sys)('click'); sys.modules['click'].__getattr__ = interrupt"
-    program = f"def interrupt(name): raise KeyboardInterrupt\n{program}\nfrom heatproof.__main__ import main\nmain()"
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_while_modules_are_imported(number: signal.Signals) -> None:
+    """That takes seconds where a machine is busy."""
+    program = "import os, sys; sys.modules['click'] = type(sys)('click'); sys.modules['click'].__getattr__ = end"
+    program = f"def end(name): os.kill(os.getpid(), {number:d})\n{program}\nfrom heatproof.__main__ import main\nmain()"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=60)
     assert (done.returncode, done.stderr) == (3, "heatproof: interrupted\n")
