@@ -23,7 +23,7 @@ check: $(STAMP) ## check Heat's own design for CHECK_SECONDS; the report goes to
 	$(call run-check,$(CHECK_SECONDS),.heatproof/check)
 
 prove: $(STAMP) ## search all runs of Heat's own design in a small scope; PROVE_ARGS says which: heatproof prove --help
-	@rm -rf .heatproof/prove
+	@rm -f .heatproof/prove/verdicts.txt
 	$(HEATPROOF) prove $(PROVE_ARGS) --report .heatproof/prove || { code=$$?; [ $$code -eq 1 ] && [ -e .heatproof/prove/verdicts.txt ]; }
 
 test: lint ## lint, then all tests
@@ -55,11 +55,11 @@ clean: ## remove .venv, caches and builds; what was found (.heatproof, .hypothes
 # cannot even start, so it must start first, and a 1 counts only where there is a report to show for it.
 define run-check
 @$(HEATPROOF) --version
-@rm -rf $(2) && mkdir -p $(dir $(2))
+@rm -f $(2)/verdicts.txt
 @echo "heatproof check --seconds $(1) --report $(2)"; \
 $(HEATPROOF) check --seconds $(1) --report $(2) || { \
   code=$$?; \
-  if [ $$code -eq 1 ] && [ -e $(2) ]; then \
+  if [ $$code -eq 1 ] && [ -e $(2)/verdicts.txt ]; then \
     echo "Violations were found, as expected of Heat's own design. The report is in $(2); heatproof here is $(HEATPROOF)."; \
   else \
     echo "heatproof check ended with exit code $$code: this is no verdict on a design, something is wrong." >&2; \

@@ -20,7 +20,7 @@ from heatproof.exit_codes import HELD, INCOMPLETE, VIOLATED, errors, say
 from heatproof.model.designs.heat import Heat
 from heatproof.model.errors import HeatproofError
 from heatproof.model.scenario import Scenario
-from heatproof.options import database_option, on, patch_option, patched
+from heatproof.options import Place, database_option, on, patch_option, patched
 from heatproof.ports.heat import installation
 from heatproof.ports.heat.accesses import comparing
 from heatproof.ports.heat.accesses.comparing import Comparison, Cost, Line
@@ -86,7 +86,7 @@ def _sizes(_context: click.Context, _parameter: click.Parameter, value: str) -> 
 
 
 @click.command()
-@click.argument("case", required=False, type=click.Path(path_type=Path))
+@click.argument("case", required=False, type=Place())
 @click.option(
     "--shapes", default=",".join(SHAPES), show_default=True, callback=_names(SHAPES, "shape"), help="Shapes of templates."
 )
@@ -98,7 +98,7 @@ def _sizes(_context: click.Context, _parameter: click.Parameter, value: str) -> 
 @click.option("--brief", is_flag=True, help="One line for each operation, without its accesses by table and kind.")
 @click.option("--columns", default=0, show_default=True, type=click.IntRange(0), metavar="N",
               help="The N columns of tables from which most bytes were read, by function of heat.db.api.")  # fmt: skip
-@click.option("--csv", "output", type=click.Path(path_type=Path, dir_okay=False), help="Write all numbers to this file too.")
+@click.option("--csv", "output", type=Place(dir_okay=False), help="Write all numbers to this file too.")
 @click.option("--design", default=Heat.name, show_default=True, help="The model: heat, or heat+MUTATION.")
 @click.option(
     "--processes", default=os.cpu_count() or 1, show_default="one a core", type=click.IntRange(1, 256), help="Worker processes."

@@ -12,7 +12,7 @@ from heatproof.exit_codes import HELD, INCOMPLETE, errors, say
 from heatproof.model import catalogue
 from heatproof.model.design import Design
 from heatproof.model.errors import HeatproofError
-from heatproof.options import database_option, placed
+from heatproof.options import Place, database_option, placed
 from heatproof.reports import cases
 from heatproof.reports.cases import Case
 from heatproof.reports.files import write_whole
@@ -21,7 +21,7 @@ from heatproof.strategies.nearby import BUDGET
 
 
 @click.command()
-@click.argument("case", type=click.Path(path_type=Path))
+@click.argument("case", type=Place())
 @click.option(
     "--expect", type=click.Choice(["fails", "holds"]), help="What it must show from now on. [default: what the case says]"
 )
@@ -29,7 +29,7 @@ from heatproof.strategies.nearby import BUDGET
 @click.option("--origin", help="Where it came from: a commit, a bug number.")
 @click.option("--name", help="The name of the files. [default: that of CASE]")
 @click.option("--design", help="The design it is kept for instead of the one in the case. Needed if that is a FILE.py:Class.")
-@click.option("--into", default=Path("reports/regressions"), show_default=True, type=click.Path(path_type=Path, file_okay=False),
+@click.option("--into", default=Path("reports/regressions"), show_default=True, type=Place(file_okay=False),
               help="The folder of all regression cases; there is one in it for each design.")  # fmt: skip
 @click.option("--nearby", default=BUDGET, show_default=True, metavar="RUNS", type=click.IntRange(0),
               help="Where it does not show its failure exactly: how many runs to look near by.")  # fmt: skip

@@ -287,26 +287,23 @@ def tell(design: Design, properties: Sequence[Property], failure: Failure) -> st
 
 
 def report(folder: Path, spec: str, outcome: Outcome, properties: Sequence[Property]) -> dict[Key, str]:
-    """Write the table, and a case and a story for every kind of failure; the names of these. What an earlier check left in the same
-    folder is taken away first.
+    """Write the table, and a case and a story for every kind of failure; the names of these. What the report before it in the same folder
+    wrote is taken away.
 
     What needs no run comes first: the cases, bare, and the table. Then each case is noted and told, until the user interrupts. Where he has
     interrupted the check already, and each run is one of the real engine, which this process would have to load, that is left to 'heatproof replay'.
     """
     design = catalogue.load(spec)
-    verdicts.clear(folder)
-    table = lines(properties, outcome.findings, design.survives)
-    names = verdicts.slugs(outcome.findings.failures)
+    table, did = lines(properties, outcome.findings, design.survives), summary(outcome.findings, outcome.stopped)
+    names = verdicts.names_in(folder, outcome.findings.failures)
     bare: dict[Key, Case] = {}
     for key, failure in sorted(outcome.findings.failures.items()):
         bare[key] = Case(f"{key[0]}: {key[1]}", spec, failure.scenario, tuple(failure.actions), key)
-        write_whole(folder / f"{names[key]}.case.json", dump(bare[key], heatproof.__version__))
-    head = f"heatproof check {spec}\n{summary(outcome.findings, outcome.stopped)}\n\n"
-    write_whole(folder / "verdicts.txt", head + plain_table(table) + "\n")
-    stored = [names.get((line.name, line.kind), "") for line in table]
-    found = verdicts.Verdicts(spec, summary(outcome.findings, outcome.stopped), table, stored)
-    write_whole(folder / verdicts.FILE, verdicts.dump(found, heatproof.__version__))
+    found = verdicts.Verdicts(spec, did, table, [names.get((line.name, line.kind), "") for line in table])
+    files = {f"{names[key]}.case.json": dump(case, heatproof.__version__) for key, case in bare.items()}
+    verdicts.write(folder, found, f"heatproof check {spec}\n{did}\n\n{plain_table(table)}\n", files, heatproof.__version__)
     outcome.untold = len(bare)
+    stories = [f"{names[key]}.story.txt" for key in bare]
     try:
         for key, case in bare.items() if design.pure or not outcome.interrupted else ():
             failure, path = outcome.findings.failures[key], folder / f"{names[key]}.case.json"
@@ -316,4 +313,6 @@ def report(folder: Path, spec: str, outcome: Outcome, properties: Sequence[Prope
             outcome.untold -= 1
     except KeyboardInterrupt:
         outcome.interrupted = True
+    finally:
+        verdicts.list_again(folder, found, [*files, *stories], heatproof.__version__)
     return names

@@ -6,7 +6,6 @@ import os
 import sys
 from contextlib import suppress
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import click
@@ -25,13 +24,13 @@ from heatproof.model import catalogue
 from heatproof.model.errors import HeatproofError
 from heatproof.model.faults import FAULTS
 from heatproof.model.scenario import KINDS
-from heatproof.options import Seconds, database_option, names_of, on, patch_option, patched, patches_command
+from heatproof.options import Seconds, database_option, names_of, on, patch_option, patched, patches_command, report_option
 from heatproof.port_command import port
 from heatproof.ports.heat.databases.choice import WORDS
 from heatproof.prove_command import prove
 from heatproof.replay_command import replay
 from heatproof.report_command import report
-from heatproof.reports import files, tables
+from heatproof.reports import tables, verdicts
 from heatproof.reports.judging import replay_command
 from heatproof.scenarios_command import scenario
 from heatproof.schema_command import schema
@@ -103,8 +102,7 @@ def main() -> None:
               help="Explore the operations of Heat's own scenario files too, where openstack-heat is installed.")  # fmt: skip
 @database_option
 @patch_option
-@click.option("--report", type=click.Path(path_type=Path, file_okay=False), default=Path(".heatproof/check"), show_default=True,
-              help="Folder for the verdicts, stories and cases.")  # fmt: skip
+@report_option(".heatproof/check")
 @errors
 def check(design: str, **given: Any) -> int:
     """Explore DESIGN and say what does not hold.
@@ -126,7 +124,7 @@ def check(design: str, **given: Any) -> int:
             raise HeatproofError(f"the real engine cannot be run: {reason}")
     if vain := [kind for kind in given["faults"] or () if kind in known.immune]:
         raise HeatproofError(f"fault {vain[0]!r} cannot be injected into {known.name}")
-    files.refuse_unwritable(given["report"])
+    verdicts.refuse_folder(given["report"])
     if given["scenarios"]:
         options = replace(options, fixed=checking.heats_scenarios(known, options))
     console = Console(highlight=False)

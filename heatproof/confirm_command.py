@@ -11,7 +11,7 @@ import heatproof
 from heatproof.exit_codes import HELD, INCOMPLETE, VIOLATED, errors, say
 from heatproof.model.errors import HeatproofError
 from heatproof.model.interrupting import Interrupted
-from heatproof.options import patch_option, patched
+from heatproof.options import Place, patch_option, patched
 from heatproof.reports import cases
 from heatproof.reports.cases import Case
 from heatproof.reports.confirming import (
@@ -34,10 +34,10 @@ SUFFIX = ".case.json"
 
 
 @click.command(name="confirm")
-@click.argument("case", metavar="CASE|FOLDER", type=click.Path(path_type=Path))
+@click.argument("case", metavar="CASE|FOLDER", type=Place())
 @click.option("--nearby", default=BUDGET, show_default=True, metavar="RUNS", type=click.IntRange(0),
               help="Where the same schedule does not show it: how many runs to look near by; 0: none.")  # fmt: skip
-@click.option("-o", "--output", type=click.Path(path_type=Path),
+@click.option("-o", "--output", type=Place(),
               help="Write the case as it is on the other target; for FOLDER the folder for those that are confirmed.")  # fmt: skip
 @patch_option
 @click.option("--full", is_flag=True, help="Tell every step; else what does not matter to the failure is folded to fit a screen.")

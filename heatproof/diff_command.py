@@ -12,7 +12,7 @@ import click
 from heatproof.exit_codes import HELD, VIOLATED, errors, say
 from heatproof.model import catalogue
 from heatproof.model.errors import HeatproofError
-from heatproof.options import database_option, on
+from heatproof.options import Place, database_option, on
 from heatproof.reports import cases
 from heatproof.reports.cases import Case
 from heatproof.reports.judging import Judgement, design_of, judge
@@ -28,8 +28,8 @@ class Side(NamedTuple):
 
 
 @click.command()
-@click.argument("one", type=click.Path(path_type=Path))
-@click.argument("other", type=click.Path(path_type=Path))
+@click.argument("one", type=Place())
+@click.argument("other", type=Place())
 @click.option("--design", help="Judge both on this design. Needed for verdicts on a FILE.py:Class: a case runs no code.")
 @database_option
 @errors

@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from math import isfinite
+from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -55,6 +56,32 @@ class Seconds(click.FloatRange):
         if not isfinite(seconds):
             self.fail(f"{value!r} is no number of seconds", param, ctx)
         return seconds
+# -------------------------------------------------------------------------------------------------------- files and folders
+
+
+class Place(click.Path):
+    """A file or a folder. An empty text names none: as a path it would be the current folder."""
+
+    def __init__(self, *, file_okay: bool = True, dir_okay: bool = True) -> None:
+        super().__init__(file_okay=file_okay, dir_okay=dir_okay, path_type=Path)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The path."""
+        if not str(value):
+            what = "a file" if not self.dir_okay else "a folder" if not self.file_okay else "a file or a folder"
+            self.fail(f"it is empty; name {what}", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+def report_option(default: str) -> Callable[[F], F]:
+    """The option for the folder of a report."""
+    return click.option(
+        "--report", type=Place(file_okay=False), default=Path(default), show_default=True,
+        help="Folder for the verdicts, stories and cases. What the report before wrote there is taken away, if it is as it was written; all other"
+        " files stay, also pages and shrunk cases.",
+    )  # fmt: skip
+
+
 
 
 # ---------------------------------------------------------------------------------------------------------- the database
@@ -154,4 +181,7 @@ def patches_command() -> int:
     return HELD
 
 
-__all__ = ["Seconds", "database_option", "listed", "names_of", "on", "patch_option", "patched", "patches_command", "placed"]
+__all__ = [
+    "Place", "Seconds", "database_option", "listed", "names_of", "on", "patch_option", "patched", "patches_command", "placed",
+    "report_option",
+]  # fmt: skip

@@ -15,7 +15,7 @@ from heatproof.heats_framework import Outcome
 from heatproof.model import catalogue
 from heatproof.model.designs.heat import Heat
 from heatproof.model.errors import HeatproofError
-from heatproof.options import listed
+from heatproof.options import Place, listed
 from heatproof.properties.catalogue import ALL
 from heatproof.reports import cases
 from heatproof.reports.cases import Case
@@ -29,8 +29,8 @@ SUFFIX = ".case.json"
 
 
 @click.command(name="port")
-@click.argument("case", metavar="CASE|FOLDER", type=click.Path(path_type=Path))
-@click.option("-o", "--output", type=click.Path(path_type=Path),
+@click.argument("case", metavar="CASE|FOLDER", type=Place())
+@click.option("-o", "--output", type=Place(),
               help="The file to write; for FOLDER the folder. [default: the name of the case, in the current folder]")  # fmt: skip
 @click.option(
     "--run", "try_it", is_flag=True, help="Run what was written in Heat's own test framework too (needs the extra 'heat')."

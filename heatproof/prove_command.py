@@ -18,8 +18,8 @@ from heatproof.model.design import Design
 from heatproof.model.errors import HeatproofError, ScenarioError
 from heatproof.model.faults import HOLDS
 from heatproof.model.scenario import KINDS, Operation, Scope
-from heatproof.options import Seconds
-from heatproof.reports import cases, files, tables, verdicts
+from heatproof.options import Place, Seconds, report_option
+from heatproof.reports import cases, tables, verdicts
 from heatproof.reports.judging import replay_command
 from heatproof.strategies import scenario_files
 from heatproof.strategies.asked import names_for
@@ -47,7 +47,7 @@ def _memory(_context: click.Context, _parameter: click.Parameter, value: str | N
 
 @click.command()
 @click.argument("design", required=False)
-@click.option("--scenario", type=click.Path(path_type=Path),
+@click.option("--scenario", type=Place(),
               help="Search the scenario of this file, one of Heat's scenario files or a case, instead of what options up to --link say.")  # fmt: skip
 @click.option("--all-templates", type=click.IntRange(1, 5), metavar="N",
               help="Every template shape of up to N resources, each once up to isomorphism.")  # fmt: skip
@@ -83,13 +83,12 @@ def _memory(_context: click.Context, _parameter: click.Parameter, value: str | N
 @click.option(
     "--reduce", is_flag=True, help="Partial order reduction: take a step alone where it commutes with all that can follow."
 )
-@click.option("--checkpoint", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
+@click.option("--checkpoint", type=Place(dir_okay=False), metavar="FILE",
               help="Keep the search in FILE as it goes, so that it survives whatever ends it. Several scenarios: FILE.1, FILE.2, ...")  # fmt: skip
 @click.option("--resume", is_flag=True, help="Go on from the checkpoint.")
 @click.option("--shrink", default=1200, show_default=True, type=click.IntRange(0),
               help="Runs to look for the fewest deviations of each violation; 0: do not.")  # fmt: skip
-@click.option("--report", type=click.Path(path_type=Path, file_okay=False), default=Path(".heatproof/prove"), show_default=True,
-              help="Folder for the verdicts, stories and cases.")  # fmt: skip
+@report_option(".heatproof/prove")
 @errors
 def prove(design: str | None, **given: Any) -> int:
     """Search all runs of DESIGN in a small scope, and say of each property whether it holds.
@@ -109,7 +108,7 @@ def prove(design: str | None, **given: Any) -> int:
             " model"
         )
     members, notes = members_of(known, given)
-    files.refuse_unwritable(given["report"])
+    verdicts.refuse_folder(given["report"])
     stored = _checkpoint(given["checkpoint"], given["resume"], len(members))
     without = {"symmetric": "symmetry", "merge": "merge", "versions": "versions", "columns": "columns", "placing": "placing"}
     switches = (*((name, not given[f"no_{option}"]) for name, option in without.items()), ("reduce", given["reduce"]))
@@ -153,9 +152,8 @@ def _tell(prover: Prover, outcome: Outcome, folder: Path, console: Console) -> i
     faults = {kind for member in prover.members for kind in member.scenario.faults}
     table = proofs.lines(prover.properties, outcome.proofs, faults, design.survives, outcome.fewest)
     head = proofs.summary(outcome.proofs, outcome.stopped)
-    names = verdicts.slugs(outcome.shortest)
     with kept(table, head, folder):
-        written = proofs.write(folder, spec, head, table, prover.properties, outcome.shortest, outcome.fewest, names)
+        written = proofs.write(folder, spec, head, table, prover.properties, outcome.shortest, outcome.fewest)
     tell_table(console, table)
     say("")
     for line in head:

@@ -13,7 +13,7 @@ from heatproof.exit_codes import HELD, INCOMPLETE, VIOLATED, errors, say
 from heatproof.model.errors import HeatproofError
 from heatproof.model.interrupting import Interrupted
 from heatproof.model.world import Action, Entry, World
-from heatproof.options import database_option, patch_option, placed
+from heatproof.options import Place, database_option, patch_option, placed
 from heatproof.reports import cases, states
 from heatproof.reports.cases import Case
 from heatproof.reports.files import write_whole
@@ -27,7 +27,7 @@ CODES = {FAILS: VIOLATED, ELSEWHERE: VIOLATED, GONE: HELD, UNDECIDED: INCOMPLETE
 
 
 @click.command()
-@click.argument("case", type=click.Path(path_type=Path))
+@click.argument("case", type=Place())
 @click.option(
     "--design",
     help="Judge it on this design instead of the one in the case. Needed if that is a FILE.py:Class: a case runs no code.",
@@ -40,7 +40,7 @@ CODES = {FAILS: VIOLATED, ELSEWHERE: VIOLATED, GONE: HELD, UNDECIDED: INCOMPLETE
               help="Where it does not show its failure exactly: how many runs to look near by; 0: none.")  # fmt: skip
 @click.option(
     "--output",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=Place(dir_okay=False),
     help="Write the case as it is now, with the schedule that shows it.",
 )
 @database_option

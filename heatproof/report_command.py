@@ -10,7 +10,7 @@ import click
 import heatproof
 from heatproof.exit_codes import HELD, WRONG, errors
 from heatproof.model.errors import HeatproofError
-from heatproof.options import database_option, placed
+from heatproof.options import Place, database_option, placed
 from heatproof.reports import cases, verdicts
 from heatproof.reports.files import refuse_unwritable, write_whole
 from heatproof.reports.index import Card, card, index
@@ -23,9 +23,9 @@ ENDING = ".case.json"
 
 
 @click.command()
-@click.argument("path", metavar="CASE|FOLDER", type=click.Path(path_type=Path))
+@click.argument("path", metavar="CASE|FOLDER", type=Place())
 @click.option(
-    "--output", type=click.Path(path_type=Path),
+    "--output", type=Place(),
     help="The file to write, or the folder; default: beside CASE, or FOLDER itself.",
 )  # fmt: skip
 @click.option(

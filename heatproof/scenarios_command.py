@@ -11,7 +11,7 @@ from heatproof.exit_codes import HELD, INCOMPLETE, VIOLATED, WRONG, errors
 from heatproof.model import catalogue
 from heatproof.model.design import Design
 from heatproof.model.errors import HeatproofError
-from heatproof.options import database_option, on, patch_option, patched
+from heatproof.options import Place, database_option, on, patch_option, patched
 from heatproof.properties.base import witness
 from heatproof.properties.monitor import Violation
 from heatproof.reports.story import story
@@ -21,7 +21,7 @@ from heatproof.strategies.schedules import record
 
 
 @click.command(name="scenario")
-@click.argument("paths", nargs=-1, metavar="[PATH]...", type=click.Path(path_type=Path))
+@click.argument("paths", nargs=-1, metavar="[PATH]...", type=Place())
 @click.option("--design", default="heat", show_default=True, help="The design to run them on; see 'heatproof designs'.")
 @click.option("-v", "--verbose", is_flag=True, help="Print what the engine and the worker did, turn by turn.")
 @database_option

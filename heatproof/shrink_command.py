@@ -16,7 +16,7 @@ from heatproof.exit_codes import HELD, INCOMPLETE, errors, say
 from heatproof.model.errors import HeatproofError
 from heatproof.model.interrupting import Interrupted
 from heatproof.model.scenario import Scenario
-from heatproof.options import Seconds, database_option, patch_option, placed
+from heatproof.options import Place, Seconds, database_option, patch_option, placed
 from heatproof.reports import cases
 from heatproof.reports.files import write_whole
 from heatproof.reports.judging import GONE, UNDECIDED, design_of, judge, noted, replay_command
@@ -25,7 +25,7 @@ from heatproof.strategies.shrinking import Failure, Shrinker
 
 
 @click.command()
-@click.argument("case", type=click.Path(path_type=Path))
+@click.argument("case", type=Place())
 @click.option("--design", help="Shrink it on this design instead of the one in the case. Needed if that is a FILE.py:Class.")
 @click.option(
     "--budget", default=3_000, show_default=True, metavar="RUNS", type=click.IntRange(1), help="How many runs may be made."
@@ -33,7 +33,7 @@ from heatproof.strategies.shrinking import Failure, Shrinker
 @click.option("--seconds", type=Seconds(), help="Stop after so many seconds. [default: no limit]")
 @click.option(
     "--output",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=Place(dir_okay=False),
     help="Where to write it. [default: NAME.small.case.json beside CASE]",
 )
 @database_option

@@ -16,7 +16,6 @@ from heatproof.properties.costs import shown
 from heatproof.properties.monitor import Violation
 from heatproof.reports import verdicts
 from heatproof.reports.cases import Case, dump
-from heatproof.reports.files import write_whole
 from heatproof.reports.judging import noted, replay_command
 from heatproof.reports.story import story
 from heatproof.reports.tables import Line, counted, plain_table
@@ -186,45 +185,42 @@ def write(
     properties: Sequence[Property],
     shortest: Mapping[Key, Failure],
     fewest: Mapping[Key, Least],
-    names: Mapping[Key, str],
 ) -> dict[Key, Written]:
     """Write the table, and for every kind of violation the case with the shortest run (of a bound on costs the dearest) and the one with the
     fewest deviations, each with its story. The case with the fewest deviations has the plain name."""
     design = catalogue.load(spec)
     bounds = {prop.name for prop in properties if prop.bound is not None}
-    verdicts.clear(folder)
-    written = {}
+    names = verdicts.names_in(folder, shortest)
+    written, files = {}, dict[str, str]()
     for key in sorted(shortest):
         name = other = names[key]
-        _write(folder, name, spec, design, properties, fewest[key].failure, key, "fewest deviations")
+        files |= _files(folder, name, spec, design, properties, fewest[key].failure, key, "fewest deviations")
         if fewest[key].failure is not shortest[key]:
             which = "dearest" if key[0] in bounds else "shortest"
             other = f"{name}-{which}"
-            _write(folder, other, spec, design, properties, shortest[key], key, f"{which} run")
+            files |= _files(folder, other, spec, design, properties, shortest[key], key, f"{which} run")
         written[key] = Written(name, other)
-    cases = {path.name.removesuffix(".case.json") for path in folder.glob("*.case.json")}
-    write_whole(folder / "verdicts.txt", "\n".join([f"heatproof prove {spec}", *head, "", plain_table(table)]) + "\n")
-    stored = [name if (name := names.get((line.name, line.kind), "")) in cases else "" for line in table]
-    write_whole(
-        folder / verdicts.FILE, verdicts.dump(verdicts.Verdicts(spec, " ".join(head), table, stored), heatproof.__version__)
-    )
+    stored = [name if f"{(name := names.get((line.name, line.kind), ''))}.case.json" in files else "" for line in table]
+    text = "\n".join([f"heatproof prove {spec}", *head, "", plain_table(table)]) + "\n"
+    verdicts.write(folder, verdicts.Verdicts(spec, " ".join(head), table, stored), text, files, heatproof.__version__)
     return written
 
 
-def _write(
+def _files(
     folder: Path, name: str, spec: str, design: Design, properties: Sequence[Property], failure: Failure, key: Key, what: str
-) -> None:
+) -> dict[str, str]:
+    """The story of a violation and, where a replay shows it, the case, by file name."""
     case = Case(f"{key[0]}: {key[1]}", spec, failure.scenario, (), key, f"heatproof prove: {what}")
     driver = Driver(design, failure.scenario, properties)
     failure.deviations = record(driver, failure.actions)
-    path = folder / f"{name}.case.json"
-    end = f"Replay it: {replay_command(path, spec)}"
+    files = {}
+    end = f"Replay it: {replay_command(folder / f'{name}.case.json', spec)}"
     if key in driver.monitor.violations:
-        write_whole(path, dump(noted(case, design, failure.actions), heatproof.__version__))
+        files[f"{name}.case.json"] = dump(noted(case, design, failure.actions), heatproof.__version__)
     else:
         end = "There is no case of it: a replay ends under the default policy, and that leaves this circle. Its last steps go round it once."
-    told = story(driver.world, failure.deviations, failure.violation)
-    write_whole(folder / f"{name}.story.txt", f"{told}\n\n  {end}\n")
+    files[f"{name}.story.txt"] = f"{story(driver.world, failure.deviations, failure.violation)}\n\n  {end}\n"
+    return files
 
 
 __all__ = ["Written", "done_again", "failure_of", "lines", "summary", "write"]

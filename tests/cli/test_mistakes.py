@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner, Result
 
@@ -136,3 +137,32 @@ def test_a_value_that_an_option_cannot_have(words: tuple[str, ...], said: str) -
 def test_code_of_a_design_that_ends_the_program_is_no_verdict(tmp_path: Path) -> None:
     (tmp_path / "toy.py").write_text(f"{TOY}\nclass Toy(Toy):\n  def handlers(self): raise SystemExit(0)\n")
     refused("toy.py:28: this ends the program (SystemExit: 0)", "properties", f"{tmp_path / 'toy.py'}:Toy")
+
+
+PATHS = [
+    (name, parameter)
+    for name, command in sorted(cli.commands.items())
+    for parameter in command.params
+    if isinstance(parameter.type, click.Path)
+]
+
+
+@pytest.mark.parametrize(("name", "parameter"), PATHS, ids=[f"{name} {parameter.name}" for name, parameter in PATHS])
+def test_an_empty_text_is_no_path(name: str, parameter: click.Parameter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a path it is the current folder."""
+    monkeypatch.chdir(tmp_path)
+    needed = [
+        "" if one is parameter else "x"
+        for one in cli.commands[name].params
+        if isinstance(one, click.Argument) and (one.required or one is parameter)
+    ]
+    option = [] if isinstance(parameter, click.Argument) else [parameter.opts[-1], ""]
+    refused("it is empty; name a ", name, *needed, *option)
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_may_be_a_file_or_a_folder_is_asked_for_as_that() -> None:
+    refused("Invalid value for '--checkpoint': it is empty; name a file\n", "prove", "--checkpoint", "")
+    refused("Invalid value for '--report': it is empty; name a folder\n", "check", "--report", "")
+    refused("Invalid value for 'CASE|FOLDER': it is empty; name a file or a folder\n", "report", "")
+    assert {name for name, _ in PATHS} >= {"check", "prove", "replay", "shrink", "report", "adopt", "diff", "port", "scenario"}

@@ -73,13 +73,49 @@ def test_the_report_of_a_check_gets_its_verdicts(tmp_path: Path) -> None:
     assert "not reached" in text
 
 
-def test_a_second_check_takes_the_pages_of_the_first_away(tmp_path: Path) -> None:
-    arguments = ["--examples", "2", "--shrink", "0", "--processes", "1", "--no-scenarios", "--report", str(tmp_path)]
-    assert CliRunner().invoke(cli, ["check", "heat", *arguments]).exit_code == 1
+def test_a_report_takes_away_only_what_the_report_before_it_wrote(tmp_path: Path) -> None:
+    """Not what a user keeps there, also of a report that he has changed, nor pages and shrunk cases."""
+    quick = ["--examples", "2", "--shrink", "0", "--processes", "1", "--no-scenarios", "--report", str(tmp_path)]
+    assert CliRunner().invoke(cli, ["check", "heat", *quick]).exit_code == 1
+    first, changed, *others = sorted(tmp_path.glob("*.case.json"))
+    assert others
+    assert CliRunner().invoke(cli, ["shrink", str(first), "--budget", "1"]).exit_code == 0
     assert run(tmp_path).exit_code == 0
-    (tmp_path / "mine.html").write_text("kept")
-    CliRunner().invoke(cli, ["check", "heat", *arguments, "--seed", "1"])
-    assert [path.name for path in tmp_path.glob("*.html")] == ["mine.html"]
+    changed.write_text(changed.read_text() + "\n")
+    for name in ("mine.case.json", "mine.story.txt", "mine.html"):
+        (tmp_path / name).write_text("kept")
+    kept = {path.name: path.read_bytes() for path in tmp_path.iterdir() if not path.name.startswith("verdicts.")}
+    own = {path.name for path in (first, *others)} | {path.name for path in tmp_path.glob("*.story.txt")} - {"mine.story.txt"}
+    asked = ["--property", "one worker at a time", "--faults", "none"]
+    assert CliRunner().invoke(cli, ["check", "heat", *quick, *asked]).exit_code == 0
+    there = {path.name: path.read_bytes() for path in tmp_path.iterdir() if not path.name.startswith("verdicts.")}
+    assert there == {name: data for name, data in kept.items() if name not in own}
+
+
+def test_a_report_writes_over_no_file_of_the_user(tmp_path: Path) -> None:
+    quick = ["check", "heat", "--examples", "2", "--shrink", "0", "--processes", "1", "--no-scenarios", "--report"]
+    CliRunner().invoke(cli, [*quick, str(tmp_path / "other")])
+    mine = min((tmp_path / "other").glob("*.case.json")).name
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / mine).write_text("kept")
+    for _ in range(2):
+        CliRunner().invoke(cli, [*quick, str(tmp_path / "out")])
+        assert (tmp_path / "out" / mine).read_text() == "kept"
+        assert (tmp_path / "out" / mine.replace(".case", "-2.case")).exists()
+        cases = {line["case"] for line in json.loads((tmp_path / "out" / "verdicts.json").read_text())["table"]} - {""}
+        assert cases == {
+            path.name.removesuffix(".case.json") for path in (tmp_path / "out").glob("*.case.json") if path.name != mine
+        }
+
+
+@pytest.mark.parametrize("command", ["check", "prove"])
+def test_verdicts_that_heatproof_has_not_written_are_not_written_over(command: str, tmp_path: Path) -> None:
+    (tmp_path / "verdicts.json").write_text('{"mine": 1}')
+    done = CliRunner().invoke(cli, [command, "heat", "--report", str(tmp_path)])
+    assert done.exit_code == 2
+    assert "holds no verdicts of schema 2" in done.output
+    assert "name another folder with --report, or take it away" in done.output
+    assert [path.name for path in tmp_path.iterdir()] == ["verdicts.json"]
 
 
 def test_one_broken_case_does_not_hide_the_others(folder: Path) -> None:

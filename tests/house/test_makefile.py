@@ -9,7 +9,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 STUB = """#!/bin/sh
 [ "$1" = --version ] && exit {starts}
-[ {reports} = yes ] && mkdir -p "$5"
+[ {reports} = yes ] && mkdir -p "$5" && touch "$5/verdicts.txt"
 exit {code}
 """
 
@@ -33,6 +33,10 @@ def test_make_check(tmp_path: Path, starts: int, reports: str, code: int, succee
     stub.chmod(0o755)
     for name in ["pyproject.toml", "constraints.txt"]:
         (tmp_path / name).touch()
+    kept = tmp_path / ".heatproof" / "check"
+    kept.mkdir(parents=True)
+    for name in ["verdicts.txt", "mine.case.json"]:
+        (kept / name).touch()
     (tmp_path / ".venv").mkdir()
     (tmp_path / ".venv" / ".installed").write_text(f"{tmp_path.resolve()}\n")
     result = subprocess.run(
@@ -44,3 +48,4 @@ def test_make_check(tmp_path: Path, starts: int, reports: str, code: int, succee
     )
     assert (result.returncode == 0) is succeeds, result.stdout + result.stderr
     assert text in result.stdout + result.stderr
+    assert (kept / "mine.case.json").exists(), "what a user keeps there is not taken away"

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from heatproof.model.errors import HeatproofError
 from heatproof.reports.index import Card, card, index
 from heatproof.reports.tables import Line
-from heatproof.reports.verdicts import Verdicts, dump, read
+from heatproof.reports.verdicts import Verdicts, dump, read, write
 from tests.reports.test_page import LATE, Elements, of
 from tests.reports.wild import PAYLOADS
 
@@ -23,7 +23,10 @@ TABLE = [
     Line("seen", "sometimes", "reached", "1 run", "Seen."),
     Line("unseen", "sometimes", "not reached", "", "Unseen."),
 ]
-VERDICTS = Verdicts("heat", "1 run.", TABLE, ["", "a-two", "", ""])
+VERDICTS = Verdicts("heat", "1 run.", TABLE, ["", "a-two", "", ""], {"a-two.case.json": "00"})
+
+
+FOREIGN = ("", "notes.txt", "../a.case.json", "/a.case.json", "below\\a.story.txt", "\0.case.json")
 
 
 def stored(folder: Path, text: str | bytes) -> Path:
@@ -42,8 +45,11 @@ def test_what_is_wrong_with_verdicts_is_said(tmp_path: Path) -> None:
         ("", "is no JSON"),
         (b"\xff\xfe\x00", "is no JSON"),
         ("[" * 100_000, "is no JSON"),
-        ("[]", "no verdicts of schema 1, but 'list'"),
-        (json.dumps({**good, "schema": 2}), "no verdicts of schema 1, but '2'"),
+        ("[]", "no verdicts of schema 2, but 'list'"),
+        (json.dumps({**good, "schema": 3}), "no verdicts of schema 2, but '3'"),
+        (json.dumps({**good, "files": ["a.case.json"]}), "'files' is no object of names and digests"),
+        *((json.dumps({**good, "files": {name: "00"}}), "which is no case or story beside it") for name in FOREIGN),
+        (json.dumps({**good, "files": {"a.case.json": None}}), "which is no case or story beside it"),
         (json.dumps({**good, "more": 1}), "the file must have exactly the fields"),
         (json.dumps({**good, "summary": None}), "'summary' of the file is no text"),
         (json.dumps({**good, "table": {}}), "'table' is no list"),
@@ -54,6 +60,32 @@ def test_what_is_wrong_with_verdicts_is_said(tmp_path: Path) -> None:
             read(stored(tmp_path, text))
     with pytest.raises(HeatproofError, match="cannot read"):
         read(tmp_path / "nothing.json")
+
+
+def test_a_report_of_an_older_version_says_nothing_of_its_files_so_they_stay(tmp_path: Path) -> None:
+    old = {name: value for name, value in json.loads(dump(VERDICTS, "1")).items() if name != "files"}
+    assert read(stored(tmp_path, json.dumps({**old, "schema": 1}))) == VERDICTS._replace(files={})
+    (tmp_path / "a-two.case.json").write_text("kept")
+    write(tmp_path, VERDICTS, "", {"b.case.json": "b"}, "1")
+    assert (tmp_path / "a-two.case.json").read_text() == "kept"
+    assert list(read(tmp_path / "verdicts.json").files) == ["b.case.json"]
+    write(tmp_path, VERDICTS, "", {}, "1")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a-two.case.json", "verdicts.json", "verdicts.txt"]
+
+
+def test_a_list_of_files_reaches_nothing_beside_the_folder_and_no_links(tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "a.case.json").write_text("kept")
+    write(tmp_path / "out", VERDICTS, "", {"a.case.json": "kept"}, "1")
+    raw = json.loads((tmp_path / "out" / "verdicts.json").read_text())
+    stored(tmp_path / "out", json.dumps({**raw, "files": {"../a.case.json": raw["files"]["a.case.json"]}}))
+    write(tmp_path / "out", VERDICTS, "", {}, "1")
+    assert (tmp_path / "a.case.json").exists()
+    (tmp_path / "out" / "a.case.json").unlink()
+    (tmp_path / "out" / "a.case.json").symlink_to(tmp_path / "a.case.json")
+    stored(tmp_path / "out", json.dumps(raw))
+    write(tmp_path / "out", VERDICTS, "", {}, "1")
+    assert (tmp_path / "out" / "a.case.json").is_symlink()
 
 
 @given(st.data())
