@@ -38,7 +38,7 @@ Seen = dict[tuple[str, str], tuple[int, str]]
 def members(name: str) -> list[Member]:
     """The scenarios of a scope."""
     resources, dependencies, operations, engines, threads, faults, rollback = SCOPES[name]
-    limits = Limits(asked(operations), None, Scope(engines, threads), budget_of([faults]), rollback)
+    limits = Limits(asked(operations), None, Scope(engines, threads), budget_of([faults] if faults else []), rollback)
     return list(one_shape(catalogue.load("heat"), resources, dependencies, limits))
 
 

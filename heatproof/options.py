@@ -15,7 +15,8 @@ import click
 
 from heatproof.exit_codes import HELD, errors
 from heatproof.model import catalogue
-from heatproof.model.errors import HeatproofError
+from heatproof.model.choosing import chosen, meant
+from heatproof.model.errors import HeatproofError, ScenarioError
 from heatproof.ports.heat.databases.choice import VARIABLE, kind_of, on
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -30,16 +31,13 @@ def names_of(known: Any, what: str, refused: Mapping[str, str] | None = None) ->
         if value is None:
             return None
         names = tuple(name.strip() for name in value.split(",") if name.strip())
-        if not names:
-            raise click.BadParameter(f"it names no {what}; leave it out for the default")
-        if names == ("none",):
-            return ()
         for name in names:
             if refused is not None and name in refused:
                 raise click.BadParameter(f"{what} {name!r} {refused[name]}")
-            if name not in known:
-                raise click.BadParameter(f"unknown {what} {name!r}; known are {', '.join(known)}")
-        return names
+        try:
+            return chosen(names, known, what)
+        except ScenarioError as error:
+            raise click.BadParameter(str(error)) from error
 
     return parse
 
@@ -56,6 +54,8 @@ class Seconds(click.FloatRange):
         if not isfinite(seconds):
             self.fail(f"{value!r} is no number of seconds", param, ctx)
         return seconds
+
+
 # -------------------------------------------------------------------------------------------------------- files and folders
 
 
@@ -80,8 +80,6 @@ def report_option(default: str) -> Callable[[F], F]:
         help="Folder for the verdicts, stories and cases. What the report before wrote there is taken away, if it is as it was written; all other"
         " files stay, also pages and shrunk cases.",
     )  # fmt: skip
-
-
 
 
 # ---------------------------------------------------------------------------------------------------------- the database
@@ -160,7 +158,9 @@ def patched(spec: str, patches: Sequence[str]) -> str:
     known = listed()
     for patch in patches:
         if patch not in known:
-            raise HeatproofError(f"unknown patch {patch!r}; 'heatproof patches' lists them: {', '.join(known)}")
+            raise HeatproofError(
+                f"unknown patch {patch!r}{meant(patch, known)}; 'heatproof patches' lists them: {', '.join(known)}"
+            )
     return "+".join([name, *changes, *(p for p in dict.fromkeys(patches) if p not in changes)])
 
 

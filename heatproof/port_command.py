@@ -13,6 +13,7 @@ from heatproof.confirm_command import tried
 from heatproof.exit_codes import HELD, INCOMPLETE, errors
 from heatproof.heats_framework import Outcome
 from heatproof.model import catalogue
+from heatproof.model.choosing import meant
 from heatproof.model.designs.heat import Heat
 from heatproof.model.errors import HeatproofError
 from heatproof.options import Place, listed
@@ -85,7 +86,9 @@ def ported_case(path: Path, written: Path, orders: int = RUNS) -> Ported:
     if case.expected is None:
         raise HeatproofError(f"{path}: this case expects no violation, so there is nothing to port")
     if case.expected[0] not in ALL:
-        raise HeatproofError(f"{path}: unknown property {case.expected[0]!r:.200}; 'heatproof properties' lists them")
+        raise HeatproofError(
+            f"{path}: unknown property {case.expected[0]!r:.200}{meant(case.expected[0], ALL)}; 'heatproof properties' lists them"
+        )
     if ".py" in case.design:
         raise Inexpressible(f"The case is about the design {printable(case.design)!r}; the language is about Heat's.")
     if catalogue.base_of(case.design) in catalogue.TARGETS:

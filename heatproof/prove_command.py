@@ -45,6 +45,14 @@ def _memory(_context: click.Context, _parameter: click.Parameter, value: str | N
     return size
 
 
+def _faults(_context: click.Context, _parameter: click.Parameter, value: tuple[str, ...]) -> tuple[str, ...]:
+    try:
+        scopes.budget_of(value)
+    except ScenarioError as error:
+        raise click.BadParameter(str(error)) from error
+    return value
+
+
 @click.command()
 @click.argument("design", required=False)
 @click.option("--scenario", type=Place(),
@@ -63,7 +71,7 @@ def _memory(_context: click.Context, _parameter: click.Parameter, value: str | N
 @click.option("--link", type=click.Choice(shapes.LINKS), help="How a resource requires another. [default: id]")
 @click.option("--engines", type=click.IntRange(1, 6), help="Engines. [default: 2]")
 @click.option("--threads", type=click.IntRange(1, 8), help="Worker threads of each engine. [default: 1]")
-@click.option("--faults", "--fault", multiple=True, metavar="KIND[=N],...",
+@click.option("--faults", "--fault", multiple=True, callback=_faults, metavar="KIND[=N],...",
               help="Faults that may strike, anywhere: crash,lose=2. Without a number: --fault-budget times. [default: none]")  # fmt: skip
 @click.option("--fault-budget", default=1, show_default=True, type=click.IntRange(0, 20), help="Most faults of each kind in a run.")
 @click.option("--property", "wanted", multiple=True, help="Ask only this property (may be given several times).")

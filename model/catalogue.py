@@ -10,6 +10,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from heatproof.model.choosing import meant
 from heatproof.model.design import Design
 from heatproof.model.designs.heat import Heat
 from heatproof.model.designs.mutations import MUTATIONS
@@ -42,15 +43,17 @@ def load(spec: str) -> Design:
         return target
     base = DESIGNS.get(name)
     if base is None:
+        named = [*DESIGNS, *TARGETS]
         raise DesignError(
-            f"unknown design {name!r}; known are {', '.join([*DESIGNS, *TARGETS])}, and FILE.py:Class for one of your own"
+            f"unknown design {name!r}{meant(name, named)}; known are {', '.join(named)}, and FILE.py:Class for one of your own"
             " ('heatproof designs' lists them with their mutations)"
         )
     known = {**MUTATIONS_OF.get(name, {}), **REPAIRS_OF.get(name, {})}
     for number, mutation in enumerate(mutations):
         if mutation not in known:
-            near = [m for m in known if mutation.split("-")[0] in m] or list(known)
-            raise DesignError(f"design {name!r} has no mutation or repair {mutation!r}; perhaps one of {', '.join(near[:8])}")
+            raise DesignError(
+                f"design {name!r} has no mutation or repair {mutation!r}{meant(mutation, known)}; 'heatproof designs' lists them"
+            )
         if mutation in mutations[:number]:
             raise DesignError(f"{mutation!r} stands twice in {spec!r}")
     if not mutations:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from heatproof.model import catalogue, faults
+from heatproof.model.choosing import meant
 from heatproof.model.errors import HeatproofError
 from heatproof.model.faults import FAULTS
 from heatproof.model.scenario import names_nothing
@@ -110,20 +111,14 @@ def refuse_expected(expected: tuple[str, str], known: Mapping[str, Property]) ->
     name, kind = expected
     prop = known.get(name)
     if prop is None:
-        near = _near(name, known)
-        raise HeatproofError(f"no property is called {name!r}{near}; 'heatproof properties' lists them - at `$.expected.property`")
+        raise HeatproofError(
+            f"no property is called {name!r}{meant(name, known)}; 'heatproof properties' lists them - at `$.expected.property`"
+        )
     if prop.expectation == "sometimes":
         raise HeatproofError(f"{name!r} is a situation to be reached, which no single run violates - at `$.expected.property`")
     if not prop.has_kind(kind):
         kinds = ", ".join(map(repr, prop.kinds))
         raise HeatproofError(f"property {name!r} has no witness {kind!r}; it has {kinds}, * for any text - at `$.expected.witness`")
-
-
-def _near(name: str, known: Iterable[str]) -> str:
-    from difflib import get_close_matches
-
-    close = get_close_matches(name, list(known), 1)
-    return f"; perhaps {close[0]!r}" if close else ""
 
 
 def _refuse_resources(scenario: Scenario) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from heatproof.model import catalogue
+from heatproof.model.choosing import meant
 from heatproof.model.design import Design
 from heatproof.model.errors import HeatproofError
 from heatproof.model.faults import FAULTS
@@ -44,7 +45,7 @@ def properties_for(spec: str, wanted: Sequence[str] = ()) -> list[Property]:
         elif not isinstance(catalogue.load(spec), catalogue.DESIGNS["heat"]):
             known = {name: p for name, p in ALL.items() if p.expectation != "sometimes"}
     if unknown := [name for name in wanted if name not in known]:
-        raise HeatproofError(f"unknown property {unknown[0]!r}; 'heatproof properties {spec}' lists them")
+        raise HeatproofError(f"unknown property {unknown[0]!r}{meant(unknown[0], known)}; 'heatproof properties {spec}' lists them")
     return [p for name, p in known.items() if not wanted or name in wanted]
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from heatproof.model.anomalies import ANOMALIES
+from heatproof.model.choosing import meant
 from heatproof.model.design import Design, Reach
 from heatproof.model.designs.heat import Heat
 from heatproof.model.designs.heat.seen import HeatObservation
@@ -52,7 +53,9 @@ class HeatEngine(Requests, Design):
             self.order = "fifo"  # type: ignore[misc]
         known = {**WORDS, **self.patches()}
         if unknown := [word for word in changes if word not in known]:
-            raise DesignError(f"design {HeatEngine.name!r} has no change {unknown[0]!r}; it has {', '.join(known)}")
+            raise DesignError(
+                f"design {HeatEngine.name!r} has no change {unknown[0]!r}{meant(unknown[0], known)}; it has {', '.join(known)}"
+            )
         self.cures = tuple(word for word in changes if word not in WORDS)
         if len(set(self.cures)) < len(self.cures):
             raise DesignError(f"a patch stands twice in {'+'.join((HeatEngine.name, *changes))!r}")

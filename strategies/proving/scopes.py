@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 import networkx as nx
 
+from heatproof.model.choosing import chosen
 from heatproof.model.design import Design
 from heatproof.model.errors import ScenarioError
 from heatproof.model.faults import FAULTS, HOLDS, refuse_unknown
@@ -243,15 +244,13 @@ def _graph(operations: Sequence[Operation]) -> nx.DiGraph[str]:
 def budget_of(words: Sequence[str], each: int = 1) -> dict[str, int]:
     """The fault budget that a user wrote: kinds separated by commas, each with a number of its own (``crash=1``) or with ``each``.
 
-    Raises :class:`ScenarioError` for an unknown fault and for what is no number.
+    Raises :class:`ScenarioError` for what is no list of faults (:func:`chosen`) and for what is no number.
     """
     budget: dict[str, int] = {}
-    for word in (part.strip() for text in words for part in text.split(",")):
-        kind, equals, number = map(str.strip, word.partition("="))
-        if not word or word == "none":
-            continue
-        if kind not in FAULTS:
-            raise ScenarioError(f"unknown fault {kind!r}; known are {', '.join(FAULTS)}")
+    parted = [(word, *map(str.strip, word.partition("="))) for text in words for word in map(str.strip, text.split(",")) if word]
+    if words and chosen([kind for _, kind, _, _ in parted], FAULTS, "fault") == ():
+        return {}
+    for word, kind, equals, number in parted:
         if equals and not (number.isdecimal() and len(number) < 10 and int(number) <= 20):
             raise ScenarioError(f"{word!r}: how many faults of a kind is a number from 0 to 20, such as {kind}=1")
         budget[kind] = int(number) if equals else each

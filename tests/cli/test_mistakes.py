@@ -166,3 +166,51 @@ def test_what_may_be_a_file_or_a_folder_is_asked_for_as_that() -> None:
     refused("Invalid value for '--report': it is empty; name a folder\n", "check", "--report", "")
     refused("Invalid value for 'CASE|FOLDER': it is empty; name a file or a folder\n", "report", "")
     assert {name for name, _ in PATHS} >= {"check", "prove", "replay", "shrink", "report", "adopt", "diff", "port", "scenario"}
+
+
+@pytest.mark.parametrize("command", ["check", "prove"])
+@pytest.mark.parametrize(
+    ("faults", "said"),
+    [
+        ("none,crash", "none and crash contradict each other; leave one of them out"),
+        ("crash,none", "none and crash contradict each other; leave one of them out"),
+        ("crash,lose,crash", "crash is given twice; name each fault once"),
+        ("", "it names no fault; leave it out for the default, or write none"),
+        (" ,", "it names no fault; leave it out for the default, or write none"),
+        ("crsh", "unknown fault 'crsh'; perhaps 'crash'; known are lose, "),
+    ],
+)
+def test_a_list_of_faults_is_taken_by_check_and_prove_alike(command: str, faults: str, said: str) -> None:
+    name = "'--faults'" if command == "check" else "'--faults' / '--fault'"
+    refused(f"Invalid value for {name}: {said}", command, "--faults", faults)
+
+
+@pytest.mark.parametrize("faults", [("crash=1,crash=2",), ("crash=1", "crash"), ("crash=1", "none"), ("none", "crash")])
+def test_faults_with_numbers_and_in_several_options_are_one_list(faults: tuple[str, ...]) -> None:
+    refused("is given twice" if "none" not in faults else "contradict", "prove", *(f"--faults={words}" for words in faults))
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (
+            ("check", "--property", "rest: no sync pionts"),
+            "unknown property 'rest: no sync pionts'; perhaps 'rest: no sync points'; 'h",
+        ),
+        (
+            ("prove", "--property", "rest: no sync pionts"),
+            "; perhaps 'rest: no sync points'; 'heatproof properties heat' lists them",
+        ),
+        (("prove", "--except", "rest: no sync pionts"), "; perhaps 'rest: no sync points'; 'heatproof properties heat' lists them"),
+        (("check", "heta"), "unknown design 'heta'; perhaps 'heat'; known are heat, heat-engine"),
+        (
+            ("check", "heat+sync-lost-reprot"),
+            "no mutation or repair 'sync-lost-reprot'; perhaps 'sync-lost-report'; 'heatproof designs'",
+        ),
+        (("check", "heat+foo"), "design 'heat' has no mutation or repair 'foo'; 'heatproof designs' lists them"),
+        (("check", "--policies", "fifo,radnom"), "unknown policy 'radnom'; perhaps 'random'; known are "),
+        (("check", "--kinds", "delete,delete"), "delete is given twice; name each kind of operation once"),
+    ],
+)
+def test_what_a_user_may_have_meant_is_said(words: tuple[str, ...], said: str) -> None:
+    refused(said, *words)

@@ -27,7 +27,7 @@ NIGHTLY = settings().max_examples >= 10_000
 
 def members(most: int, operations: str, engines: int, threads: int, faults: str = "", design: Design = HEAT) -> list[Member]:
     """The scenarios of a scope."""
-    limits = Limits(asked(operations), None, Scope(engines, threads), budget_of([faults]))
+    limits = Limits(asked(operations), None, Scope(engines, threads), budget_of([faults] if faults else []))
     return list(all_templates(design, most, limits))
 
 
@@ -99,7 +99,7 @@ MUTATED: dict[str, tuple[str, int, int, str]] = {
 def test_mutations(mutation: str) -> None:
     operations, engines, threads, faults = MUTATED[mutation]
     design = catalogue.load(f"heat+{mutation}")
-    limits = Limits(asked(operations), None, Scope(engines, threads), budget_of([faults]))
+    limits = Limits(asked(operations), None, Scope(engines, threads), budget_of([faults] if faults else []))
     count = 3 if operations == "create" else 1
     for member in one_shape(design, count, "fan-in", limits):
         held_against_each_other(design, member.scenario)
@@ -111,7 +111,7 @@ def test_mutations_differ_from_heat_in_these_scopes() -> None:
     """Else nothing would be compared. Not every one does: some need a larger scope."""
     different = []
     for mutation, (operations, engines, threads, faults) in MUTATED.items():
-        limits = Limits(asked(operations), None, Scope(engines, threads), budget_of([faults]))
+        limits = Limits(asked(operations), None, Scope(engines, threads), budget_of([faults] if faults else []))
         for member in one_shape(HEAT, 3 if operations == "create" else 1, "fan-in", limits):
             mine, other = (prove(catalogue.load(spec), member.scenario, PROPERTIES) for spec in (f"heat+{mutation}", "heat"))
             different += [mutation] if (set(mine.violations), mine.states) != (set(other.violations), other.states) else []
