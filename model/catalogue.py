@@ -15,7 +15,7 @@ from heatproof.model.design import Design
 from heatproof.model.designs.heat import Heat
 from heatproof.model.designs.mutations import MUTATIONS
 from heatproof.model.designs.repairs import REPAIRS
-from heatproof.model.errors import DesignError, place_of_error
+from heatproof.model.errors import DesignError, place_of_error, spelt
 
 DESIGNS: dict[str, type[Design]] = {Heat.name: Heat}
 TARGETS: dict[str, tuple[str, str]] = {
@@ -120,9 +120,7 @@ def _from_file(spec: str) -> Design:
         raise
     except BaseException as error:  # SystemExit too: its code would be taken for a verdict
         place = place_of_error(error) if error.__traceback__ and error.__traceback__.tb_next else path
-        raise DesignError(
-            f"{place}: design {wanted!r} cannot be made as {wanted}(), without arguments: {type(error).__name__}: {error}"
-        ) from error
+        raise DesignError(f"{place}: design {wanted!r} cannot be made as {wanted}(), without arguments: {spelt(error)}") from error
 
 
 def spec_of(design: Design, folder: Path) -> str:
@@ -165,5 +163,5 @@ def load_module(path: str) -> ModuleType:
         if isinstance(error, KeyboardInterrupt) or type(error).__module__ == "_pytest.outcomes":  # a test module may skip itself
             raise
         place = "" if isinstance(error, SyntaxError) else f" (at {place_of_error(error)})"
-        raise DesignError(f"{path} cannot be loaded: {type(error).__name__}: {error}{place}") from error
+        raise DesignError(f"{path} cannot be loaded: {spelt(error)}{place}") from error
     return module

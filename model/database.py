@@ -25,7 +25,7 @@ from heatproof.model.effects import (
     Transaction,
     Update,
 )
-from heatproof.model.errors import PASSING, DesignError, NeverYields, place_of_error, raised
+from heatproof.model.errors import PASSING, DesignError, NeverYields, place_of_error, raised, spelt
 from heatproof.model.watchdog import RUNNING, Stuck
 from heatproof.model.wellformed import mistake
 
@@ -181,10 +181,12 @@ class Database:
             except BaseException as error:
                 what = raised(error)
                 raise DesignError(
-                    f"{place_of_error(error)}: the transaction of step {effect.step} raised {type(what).__name__}: {what}; an exception"
+                    f"{place_of_error(error)}: the transaction of step {effect.step} raised {spelt(what)}; an exception"
                     " that is meant to leave it must be a subclass of heatproof.model.effects.Escape"
                 ) from error
             if type(inner) is Send:
+                if type(inner.args) is not tuple and (wrong := mistake(inner)):
+                    raise DesignError(f"{_line(body)}: step {effect.step}: Send: {wrong}")
                 if outbox is not None:
                     outbox.append(inner)
                 result = None
@@ -194,12 +196,16 @@ class Database:
                 method = _METHODS.get(type(inner))
                 if method is None:
                     raise DesignError(
-                        f"step {effect.step}: a transaction may contain Read, Query, Insert, Update, Delete and Send, not {inner!r:.200}"
+                        f"{_line(body)}: step {effect.step}: a transaction may contain Read, Query, Insert, Update, Delete and Send, not"
+                        f" {inner!r:.200}"
                     )
                 try:
                     result = method(self, inner)
                 except (AttributeError, KeyError, TypeError, ValueError) as error:
-                    raise DesignError(f"step {effect.step}: {type(inner).__name__}: {mistake(inner) or repr(error)}") from error
+                    wrong = mistake(inner) or repr(error)
+                    raise DesignError(f"{_line(body)}: step {effect.step}: {type(inner).__name__}: {wrong}") from error
+                except DesignError as error:
+                    raise DesignError(f"{_line(body)}: {error}") from error
             if type(inner) is not Send:
                 results.append(result)
             if len(results) > LONGEST:
@@ -254,6 +260,12 @@ class Database:
                     index.setdefault((column, getattr(row, column)), []).append(key)
             self._indexes[table] = index
         return min((index.get((column, where[column]), []) for column in columns), key=len)
+
+
+def _line(body: Any) -> str:
+    """Where the body of a transaction, a generator, stands."""
+    frame = body.gi_frame
+    return f"{frame.f_code.co_filename}:{frame.f_lineno}"
 
 
 def _matches(row: Row, where: Mapping[str, Any]) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from heatproof.model.effects import Handler, Query, Read, Table, Transaction
-from heatproof.model.errors import PASSING, DesignError, HeatproofError, place_of_error
+from heatproof.model.errors import PASSING, DesignError, HeatproofError, place_of_error, spelt
 from heatproof.model.faults import FAULTS
 from heatproof.model.scenario import Operation
 
@@ -176,7 +176,7 @@ class Design:
             raise
         except BaseException as error:
             raise DesignError(
-                f"{place_of_error(error)}: observe of design {self.name!r} raised {type(error).__name__}: {error}; it is called at the"
+                f"{place_of_error(error)}: observe of design {self.name!r} raised {spelt(error)}; it is called at the"
                 " beginning of a run, when no rows are there yet"
             ) from error
         if not isinstance(seen, WorldObservation):

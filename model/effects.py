@@ -155,7 +155,11 @@ DatabaseEffect = Read | Query | Insert | Update | Delete
 
 
 class Send(NamedTuple):
-    """Put a message into the message layer. ``to`` names one engine; None means any. Result: None."""
+    """Put a message into the message layer. ``to`` names one engine; None means any. Result: None.
+
+    A message to an engine that is not there, because it has crashed or there never was one of that name, is lost, as a message to a worker
+    is whose queue went with it: nobody is told.
+    """
 
     step: str
     message: str

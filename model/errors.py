@@ -41,6 +41,15 @@ def raised(error: BaseException) -> BaseException:
     return cause if type(error) is RuntimeError and isinstance(cause, StopIteration) and cause.__traceback__ else error
 
 
+def spelt(error: BaseException) -> str:
+    """An exception on one line, for a message that goes on after it."""
+    try:
+        text = str(error)
+    except Exception as other:  # its own code
+        text = f"(its text raises {type(other).__name__})"
+    return f"{type(error).__name__}: {text}".replace("\n", "\\n")
+
+
 def place_of_error(error: BaseException) -> str:
     """``FILE:LINE`` where an exception was raised."""
     traceback = raised(error).__traceback__

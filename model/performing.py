@@ -55,7 +55,10 @@ def transaction(world: World, task: Task, effect: fx.Transaction) -> Any:
             )
     if type(result) is not fx.Thrown:
         for sent in outbox:
-            world.post(sent.message, sent.args, sent.to)
+            try:
+                world.post(sent.message, sent.args, sent.to)
+            except DesignError as error:
+                raise DesignError(f"{bodies.place_of(effect.body)}: step {effect.step}: {error}") from error
     return result
 
 
@@ -103,10 +106,6 @@ def begin(world: World, task: Task, effect: fx.Begin) -> Any:
     """Begin a physical operation."""
     if effect.operation == "create":
         return world.reality.create(task.name, effect.subject, effect.spec, effect.cause, effect.topic)
-    if effect.operation not in ("update", "delete", "check"):
-        raise DesignError(
-            f"step {effect.step}: {effect.operation!r} is no physical operation; take create, update, delete or check"
-        )
     return world.reality.begin(task.name, effect.operation, effect.subject, effect.spec, effect.cause, effect.topic)
 
 

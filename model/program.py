@@ -20,7 +20,7 @@ from typing import Any
 from heatproof.model.bodies import alike, place_of, settled
 from heatproof.model.contents import exact, same
 from heatproof.model.effects import EFFECTS, Effect, Escape, Me, Thrown, Transaction
-from heatproof.model.errors import PASSING, DesignError, NeverYields, place_of_error, raised
+from heatproof.model.errors import PASSING, DesignError, NeverYields, place_of_error, raised, spelt
 from heatproof.model.watchdog import RUNNING, Stuck, watchdog
 from heatproof.model.wellformed import mistake
 
@@ -196,7 +196,7 @@ class Program:
         performer = self.performers.get(type(effect))
         if performer is None:
             raise DesignError(_no_effect(node.root.handler, gen, effect))
-        if not again and (wrong := mistake(effect)):  # what comes again must be equal to what was looked at before
+        if not again and (wrong := mistake(effect, self.handlers)):  # what comes again must be equal to what was looked at before
             raise DesignError(_wrong_effect(node.root.handler, gen, effect, wrong))
         node.effect = effect if again else settled(effect)
         node.perform = performer
@@ -243,7 +243,7 @@ def _same(one: Node, other: Node) -> bool:
 def _went_wrong(handler: str, error: BaseException) -> str:
     what = raised(error)
     return (
-        f"{place_of_error(error)}: handler {handler!r} raised {type(what).__name__}: {what}; an exception that is meant to leave a handler"
+        f"{place_of_error(error)}: handler {handler!r} raised {spelt(what)}; an exception that is meant to leave a handler"
         " must be a subclass of heatproof.model.effects.Escape"
     )
 

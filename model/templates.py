@@ -81,6 +81,9 @@ def resource(
     if not isinstance(named, str) or not named:
         raise TemplateError(f"a resource needs a name, which is a text, not {name!r:.80}")
     in_place, replace = dict(in_place or {}), dict(replace or {})
+    for what, names in (("depends_on", depends_on), ("fails", fails)):
+        if isinstance(names, str):  # which would be taken for a list of its letters
+            raise TemplateError(f"resource {name!r}: {what} is the text {names!r:.80}; give a list: {what}=[{names!r:.80}]")
     if both := sorted(in_place.keys() & replace.keys()):
         raise TemplateError(f"resource {name!r}: property {both[0]!r} stands both under in_place and under replace; keep one")
     for prop, value in (*in_place.items(), *replace.items()):

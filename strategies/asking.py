@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from heatproof.model.contents import LIBRARY
-from heatproof.model.errors import HeatproofError, NeverYields
+from heatproof.model.errors import HeatproofError, NeverYields, spelt
 from heatproof.model.purity import Purity
 from heatproof.model.watchdog import Stuck
 from heatproof.model.watching import ASPECTS, NOTHING, Watch, WorldObservation
@@ -84,7 +84,7 @@ def in_property(error: BaseException, prop: Property | None) -> HeatproofError:
     else:
         where, given = _place(prop.check), "observation" if prop.expectation in ("at rest", "cost") else "observation, change"
         advice = f"its check is called with ({given})"
-    return HeatproofError(f"{where}property {prop.name!r} raised {type(error).__name__}: {error}; {advice}")
+    return HeatproofError(f"{where}property {prop.name!r} raised {spelt(error)}; {advice}")
 
 
 def _line(error: BaseException) -> str:

@@ -13,6 +13,8 @@ from heatproof.model.design import Design
 from heatproof.model.designs.heat import Heat
 from heatproof.model.effects import (
     Aborted,
+    Begin,
+    Body,
     Finish,
     Handler,
     Insert,
@@ -27,7 +29,7 @@ from heatproof.model.effects import (
     Transaction,
     Update,
 )
-from heatproof.model.errors import DesignError
+from heatproof.model.errors import DesignError, spelt
 from heatproof.model.performing import PERFORMERS
 from heatproof.model.program import Program
 from heatproof.model.scenario import Operation, create, scenario
@@ -131,8 +133,8 @@ def test_a_message_nobody_handles() -> None:
     def work(self: Design, me: Me, number: int) -> Handler:
         yield Sleep("X-2")
 
-    assert message_of(toy(create=sends, work=work), log=1) == (
-        "a message was sent to 'wrok', but design 'toy' has no such handler; it has create, work"
+    assert message_of(toy(create=sends, work=work), log=0).startswith(
+        f"{place(sends, 'yield Send')}: handler 'create', step X-1: Send: the design has no handler 'wrok'; perhaps 'work'; it has create, work\n"
     )
 
 
@@ -140,7 +142,58 @@ def test_a_task_nobody_handles() -> None:
     def spawns(self: Design, me: Me, number: int, operation: Operation) -> Handler:
         yield Spawn("X-1", "wrok", ())
 
-    assert message_of(toy(create=spawns), log=1) == "no handler is called 'wrok'; this design has create"
+    assert message_of(toy(create=spawns), log=0).startswith(
+        f"{place(spawns, 'yield Spawn')}: handler 'create', step X-1: Spawn: the design has no handler 'wrok'; it has create\n"
+    )
+
+
+@pytest.mark.parametrize("kind", [Send, Spawn])
+def test_arguments_that_are_a_text(kind: Any) -> None:
+    def sends(self: Design, me: Me, number: int, operation: Operation) -> Handler:
+        yield kind("X-1", "create", "ab")
+
+    assert "its arguments must be a tuple, not 'ab'; of one argument that is ('ab',)" in message_of(toy(create=sends), log=0)
+
+
+def test_an_operation_that_is_none() -> None:
+    def begins(self: Design, me: Me, number: int, operation: Operation) -> Handler:
+        yield Begin("X-1", "craete", "A")
+
+    assert message_of(toy(create=begins), log=0).startswith(
+        f"{place(begins, 'yield Begin')}: handler 'create', step X-1: Begin: 'craete' is no physical operation; take create, update, delete or"
+    )
+
+
+@pytest.mark.parametrize(
+    ("effect", "said"),
+    [
+        (Send("X-2", "create", "ab"), "step X-1: Send: its arguments must be a tuple, not 'ab'"),
+        (Send("X-2", "wrok", ()), "step X-1: a message was sent to 'wrok', but design 'toy' has no such handler; it has create"),
+        (Sleep("X-2"), "step X-1: a transaction may contain Read, "),
+    ],
+)
+def test_what_is_wrong_in_a_transaction_is_told_with_its_place(effect: Any, said: str) -> None:
+    def body() -> Body:
+        yield effect
+
+    def transacts(self: Design, me: Me, number: int, operation: Operation) -> Handler:
+        yield Transaction("X-1", body)
+
+    where = place(body, "def body" if "wrok" in said else "yield effect")
+    assert message_of(toy(create=transacts), log=1).startswith(f"{where}: {said}")
+
+
+def test_the_text_of_an_exception_stays_on_its_line() -> None:
+    class Mute(Exception):
+        def __str__(self) -> str:
+            raise KeyError
+
+    def raises(self: Design, me: Me, number: int, operation: Operation) -> Handler:
+        yield Sleep("X-1")
+        raise ValueError("one\ntwo") if number == 1 else Mute
+
+    assert "raised ValueError: one\\ntwo; an exception that is meant" in message_of(toy(create=raises), log=1)
+    assert spelt(Mute()) == "Mute: (its text raises KeyError)"
 
 
 def test_a_handler_that_is_listed_but_not_there() -> None:

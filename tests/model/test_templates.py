@@ -45,6 +45,14 @@ from heatproof.model.templates import EMPTY, Attr, Ref, ResourceDef, Template, r
             "resource 'A': fails names 'explode', which is no physical operation; take from create, update, delete, check",
         ),
         (
+            lambda: resource("A", depends_on="BC"),
+            "resource 'A': depends_on is the text 'BC'; give a list: depends_on=['BC']",
+        ),
+        (
+            lambda: resource("A", fails="create"),
+            "resource 'A': fails is the text 'create'; give a list: fails=['create']",
+        ),
+        (
             lambda: resource("A", replace={"p": ["x"]}),  # type: ignore[dict-item]
             "resource 'A': property 'p' is ['x']; take a text, a number, True, False, None, Ref or Attr",
         ),
