@@ -22,6 +22,7 @@ from heatproof.model.errors import HeatproofError
 from heatproof.reports import proofs as reports
 from heatproof.reports.progress import Reporter, Searching
 from heatproof.strategies.asked import properties_for
+from heatproof.strategies.proving.compiling import WorkingClock
 from heatproof.strategies.proving.guarding import guarded
 from heatproof.strategies.proving.least import Least, least
 from heatproof.strategies.proving.proofs import INTERRUPTED, Live, Proof, Proofs, Switches, prove
@@ -38,7 +39,13 @@ FRONTIER = 0.3
 PATIENCE = 20.0
 """Seconds in which a search in a worker process must come to tell what it has seen once the user has interrupted."""
 
-TIME, MEMORY = "the time budget was used", "the memory budget was used"
+ALONE = 3.0
+"""Seconds: a scenario that takes longer is worth worker processes for it and the ones that are left."""
+
+STARTING = 10.0
+"""Seconds: with less than that left, worker processes would have hardly begun before the time is over."""
+
+TIME, MEMORY, LARGE = "the time budget was used", "the memory budget was used", "worker processes go on with it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,13 +96,16 @@ def memory_used() -> int:
 @dataclass(slots=True)
 class Watch:
     """Tells a search when it must stop, and others how it goes. ``until``: a time of the clock, for a search without and with
-    violations; ``memory``: bytes; ``called_off``: whether the user has interrupted."""
+    violations; ``memory``: bytes; ``called_off``: whether the user has interrupted; ``alone``: a time of the clock from which on worker processes are
+    to search the scenario, ``left_to_them``: whether they are."""
 
     until: tuple[float, float] | None
     memory: int | None
     tell: Callable[[Live, int], None]
     clock: Callable[[], float] = time.monotonic
     called_off: Callable[[], bool] = lambda: False
+    alone: float | None = None
+    left_to_them: bool = False
     told: float = 0.0
 
     def __call__(self, live: Live) -> str:
@@ -107,6 +117,9 @@ class Watch:
             self.tell(live, used)
         if self.until is not None and now >= self.until[bool(live.violations)]:
             return TIME
+        if self.alone is not None and now >= self.alone:
+            self.left_to_them = True
+            return LARGE
         return MEMORY if self.memory is not None and used > self.memory else ""
 
 
@@ -118,7 +131,10 @@ _worker: dict[str, Any] = {}
 def _start(spec: str, wanted: tuple[str, ...], switches: Switches, news: Any, called_off: Any) -> None:
     begin_worker()
     _begin(spec, wanted, switches)
-    _worker.update(news=news, called_off=called_off)
+    clock = WorkingClock(time.monotonic)
+    _worker.update(news=news, called_off=called_off, clock=clock)
+    _worker["stack"] = stack = contextlib.ExitStack()
+    stack.enter_context(clock.heeded())
 
 
 def _begin(spec: str, wanted: tuple[str, ...], switches: Switches) -> None:
@@ -136,7 +152,8 @@ def _prove(
     resume: bool,
 ) -> Proof:
     news, design, properties = _worker["news"], _worker["design"], _worker["properties"]
-    watch = Watch(until, memory, lambda live, used: news.put((number, live, used)), called_off=_worker["called_off"].is_set)
+    called_off = _worker["called_off"].is_set
+    watch = Watch(until, memory, lambda live, used: news.put((number, live, used)), _worker["clock"], called_off)
     try:
         with guarded(design, member.scenario):
             return prove(
@@ -192,11 +209,16 @@ class Prover:
         clock: Callable[[], float] = time.monotonic,
     ):
         self.stored = stored
+        self.clock = clock = WorkingClock(
+            clock, lambda: reporter.say("compiling, once after an installation; that takes a minute and is not counted")
+        )
         self.spec, self.wanted, self.members, self.switches = spec, wanted, members, switches
         self.budget = budget
-        self.at_once = max(1, min(budget.processes, len(members)))  # so many scenarios are searched side by side
+        self.at_once = max(1, min(budget.processes, len(members)))  # so many scenarios are searched side by side at most
+        self.left: Sequence[int] = range(len(members))  # scenarios that nobody has begun with, by number
+        self.begun: Proof | None = None  # what was begun here, and left to worker processes
         self.design, self.properties = catalogue.load(spec), properties_for(spec, wanted)
-        self.reporter, self.clock, self.started = reporter, clock, clock()
+        self.reporter, self.started = reporter, clock()
         self.rate = self.started, 0, 0.0  # when it was last worked out, with how many states, and states a second
         self.proofs = Proofs(len(members))
         self.done = 0
@@ -216,21 +238,23 @@ class Prover:
 
     def run(self) -> Outcome:
         """Search until all is searched, a budget is used or the user interrupts; then make what was found easy to read."""
-        with guarded(self.design):
+        with self.clock.heeded(), guarded(self.design):
             return self._run()
 
     def _run(self) -> Outcome:
         stopped, interrupted = TIME, False
         try:
-            if self.at_once == 1:
-                self._here()
-            if self.at_once > 1 or (self.budget.processes > 1 and self.budget.shrink and len(self.proofs.violations) > 1):
+            self._here()
+            many = self.budget.processes > 1 and self.budget.shrink and len(self.proofs.violations) > 1
+            if self.left or (many and self._worth_starting()):
                 stopped = self._there() or stopped
             self._shrink_here()
         except KeyboardInterrupt:
             stopped, interrupted = INTERRUPTED, True
         finally:
             self.reporter.close()
+        if (seen := self.begun) is not None and seen.number not in self.taken:
+            self._take(replace(seen, cut=stopped, unjudged=seen.unjudged and stopped, uncounted=seen.uncounted and stopped))
         self._do_again()
         for key, failure in self.shortest.items():
             known = self.fewest.get(key)
@@ -241,25 +265,44 @@ class Prover:
     # ------------------------------------------------------------------------------------------------ in this process
 
     def _here(self) -> None:
+        """Search scenarios one by one. Where several are left and one of them is large, they are left to worker processes: to start these takes
+        seconds."""
         _begin(self.spec, self.wanted, self.switches)
-        for number, member in enumerate(self.members):
+        for number in self.left:
             if self._late():
-                return
+                break
 
             def tell(live: Live, used: int, number: int = number) -> None:
                 self.live[number] = (live, used)
                 self._tick("searching", used)
 
-            watch = Watch(self._until, self.budget.memory, tell, self.clock)
+            member, (file, resume) = self.members[number], self._file(number)
+            alone = self.at_once == 1 or number == self.left[-1] or not self._worth_starting()
+            watch = Watch(self._until, self.budget.memory, tell, self.clock, alone=None if alone else self.clock() + ALONE)
             with guarded(self.design, member.scenario):
                 proof = prove(
-                    self.design, member.scenario, self.properties, self.switches, watch, number, member.label, *self._file(number),
+                    self.design, member.scenario, self.properties, self.switches, watch, number, member.label, file, resume,
                     _storage(self.budget.memory), self.budget.processes,
                 )  # fmt: skip
+            if watch.left_to_them:
+                self.live.pop(number, None)
+                self.left, self.begun = range(number, len(self.members)), proof
+                give_back()
+                return
             self._take(proof)
-            if proof.cut == INTERRUPTED:
+            if INTERRUPTED in (proof.cut, proof.unjudged, proof.uncounted):
                 raise KeyboardInterrupt
             give_back()
+        self.left = ()
+
+    def _worth_starting(self) -> bool:
+        """Whether there is enough time left for worker processes."""
+        return self._end is None or self.clock() + STARTING < self._end
+
+    @property
+    def _theirs(self) -> float:
+        """What must be added to a time of the clock to have one by the clocks of worker processes."""
+        return time.monotonic() - self.clock()
 
     def _shrink_here(self) -> None:
         """Make counterexamples small that no worker process has."""
@@ -272,13 +315,20 @@ class Prover:
             self.fewest[key] = _shrink(self.shortest[key], self.budget.shrink, self._end, self.clock)
 
     def _file(self, number: int) -> tuple[Path | None, bool]:
-        return (None, False) if self.stored is None else (self.stored.file(number), self.stored.resume)
+        """The checkpoint of a scenario, and whether its search goes on from there; if so, that is said."""
+        if self.stored is None:
+            return None, False
+        file, resume = self.stored.file(number), self.stored.resume or (self.begun is not None and self.begun.number == number)
+        if resume and file.is_file():
+            self.reporter.say(f"reading the checkpoint {file}, to its end: what it knows is told")
+        return file, resume
 
     def _take(self, proof: Proof) -> None:
-        """Take over the search of a scenario. One that was begun again for want of memory may have been stopped before it came as far as the first:
+        """Take over the search of a scenario. One that was begun again may have been stopped before it came as far as the first:
         of two that are not complete the one that has seen more counts."""
         if not proof.complete:
-            first = [replace(first, cut=proof.cut) for first in self.cramped if first.number == proof.number]
+            before = [*self.cramped, *([] if self.begun is None else [self.begun])]
+            first = [replace(first, cut=proof.cut) for first in before if first.number == proof.number]
             proof = max([*first, proof], key=lambda one: one.states)
         self.live.pop(proof.number, None)
         self.proofs.add(proof)
@@ -312,19 +362,19 @@ class Prover:
     # -------------------------------------------------------------------------------------------------- in processes
 
     def _there(self) -> str:
-        """Search all scenarios, if there are several, and make what was found small. Says so if a process died; what was seen until then stays
+        """Search the scenarios that are left, and make what was found small. Says so if a process died; what was seen until then stays
         true. Raises :class:`HeatproofError` if nothing was."""
         context, finished = multiprocessing.get_context("spawn"), False
         try:
             news, called_off = context.Queue(), context.Event()
             given = self.spec, self.wanted, self.switches, news, called_off
             pool = ProcessPoolExecutor(self.budget.processes, context, initializer=_start, initargs=given)
-        except OSError as error:  # the system has no semaphores, or no more
-            if self.at_once == 1:
-                return ""
-            raise HeatproofError(f"cannot have worker processes: {error.strerror}; use --processes 1") from error
+        except OSError:  # the system has no semaphores, or no more
+            self.at_once = 1
+            self._here()
+            return ""
         try:
-            if self.at_once > 1:
+            if self.left:
                 self._search(pool, news)
             self._shrink(pool)
             finished = True
@@ -351,8 +401,9 @@ class Prover:
     def _search(self, pool: ProcessPoolExecutor, news: Any) -> None:
         """Search all scenarios, each with its share of the memory; those that it was too little for once more, one by one, with all of it."""
         memory = self.budget.memory
-        share = None if memory is None else memory // self.at_once
-        self._round(pool, news, range(len(self.members)), share, self.at_once)
+        at_once = min(self.at_once, len(self.left))
+        share = None if memory is None else memory // at_once
+        self._round(pool, news, self.left, share, at_once)
         for proof in self.cramped:
             self.done -= 1
             self._round(pool, news, [proof.number], memory, 1)
@@ -368,7 +419,8 @@ class Prover:
                 number = waiting.pop()
                 file, resume = self._file(number)
                 again = at_once == 1 and file is not None
-                pending.add(pool.submit(_prove, self.members[number], number, self._until, memory, threads, file, resume or again))
+                until = self._until and (self._until[0] + self._theirs, self._until[1] + self._theirs)
+                pending.add(pool.submit(_prove, self.members[number], number, until, memory, threads, file, resume or again))
             if not pending:
                 break
             finished, _ = wait(pending, timeout=0.5, return_when=FIRST_COMPLETED)
@@ -405,7 +457,8 @@ class Prover:
         while waiting or pending:
             while waiting and len(pending) <= self.budget.processes and not self._over():
                 key = waiting.pop()
-                pending[pool.submit(_shrink, self.shortest[key], self.budget.shrink, self._end)] = key
+                end = None if self._end is None else self._end + self._theirs
+                pending[pool.submit(_shrink, self.shortest[key], self.budget.shrink, end)] = key
             if not pending:
                 return
             finished, _ = wait(pending, timeout=0.5, return_when=FIRST_COMPLETED)

@@ -67,6 +67,9 @@ class Reporter(Protocol):
     def tick(self, tick: Tick | Searching) -> None:
         """Something has moved on."""
 
+    def say(self, text: str) -> None:
+        """Something begins that may take long, and of which there is no tick."""
+
     def close(self) -> None:
         """It is over."""
 
@@ -87,6 +90,10 @@ class Lines:
             self._next = now + self._interval
             self._write(str(tick))
 
+    def say(self, text: str) -> None:
+        """Write it now: later nobody does."""
+        self._write(text)
+
     def close(self) -> None:
         """Nothing to tidy up."""
 
@@ -102,6 +109,10 @@ class Terminal:
         """Show the new line."""
         self._live.update(Text(str(tick), style="cyan"))
 
+    def say(self, text: str) -> None:
+        """Show it until there is a tick."""
+        self._live.update(Text(text, style="cyan"))
+
     def close(self) -> None:
         """Take the line away."""
         self._live.stop()
@@ -111,6 +122,9 @@ class Silent:
     """Says nothing."""
 
     def tick(self, tick: Tick | Searching) -> None:
+        """Nothing."""
+
+    def say(self, text: str) -> None:
         """Nothing."""
 
     def close(self) -> None:
