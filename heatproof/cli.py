@@ -131,6 +131,9 @@ def check(design: str, **given: Any) -> int:
     limits = checking.Limits(seconds, given["examples"], given["processes"], given["shrink"])
     run = checking.Check(design, given["wanted"], options, limits, reporter(console))
     outcome = run.run()
+    if outcome.interrupted and not outcome.findings.runs and (given["report"] / verdicts.FILE).exists():
+        click.echo(f"Interrupted. Nothing was done, so the report of before stays in {given['report']}/")
+        return INCOMPLETE
     table = tables.lines(run.properties, outcome.findings, known.survives)
     summary = tables.summary(outcome.findings, outcome.stopped)
     with kept(table, [summary], given["report"]):

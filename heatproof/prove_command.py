@@ -159,6 +159,9 @@ def _tell(prover: Prover, outcome: Outcome, folder: Path, console: Console) -> i
     spec, design = prover.spec, prover.design
     faults = {kind for member in prover.members for kind in member.scenario.faults}
     table = proofs.lines(prover.properties, outcome.proofs, faults, design.survives, outcome.fewest)
+    if outcome.interrupted and not outcome.proofs.states and (folder / verdicts.FILE).exists():
+        say(f"Interrupted. Nothing was done, so the report of before stays in {folder}/")
+        return INCOMPLETE
     head = proofs.summary(outcome.proofs, outcome.stopped)
     with kept(table, head, folder):
         written = proofs.write(folder, spec, head, table, prover.properties, outcome.shortest, outcome.fewest)

@@ -17,6 +17,7 @@ from heatproof.strategies.asking import Keeping
 from heatproof.strategies.proving.checkpoints import Checkpoint, UnwrittenError
 from heatproof.strategies.proving.circles import Circles, circles
 from heatproof.strategies.proving.costs import Costs, costs
+from heatproof.strategies.proving.holding import interrupts_held
 from heatproof.strategies.proving.learning import Key
 from heatproof.strategies.proving.results import Result
 from heatproof.strategies.proving.returning import never_returns
@@ -51,10 +52,10 @@ class Found(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """The search of one scenario. ``cut`` says why it is not complete; ``waiting`` how many states it had seen but not gone on from;
-    ``unjudged`` why circles, and ``uncounted`` why costs were not judged to the end, though they were asked for. ``reached`` has the situations,
-    with the fewest steps from the beginning of the scenario; ``worst``, by the name of each property with a bound, the most accesses of what it
-    is about. ``unkept`` says why its checkpoint is not what it should be."""
+    """The search of one scenario. ``cut`` says why it is not complete, or that the user has interrupted; ``waiting`` how many states it had
+    seen but not gone on from; ``unjudged`` why circles, and ``uncounted`` why costs were not judged to the end, though they were asked for.
+    ``reached`` has the situations, with the fewest steps from the beginning of the scenario; ``worst``, by the name of each property with a
+    bound, the most accesses of what it is about. ``unkept`` says why its checkpoint is not what it should be."""
 
     number: int
     label: str
@@ -102,15 +103,19 @@ def prove(
 ) -> Proof:
     """Search a scenario. ``go_on`` is asked now and then and answers why it must stop, or an empty text. ``checkpoint``: the file from
     which a search that is stopped can go on, and does with ``resume`` if there is one. ``storage``: how much of a frontier is kept in memory.
-    The result does not depend on the number of ``threads``.
+    The result does not depend on the number of ``threads``. Who interrupts while a checkpoint is read is told what that knows.
 
     Raises :class:`HeatproofError` for what a design or a property does wrong, and for a checkpoint of another search.
     """
     search: Search
     keeping = Keeping(properties)
+    came = list[int]()  # interrupts while a checkpoint was read
+
+    def may_go_on(live: Live) -> str:
+        return INTERRUPTED if came else go_on(live)
 
     def asked(result: Result) -> str:
-        return go_on(
+        return may_go_on(
             Live(
                 result.states, result.transitions, result.depth, result.waiting, frozenset(search.earlier.reached(search)),
                 frozenset({*search.earlier.found, *result.violations}), search.aside,
@@ -128,7 +133,8 @@ def prove(
             unkept = str(error)
     search = Search(design, scenario, properties, go_on=asked, checkpoint=file, storage=storage, **options)
     if resume and file is not None and file.path.exists():
-        search.resume()
+        with interrupts_held() as came:  # what the checkpoint knows stays known
+            search.resume()
     result = _run(search)
     found = _found(search, scenario, number)
     if search.reduce and found:
@@ -140,7 +146,7 @@ def prove(
             search.forget()  # what is judged now is what was learned, or another pass
         if result.complete and (search.reduce or not never_returns(search)):
             live = Live(result.states, result.transitions, result.depth, 0, frozenset(result.reached), frozenset(found))
-            answer = _round(design, scenario, search.symmetric, lambda part: go_on(live._replace(depth=part.depth)))
+            answer = _round(design, scenario, search.symmetric, lambda part: may_go_on(live._replace(depth=part.depth)))
             unjudged = answer.cut
             if answer.witness is not None:
                 key = (REST_IS_REACHED.name, answer.witness.kind)
@@ -150,7 +156,7 @@ def prove(
         uncounted = result.cut
         if result.complete:
             live = Live(result.states, result.transitions, result.depth, 0, frozenset(result.reached), frozenset(found))
-            counted = _costs(design, scenario, bounded, search.symmetric, lambda part: go_on(live._replace(depth=part.depth)))
+            counted = _costs(design, scenario, bounded, search.symmetric, lambda part: may_go_on(live._replace(depth=part.depth)))
             uncounted, most = counted.cut, counted.bounded
             for key, (witness, worst) in counted.violations.items():
                 found[key] = Found(
@@ -158,8 +164,9 @@ def prove(
                 )
     keeping.check()
     seen = result if result.complete else search.earlier.furthest(search)
+    cut = result.cut or (INTERRUPTED if came else "")
     return Proof(
-        number, label, seen.states, seen.transitions, seen.depth, seen.resting, result.complete, result.cut, seen.waiting,
+        number, label, seen.states, seen.transitions, seen.depth, seen.resting, result.complete, cut, seen.waiting,
         seen.collision(), found, search.earlier.reached(search), unjudged, uncounted, most,
         unkept if file is None else file.unkept,
     )  # fmt: skip

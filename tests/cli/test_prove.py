@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import gc
 import json
+import os
 import re
+import signal
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
@@ -25,6 +27,7 @@ from heatproof.strategies.proving.compiling import WorkingClock
 from heatproof.strategies.proving.learning import LearningWorld
 from heatproof.strategies.proving.proofs import INTERRUPTED, Found, Live, Proof
 from heatproof.strategies.proving.scopes import Member
+from heatproof.strategies.proving.search import Search
 from tests.cli.test_commands import heatproof
 
 DESIGN = """
@@ -244,6 +247,60 @@ def test_the_clock_of_a_budget_hears_of_what_numba_compiles() -> None:
     assert clock.since is None
     numba.njit(lambda number: number + 2)(1)
     assert told == [1]
+
+
+@pytest.mark.parametrize("several", [False, True])
+def test_what_a_checkpoint_knows_is_told_where_the_user_interrupts_while_it_is_read(
+    several: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words: tuple[str | Path, ...] = ("--operations", "create,delete", "--engines", "1", "--shrink", "0", "--processes", "1")
+    if several:
+        words = ("--all-templates", "1", "--operations", "2", "--kinds", "delete,cancel", *words[2:])
+    words = (*words, "--report", tmp_path / "out", "--checkpoint", tmp_path / "kept")
+    assert prove(*words).exit_code == 1
+    known = json.loads((tmp_path / "out" / "verdicts.json").read_text())["table"]
+    resume = Search.resume
+
+    def interrupted(search: Search) -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+        resume(search)
+
+    monkeypatch.setattr(Search, "resume", interrupted)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # as in a command
+    try:
+        done = prove(*words, "--resume")
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert done.exit_code == 1, done.output
+    told = json.loads((tmp_path / "out" / "verdicts.json").read_text())["table"]
+    violated = [line["detail"] for line in known if line["verdict"] == "violated"]
+    if several:
+        assert "Not gone through: 1 scenario; the user interrupted." in done.stdout
+    else:
+        assert [line["detail"] for line in told if line["verdict"] == "violated"] == violated
+
+
+@pytest.mark.parametrize(
+    "words", [("prove", "--operations", "create,delete", "--engines", "1"), ("check", "--no-scenarios")], ids=lambda words: words[0]
+)
+def test_a_report_stays_where_nothing_was_done_for_another(
+    words: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command = (*words, "--shrink", "0", "--processes", "1", "--report", str(tmp_path))
+    first = CliRunner().invoke(cli, [*command, *(("--examples", "1") if words[0] == "check" else ())])
+    assert first.exit_code == 1
+    before = {file.name: file.read_bytes() for file in tmp_path.iterdir()}
+
+    def interrupt(*_given: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Prover, "_here", interrupt)
+    monkeypatch.setattr("heatproof.checking.Check._explore", interrupt)
+    done = CliRunner().invoke(cli, list(command))
+    assert done.exit_code == 3, done.output
+    assert f"Nothing was done, so the report of before stays in {tmp_path}/" in done.output
+    assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == before
 
 
 def test_one_scenario_comes_to_the_same_however_many_make_its_counterexamples_small(tmp_path: Path) -> None:
