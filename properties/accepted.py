@@ -155,6 +155,7 @@ def _owners(observation: Observation, stack: StackView) -> tuple[int, ...]:
     "At rest no stack is FAILED by a create or update that was to be rolled back on failure, unless a user stopped it.",
     PROGRESS,
     kinds=("* not rolled back",),
+    needs=("a rollback was asked for",),
 )
 def rolled_back(observation: Observation) -> Iterator[Witness]:
     """MF-2, RB. A rollback that fails itself is ROLLBACK FAILED."""
@@ -224,6 +225,7 @@ def _is_found_well(observation: Observation, row: ResourceView) -> bool:
     "rest: a mark is heeded",
     "At rest what a user marked unhealthy, and no check has found well since, is not COMPLETE; a later operation that is has replaced it.",
     kinds=("taken for well", "not replaced"),
+    needs=("a mark is written",),
 )
 def mark_heeded(observation: Observation) -> Iterator[Witness]:
     """8.3, RU-5: a resource that is FAILED is replaced by the next update."""

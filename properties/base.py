@@ -75,6 +75,7 @@ class Property:
     - ``kinds``: the kinds of its witnesses, with ``*`` for any text, so that a case which expects another one is known to be wrong.
       Empty: nobody says.
     - ``bound``: for *cost* the other way to say it, instead of a check; see :mod:`heatproof.properties.costs`.
+    - ``needs``: the names of the properties whose notes (``observation.remember``) it goes by: they are asked wherever it is.
     """
 
     name: str
@@ -86,6 +87,7 @@ class Property:
     seen: frozenset[tuple[str, str]] = frozenset()
     kinds: tuple[str, ...] = ()
     bound: Bound | None = None
+    needs: tuple[str, ...] = ()
 
     def has_kind(self, kind: str) -> bool:
         """Whether a witness of that kind can be one of this property."""
@@ -115,9 +117,11 @@ def _aspects(watches: Iterable[str]) -> frozenset[str]:
     return frozenset([watches] if isinstance(watches, str) else watches)
 
 
-def at_rest(name: str, sentence: str, tolerates: frozenset[str] = EVERY, kinds: Iterable[str] = ()) -> Callable[[AtRest], Property]:
+def at_rest(
+    name: str, sentence: str, tolerates: frozenset[str] = EVERY, kinds: Iterable[str] = (), needs: Iterable[str] = ()
+) -> Callable[[AtRest], Property]:
     """Declare an *at rest* property whose check is the decorated function."""
-    return lambda check: Property(name, "at rest", sentence, tolerates, frozenset(), check, kinds=tuple(kinds))
+    return lambda check: Property(name, "at rest", sentence, tolerates, frozenset(), check, kinds=tuple(kinds), needs=tuple(needs))
 
 
 def sometimes(name: str, sentence: str, watches: Iterable[str]) -> Callable[[Callable[[Observation, Change], bool]], Property]:

@@ -206,6 +206,7 @@ def deleted_is_gone(observation: Observation) -> Iterator[Witness]:
     "At rest the last accepted operation came to own the stack, unless a later one did.",
     PROGRESS,
     kinds=("accepted * without effect",),
+    needs=("the goal is remembered",),
 )
 def took_effect(observation: Observation) -> Iterator[Witness]:
     """P10, I-9."""
@@ -264,6 +265,7 @@ def _note_effect(observation: Observation, stack: StackView, template: Template 
     "At rest, after a COMPLETE rollback, the goal is a template that was asked for earlier, or none.",
     PROGRESS,
     kinds=("not an earlier template",),
+    needs=("the goal is remembered",),
 )
 def rollback_goes_back(observation: Observation) -> Iterator[Witness]:
     """P9, weakly."""
@@ -280,6 +282,7 @@ def rollback_goes_back(observation: Observation) -> Iterator[Witness]:
     "At rest, after a COMPLETE rollback, the goal is the template that last held (none, if none did).",
     PROGRESS,
     kinds=("another template",),
+    needs=("the goal is remembered",),
 )
 def rollback_restores(observation: Observation) -> Iterator[Witness]:
     """P9, I-8: prev_raw_template_id is the template to go back to, whether or not it was ever reached."""

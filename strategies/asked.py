@@ -24,11 +24,14 @@ def names_for(spec: str, wanted: Sequence[str], unwanted: Sequence[str]) -> tupl
     left = tuple([p.name for p in properties_for(spec, wanted) if p.name not in unwanted])
     if not left:
         raise HeatproofError("with these properties left out nothing would be asked")
+    for prop in properties_for(spec, left):
+        if relied := [name for name in prop.needs if name in unwanted]:
+            raise HeatproofError(f"{prop.name!r} goes by what {relied[0]!r} notes: leave both out, or neither")
     return left
 
 
 def properties_for(spec: str, wanted: Sequence[str] = ()) -> list[Property]:
-    """The properties a design is asked; only the ``wanted`` if any.
+    """The properties a design is asked; only the ``wanted`` if any, and those whose notes they need.
 
     For a design in a file: PROPERTIES of that file, or, if it has none, all but the situations, which are Heat's. For the others:
     all. Raises :class:`HeatproofError` for an unknown name and for a file whose PROPERTIES are empty or no properties.
@@ -46,7 +49,10 @@ def properties_for(spec: str, wanted: Sequence[str] = ()) -> list[Property]:
             known = {name: p for name, p in ALL.items() if p.expectation != "sometimes"}
     if unknown := [name for name in wanted if name not in known]:
         raise HeatproofError(f"unknown property {unknown[0]!r}{meant(unknown[0], known)}; 'heatproof properties {spec}' lists them")
-    return [p for name, p in known.items() if not wanted or name in wanted]
+    asked = [p for name, p in known.items() if not wanted or name in wanted]
+    needed = {name for p in asked for name in p.needs}
+    known = {name: ALL[name] for name in sorted(needed - known.keys())} | known
+    return [p for name, p in known.items() if p in asked or name in needed]
 
 
 def _own(path: str, properties: Any) -> dict[str, Property]:

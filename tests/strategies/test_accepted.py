@@ -10,10 +10,14 @@ from collections.abc import Sequence
 import pytest
 
 from heatproof.model import catalogue
+from heatproof.model.errors import HeatproofError
 from heatproof.model.scenario import Operation, Scenario, create, scenario, update
 from heatproof.model.templates import resource
 from heatproof.model.world import Action
 from heatproof.properties.accepted import ACCEPTED, ACCEPTED_AT_REST
+from heatproof.properties.base import Property
+from heatproof.properties.catalogue import ALL
+from heatproof.strategies.asked import names_for, properties_for
 from heatproof.strategies.running import Driver
 
 A, B = resource("A", {"p": 1}), resource("B", {"p": 1}, depends_on=["A"])
@@ -133,3 +137,22 @@ def test_two_updates_to_the_same_that_differ_in_whether_they_roll_back_cannot_be
     assert answered(made) == set()
     assert made.observation.memory["owners", "S"] == (2, 3)
     assert (made.observation.stacks["S"].action, made.observation.stacks["S"].status) == ("UPDATE", "FAILED")
+
+
+# --------------------------------------------------------------------------------------------------- asked alone
+
+
+@pytest.mark.parametrize("prop", [p for p in ALL.values() if p.needs], ids=lambda prop: prop.name)
+def test_whose_notes_a_property_needs_is_asked_with_it(prop: Property) -> None:
+    assert {p.name for p in properties_for("heat", [prop.name])} == {prop.name, *prop.needs}
+    with pytest.raises(HeatproofError, match="leave both out, or neither"):
+        names_for("heat", (), prop.needs)
+    assert names_for("heat", (), (prop.name,))
+
+
+def test_asked_alone_a_property_says_the_same() -> None:
+    """Without the notes of another one it said in each run that the operation had no effect."""
+    asked = scenario(create([A]), update([CHANGED]), engines=1, threads=1)
+    for name in (p.name for p in ALL.values() if p.needs):
+        made = Driver(catalogue.load("heat"), asked, properties_for("heat", [name]))
+        assert answered(made) == set()
