@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -254,7 +254,7 @@ class Prover:
         finally:
             self.reporter.close()
         if (seen := self.begun) is not None and seen.number not in self.taken:
-            self._take(replace(seen, cut=stopped, unjudged=seen.unjudged and stopped, uncounted=seen.uncounted and stopped))
+            self._take(seen.cut_by(stopped))
         self._do_again()
         for key, failure in self.shortest.items():
             known = self.fewest.get(key)
@@ -328,7 +328,7 @@ class Prover:
         of two that are not complete the one that has seen more counts."""
         if not proof.complete:
             before = [*self.cramped, *([] if self.begun is None else [self.begun])]
-            first = [replace(first, cut=proof.cut) for first in before if first.number == proof.number]
+            first = [one.cut_by(proof.cut) for one in before if one.number == proof.number]
             proof = max([*first, proof], key=lambda one: one.states)
         self.live.pop(proof.number, None)
         self.proofs.add(proof)
@@ -386,7 +386,7 @@ class Prover:
         except BrokenProcessPool as error:
             self._take_cramped(self.cramped)
             died = f"a worker process died ({error}); try fewer --processes, less --memory, or look for a full memory"
-            if not self.taken:
+            if not self.taken and self.begun is None:
                 raise HeatproofError(died) from error
             return died
         finally:

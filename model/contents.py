@@ -44,6 +44,9 @@ POINTER = calcsize("P")
 """Bytes that an attribute takes in an object."""
 
 
+COMPARED: set[tuple[int, int]] = set()
+"""The values that are being compared, by identity."""
+
 TWIN = object()
 """Stands in the key of what is equal to another key, and not the same."""
 
@@ -187,21 +190,25 @@ def same(one: Any, other: Any) -> bool:
         return False
     if kind in SURE:
         return True
+    if issubclass(kind, tuple | frozenset) and not compared_as_usual(kind):  # nobody knows what it compares
+        plain: Any = tuple if issubclass(kind, tuple) else frozenset
+        return _exactly(plain(plain.__iter__(one)), plain(plain.__iter__(other))) and _same_parts(attributes, one, other)
     if issubclass(kind, tuple):
-        for a, b in zip(tuple.__iter__(one), tuple.__iter__(other), strict=True):
-            if a is not b and not same(a, b):
-                return False
-        return compared_as_usual(kind) or _same_parts(attributes, one, other)
+        return all(a is b or same(a, b) for a, b in zip(tuple.__iter__(one), tuple.__iter__(other), strict=True))
     if issubclass(kind, frozenset):
         there = {item: item for item in other}
-        return all(same(item, there[item]) for item in one) and (compared_as_usual(kind) or _same_parts(attributes, one, other))
+        return all(same(item, there[item]) for item in one)
     if issubclass(kind, BaseException):
         return _exactly(one.args, other.args) and _same_parts(fields, one, other)
     if issubclass(kind, Enum):
         return False
     if kind.__module__.startswith("heatproof."):
         return True  # and an open engine must not be asked what it is called
-    return (tells_all(kind) or _same_parts(fields, one, other)) and (is_dataclass(kind) or repr(one) == repr(other))
+    if isinstance(getattr(kind, "canonical", None), FunctionType):
+        return _exactly(one.canonical(), other.canonical())
+    written: Any = kind.__repr__
+    shows = not is_dataclass(kind) and written is not object.__repr__
+    return (tells_all(kind) or _same_parts(fields, one, other)) and (not shows or repr(one) == repr(other))
 
 
 def exact(table: Mapping[Any, Any], key: Any, met: Callable[[Any], Any]) -> Any:
@@ -235,11 +242,17 @@ def _exactly(one: Any, other: Any) -> bool:
 
 def _same_parts(parts: Callable[[Any], tuple[tuple[str, ...], list[Any]]], one: Any, other: Any) -> bool:
     """Whether two values hold the same in their attributes, as far as one can look into them."""
+    pair = id(one), id(other)
+    if pair in COMPARED:
+        return True  # they hold themselves
     try:
         (names, contents), (others, theirs) = parts(one), parts(other)
+        COMPARED.add(pair)
+        return names == others and all(map(_exactly, contents, theirs))
     except Opaque:
         return True
-    return names == others and all(map(_exactly, contents, theirs))
+    finally:
+        COMPARED.discard(pair)
 
 
 def filled(cell: CellType) -> bool:

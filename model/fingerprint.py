@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 MODULUS = 1 << 128
 
+BUSY: set[int] = set()
+"""The values whose text is being made, by identity."""
+
 
 def canonical(value: Any) -> str:
     """A text that is the same for equal values in every process, whatever the seed of Python's hashes.
@@ -34,7 +37,7 @@ def canonical(value: Any) -> str:
         return repr(value)
     name = title(kind) or kind.__qualname__
     if isinstance(value, Enum):  # whatever it says of itself
-        return f"{name}.{value.name} {canonical(value.value)}"
+        return f"{name}.{value.name or canonical(value.value)}"
     if isinstance(value, frozenset | set):
         return "set{" + ",".join(sorted(map(canonical, value))) + "}"
     if isinstance(value, dict):
@@ -59,12 +62,17 @@ def canonical(value: Any) -> str:
 
 
 def _beside(value: Any, parts: Callable[[Any], tuple[tuple[str, ...], list[Any]]]) -> str:
-    """The text of the attributes of a value, as far as one can look into it."""
+    """The text of the attributes of a value, as far as one can look into it. It may be among them."""
+    if id(value) in BUSY:
+        return "itself"
+    BUSY.add(id(value))
     try:
         names, contents = parts(value)
+        return canonical(tuple(zip(names, contents, strict=True))) if names else ""
     except Opaque:
         return ""
-    return canonical(tuple(zip(names, contents, strict=True))) if names else ""
+    finally:
+        BUSY.discard(id(value))
 
 
 def digest(*parts: Any) -> int:

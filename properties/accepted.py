@@ -266,6 +266,8 @@ def signal_written(observation: Observation, change: Change) -> Witness | None:
         if more:
             key = _written(row.stack, row.name)
             observation.remember(key, observation.memory.get(key, 0) + more)
+        if after is not None and after != observation.memory.get(("metadata", row.id), 0):
+            observation.remember(("metadata", row.id), after)
         return None
     request = _accepted(observation, change, "signal")
     if request is None:
@@ -275,6 +277,8 @@ def signal_written(observation: Observation, change: Change) -> Witness | None:
         return None
     accepted = [r.number for r in _signals(observation, stack, name, "accepted")]
     written = observation.memory.get(_written(stack, name), 0)
+    for row in _rows(observation, stack, name):  # what the same action has written may be told after this
+        written += max(0, getattr(row, "metadata", 0) - observation.memory.get(("metadata", row.id), 0))
     if len(accepted) > written:
         return witness("signal without effect", resource=name, accepted=accepted, written=written)
     return None

@@ -192,17 +192,19 @@ def write(
     bounds = {prop.name for prop in properties if prop.bound is not None}
     names = verdicts.names_in(folder, shortest)
     written, files = {}, dict[str, str]()
-    for key in sorted(shortest):
-        name = other = names[key]
-        files |= _files(folder, name, spec, design, properties, fewest[key].failure, key, "fewest deviations")
-        if fewest[key].failure is not shortest[key]:
-            which = "dearest" if key[0] in bounds else "shortest"
-            other = f"{name}-{which}"
-            files |= _files(folder, other, spec, design, properties, shortest[key], key, f"{which} run")
-        written[key] = Written(name, other)
-    stored = [name if f"{(name := names.get((line.name, line.kind), ''))}.case.json" in files else "" for line in table]
-    text = "\n".join([f"heatproof prove {spec}", *head, "", plain_table(table)]) + "\n"
-    verdicts.write(folder, verdicts.Verdicts(spec, " ".join(head), table, stored), text, files, heatproof.__version__)
+    try:
+        for key in sorted(shortest):
+            name = other = names[key]
+            files |= _files(folder, name, spec, design, properties, fewest[key].failure, key, "fewest deviations")
+            if fewest[key].failure is not shortest[key]:
+                which = "dearest" if key[0] in bounds else "shortest"
+                other = f"{name}-{which}"
+                files |= _files(folder, other, spec, design, properties, shortest[key], key, f"{which} run")
+            written[key] = Written(name, other)
+    finally:  # also where the user interrupts while stories are made
+        stored = [name if f"{(name := names.get((line.name, line.kind), ''))}.case.json" in files else "" for line in table]
+        text = "\n".join([f"heatproof prove {spec}", *head, "", plain_table(table)]) + "\n"
+        verdicts.write(folder, verdicts.Verdicts(spec, " ".join(head), table, stored), text, files, heatproof.__version__)
     return written
 
 

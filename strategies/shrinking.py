@@ -96,7 +96,9 @@ class Shrinker:
         over: Callable[[], bool] = lambda: False,
     ):
         self.design = design
-        self.properties = [p for p in properties if p.name == failure.violation.name or _remembers(p)]
+        name = failure.violation.name
+        needed = {need for p in properties if p.name == name for need in p.needs}
+        self.properties = [p for p in properties if p.name == name or p.name in needed or _remembers(p)]
         self.key: Key = failure.violation.key
         self.left = budget
         self.over, self.cut = over, False

@@ -59,11 +59,11 @@ class WorkingClock:
                 self.end()
 
         listener = Compiled()
-        event.register("numba:compile", listener)  # type: ignore[no-untyped-call]
+        event.register("numba:compile", listener)  # type: ignore[no-untyped-call]  # Numba's events have no types
         try:
             yield
         finally:
-            event.unregister("numba:compile", listener)  # type: ignore[no-untyped-call]
+            event.unregister("numba:compile", listener)  # type: ignore[no-untyped-call]  # Numba's events have no types
 
 
 __all__ = ["WorkingClock"]

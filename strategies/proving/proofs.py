@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -73,6 +73,10 @@ class Proof:
     uncounted: str = ""
     worst: dict[str, float] = field(default_factory=dict)
     unkept: str = ""
+
+    def cut_by(self, why: str) -> Proof:
+        """The same, where what is not complete was cut for another reason."""
+        return replace(self, cut=why, unjudged=self.unjudged and why, uncounted=self.uncounted and why)
 
 
 class Live(NamedTuple):

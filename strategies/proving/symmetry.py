@@ -67,7 +67,7 @@ class Renderer:
         self.names = True  # whether the names of tasks count in what handlers know of themselves
         self.leaked = False  # whether such a name was met outside of what a handler holds
         self.nameless: Renderer | None = None
-        self.busy: set[FunctionType] = set()  # whose text is being made
+        self.busy: set[int] = set()  # whose text is being made, by identity
 
     def salt(self, value: Any) -> int:
         """The 64-bit hash of a value. Raises :class:`DesignError` for a value that shows nothing of what it holds."""
@@ -114,7 +114,8 @@ class Renderer:
         known = self.at.get(id(value))
         if known is None:
             known = self._found(value)
-            self.at[id(value)] = known if known[2] is value else (known[0], known[1], value)
+            if not self.busy:  # else its text may be short of what is being told
+                self.at[id(value)] = known if known[2] is value else (known[0], known[1], value)
         self.mentions = self.mentions or known[1]
         return known[0]
 
@@ -138,7 +139,7 @@ class Renderer:
                 text = blake2b(text.encode(), digest_size=12).hexdigest()
             known = (text, self.mentions, value)
             self.mentions = before
-            if not shell:
+            if not (shell or self.busy):
                 self.known[value] = known
         return known
 
@@ -166,22 +167,27 @@ class Renderer:
         return f"{_title(whole)}({','.join(items)}){self._beside(value, attributes) if beside(whole) else ''}"
 
     def _beside(self, value: Any, parts: Callable[[Any], tuple[tuple[str, ...], list[Any]]]) -> str:
-        """The text of the attributes of a value, as far as one can look into it."""
+        """The text of the attributes of a value, as far as one can look into it. It may be among them."""
+        if id(value) in self.busy:
+            return " with itself"
+        self.busy.add(id(value))
         try:
             names, contents = parts(value)
+            return f" with {','.join([f'{name}={self.text(content)}' for name, content in zip(names, contents, strict=True)])}"
         except Opaque:
             return ""
-        return f" with {','.join([f'{name}={self.text(content)}' for name, content in zip(names, contents, strict=True)])}"
+        finally:
+            self.busy.discard(id(value))
 
     def _other(self, value: Any) -> str:
         if isinstance(value, type):
             return f"class {_title(value)}"
         if isinstance(value, CodeType):
             return code_text(value)
-        if isinstance(value, FunctionType) and value not in self.busy:
+        if isinstance(value, FunctionType) and id(value) not in self.busy:
             return self._function(value)
         if isinstance(value, Enum):  # whatever it says of itself
-            return f"{_title(type(value))}.{value.name} {self.text(value.value)}"
+            return f"{_title(type(value))}.{value.name or self.text(value.value)}"
         if isinstance(value, BuiltinFunctionType | FunctionType | ModuleType):
             return f"{type(value).__name__} {type(value).__module__}.{getattr(value, '__qualname__', value)}"
         if isinstance(getattr(type(value), "canonical", None), FunctionType):  # of a Decimal it is something else
@@ -208,13 +214,13 @@ class Renderer:
 
     def _function(self, function: FunctionType) -> str:
         """Its code, and what it closes over, which may be itself."""
-        self.busy.add(function)
+        self.busy.add(id(function))
         try:
             closes = [self.text(cell.cell_contents) if filled(cell) else "" for cell in function.__closure__ or ()]
             rest = [self.text(part) for part in (function.__defaults__, function.__kwdefaults__, vars(function))]
             return f"function {code_text(function.__code__)}({','.join(closes)})({','.join(rest)})"
         finally:
-            self.busy.discard(function)
+            self.busy.discard(id(function))
 
 
 def _title(kind: type[Any]) -> str:

@@ -93,7 +93,7 @@ class Broken(Pool):
 
 
 def made(clock: Clock, limits: Limits) -> Check:
-    return Check("heat", (), Options(), limits, Silent(), clock)  # type: ignore[arg-type]
+    return Check("heat", (), Options(), limits, Silent(), clock)  # type: ignore[arg-type]  # a pool that does as it is told
 
 
 @pytest.mark.parametrize(("shrink", "batches"), [(1200, 65), (0, 100)])
@@ -134,7 +134,7 @@ def test_each_shrink_is_told_when_time_is_up(failure: Failure, monkeypatch: pyte
     pool = Pool(clock, 30.0, lambda *_: (failure, 0))
     for number in range(6):
         check.findings.failures["sum is two", str(number)] = failure
-    check._shrink(pool)  # type: ignore[arg-type]
+    check._shrink(pool)  # type: ignore[arg-type]  # a pool that does as it is told
     assert [asked[:3] for asked in pool.asked] == [(failure, 1200, 5.0 + left) for left in (100, 70, 40, 10)], (
         "by the clock that workers go by, and no more then"
     )
@@ -147,7 +147,7 @@ def test_failures_share_the_time_for_making_them_small(failure: Failure, process
     check, pool = made(clock, Limits(100.0, None, processes, 1200)), Pool(clock, 0.0, lambda *_: (failure, 0))
     for number in range(10):
         check.findings.failures["sum is two", str(number)] = failure
-    check._shrink(pool)  # type: ignore[arg-type]
+    check._shrink(pool)  # type: ignore[arg-type]  # a pool that does as it is told
     shares = [share for *_, share in pool.asked]
     assert shares[0] == each
     assert len(shares) == 10
@@ -164,7 +164,7 @@ def test_what_others_leave_is_for_the_failures_that_were_cut(failure: Failure) -
     check, pool = made(clock, Limits(100.0, None, 1, 1200)), Pool(clock, 1.0, done)
     for number in range(5):
         check.findings.failures["sum is two", str(number)] = failure
-    check._shrink(pool)  # type: ignore[arg-type]
+    check._shrink(pool)  # type: ignore[arg-type]  # a pool that does as it is told
     assert [budget for _, budget, *_ in pool.asked] == [1200] * 5 + [900], "with the runs that it has left"
     assert pool.asked[-1][-1] == 95.0
 
@@ -290,7 +290,7 @@ def test_what_workers_are_at_is_handed_back_where_the_user_interrupts(failure: F
     check = made(Clock(), Limits(100.0, None, 2, 1200))
     pool = Interrupted(check, Findings(scenarios=1, runs=7))
     with pytest.raises(KeyboardInterrupt):
-        check._explore(pool)  # type: ignore[arg-type]
+        check._explore(pool)  # type: ignore[arg-type]  # a pool that does as it is told
     assert check.findings.runs == 14
 
 
@@ -300,7 +300,7 @@ def test_what_was_made_small_is_handed_back_where_the_user_interrupts(failure: F
     for number in range(3):
         check.findings.failures["sum is two", str(number)] = failure
     with pytest.raises(KeyboardInterrupt):
-        check._shrink(Interrupted(check, (small, 0)))  # type: ignore[arg-type]
+        check._shrink(Interrupted(check, (small, 0)))  # type: ignore[arg-type]  # a pool that does as it is told
     assert [found.small for found in check.findings.failures.values()] == [True, True, False]
 
 

@@ -177,19 +177,6 @@ def test_a_cut_search_is_incomplete(tmp_path: Path) -> None:
     assert "the memory budget was used after" in done.stdout
 
 
-@pytest.mark.usefixtures("all_large")
-def test_a_search_for_which_its_share_of_the_memory_was_too_little_gets_all_of_it(tmp_path: Path) -> None:
-    """A process takes more than 100 MB before it has seen anything, and less than 600 here."""
-    words = ("--all-templates", "1", "--operations", "2", "--kinds", "cancel,delete", "--engines", "1", "--shrink", "0")
-    texts = []
-    for memory in ("8G", "600M"):
-        done = prove("heat", *words, "--processes", "6", "--memory", memory, "--report", tmp_path / "out")
-        assert done.exit_code == 1, done.stdout + done.stderr
-        texts.append((tmp_path / "out" / "verdicts.txt").read_text())
-    assert texts[0] == texts[1]
-    assert "2 scenarios searched to the end" in texts[0]
-
-
 @pytest.mark.parametrize("states", [40, 100])
 def test_a_search_that_was_begun_again_with_more_memory_loses_nothing_when_it_is_stopped_soon(states: int) -> None:
     member = Member("once more", scenario(create([resource("A")])))

@@ -238,5 +238,19 @@ def test_what_was_searched_is_told_when_a_worker_dies(tmp_path: Path, monkeypatc
     assert "a worker process died (killed); try fewer --processes, less --memory, or look for a full memory." in done.stdout
     dying(monkeypatch, "_prove", 1)
     done = prove(*words)
-    assert done.exit_code == 2, done.stdout + done.stderr
-    assert "a worker process died (killed)" in done.stderr
+    assert done.exit_code == 3, done.stdout + done.stderr
+    assert "a worker process died (killed)" in done.stdout
+    assert "seen in all: 2 states" in done.stdout, "what the command had begun itself is told"
+
+
+@pytest.mark.usefixtures("all_large")
+def test_a_search_for_which_its_share_of_the_memory_was_too_little_gets_all_of_it(tmp_path: Path) -> None:
+    """A process takes more than 100 MB before it has seen anything, and less than 600 here."""
+    words = ("--all-templates", "1", "--operations", "2", "--kinds", "cancel,delete", "--engines", "1", "--shrink", "0")
+    texts = []
+    for memory in ("8G", "600M"):
+        done = prove("heat", *words, "--processes", "6", "--memory", memory, "--report", tmp_path / "out")
+        assert done.exit_code == 1, done.stdout + done.stderr
+        texts.append((tmp_path / "out" / "verdicts.txt").read_text())
+    assert texts[0] == texts[1]
+    assert "2 scenarios searched to the end" in texts[0]

@@ -282,7 +282,7 @@ def test_the_unwinding_of_a_run_is_not_interrupted(monkeypatch: pytest.MonkeyPat
         given_up.append(self.task)
 
     monkeypatch.setattr(Activity, "give_up", give_up)
-    living = [activity.task for activity in driver.world.live.activities.values()]  # type: ignore[attr-defined]
+    living = [activity.task for activity in driver.world.live.activities.values()]  # type: ignore[attr-defined]  # the world is the engine's
     with pytest.raises(KeyboardInterrupt):
         Driver(ENGINE, ASKED, [])
     assert given_up == living != []
@@ -348,7 +348,7 @@ def test_who_waits_for_a_server_that_does_not_answer_stops_waiting(monkeypatch: 
 
     monkeypatch.setattr(waiting, "_readable", lambda *_: False)
     waiter = object.__new__(waiting.Waiter)
-    waiter.database, waiter.pid, waiter.connection = Silent(), 1, None  # type: ignore[assignment]
+    waiter.database, waiter.pid, waiter.connection = Silent(), 1, None  # type: ignore[assignment]  # a waiter that says nothing
 
     def wait() -> None:
         with interrupting.WHOLE, pytest.raises(HeatproofError, match="interrupted while a statement waited"):

@@ -37,7 +37,7 @@ class Left(NamedTuple):
 
 
 First = namedtuple("row", "number")  # type: ignore[name-match]  # the name is that of another
-Second = namedtuple("row", "number")  # type: ignore[name-match]
+Second = namedtuple("row", "number")  # type: ignore[name-match]  # the name is that of another
 
 
 class Coded(Escape):
