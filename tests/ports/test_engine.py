@@ -331,3 +331,14 @@ def test_a_search_may_take_longer_than_an_hour() -> None:
         connected.starttime -= 1_000_000
     settled(world)
     assert [row.status for row in world.database.rows[STACK].values()] == ["COMPLETE"]
+
+
+def test_a_signal_that_is_answered_by_the_action_that_writes_it_is_no_lost_one() -> None:
+    """On the engine the answer is told before the row."""
+    driver = Driver(
+        ENGINE, scenario(create([A]), Operation("signal", resource="A"), engines=1, threads=1), [ALL["a signal is written"]]
+    )
+    while (action := driver.world.default()) is not None:
+        driver.perform(action)
+    assert driver.world.requests[2][0] == "accepted"
+    assert not driver.monitor.violations
