@@ -29,11 +29,17 @@ KEPT = read(ROOT / "reports" / "regressions" / "heat" / HANGS)
 # ---------------------------------------------------------------------------------------------------------- refactorings
 
 
+LOST = {(name, "a-check-vouches-for-what-it-saw-not-there.case.json") for name in ("AllAtOnce", "RenamesTasks")}
+"""A limit (docs/cases.md): seven deviations that hang together, of which each names a task."""
+
+
 @pytest.mark.parametrize("name", sorted(REFACTORED.keys() - LIMITS))
 def test_every_stored_case_finds_its_bug_in_a_refactored_design(name: str) -> None:
     for path in STORED:
         done = judged(name, path, budget=20)
-        assert done.shows, (path.name, done.told)
+        assert done.shows == ((name, path.name) not in LOST), (path.name, done.told)
+        if not done.shows:
+            continue
         assert done.violation is not None
         assert done.violation.key == read(path).expected
 
