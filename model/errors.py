@@ -45,7 +45,7 @@ def spelt(error: BaseException) -> str:
     """An exception on one line, for a message that goes on after it."""
     try:
         text = str(error)
-    except Exception as other:  # its own code
+    except Exception as other:  # a design's own __str__ may raise anything
         text = f"(its text raises {type(other).__name__})"
     return f"{type(error).__name__}: {text}".replace("\n", "\\n")
 

@@ -93,7 +93,7 @@ class Broken(Pool):
 
 
 def made(clock: Clock, limits: Limits) -> Check:
-    return Check("heat", (), Options(), limits, Silent(), clock)  # type: ignore[arg-type]  # a pool that does as it is told
+    return Check("heat", (), Options(), limits, Silent(), clock)  # type: ignore[arg-type]  # a reporter that stands in
 
 
 @pytest.mark.parametrize(("shrink", "batches"), [(1200, 65), (0, 100)])
@@ -290,7 +290,7 @@ def test_what_workers_are_at_is_handed_back_where_the_user_interrupts(failure: F
     check = made(Clock(), Limits(100.0, None, 2, 1200))
     pool = Interrupted(check, Findings(scenarios=1, runs=7))
     with pytest.raises(KeyboardInterrupt):
-        check._explore(pool)  # type: ignore[arg-type]  # a pool that does as it is told
+        check._explore(pool)  # type: ignore[arg-type]  # a pool that stands in
     assert check.findings.runs == 14
 
 
@@ -300,7 +300,7 @@ def test_what_was_made_small_is_handed_back_where_the_user_interrupts(failure: F
     for number in range(3):
         check.findings.failures["sum is two", str(number)] = failure
     with pytest.raises(KeyboardInterrupt):
-        check._shrink(Interrupted(check, (small, 0)))  # type: ignore[arg-type]  # a pool that does as it is told
+        check._shrink(Interrupted(check, (small, 0)))  # type: ignore[arg-type]  # a pool that stands in
     assert [found.small for found in check.findings.failures.values()] == [True, True, False]
 
 
