@@ -12,6 +12,9 @@ STAMP := .venv/.installed
 ROOMS := model properties strategies reports ports
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
+# Each start would compile all that it imports, seconds of it, where bytecode is not kept; the tests start hundreds of processes.
+export PYTHONDONTWRITEBYTECODE :=
+
 .PHONY: help check prove test lint bench nightly nightly-tests nightly-check clean
 
 help: ## say what can be made

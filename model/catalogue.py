@@ -156,6 +156,8 @@ def load_module(path: str) -> ModuleType:
     sys.modules[name] = module
     if (folder := str(file.resolve().parent)) not in sys.path:
         sys.path.append(folder)  # so that a design file can import its neighbours, however heatproof was started
+    # Who changes a file twice within a second would be given the bytecode of the first text.
+    keeps, sys.dont_write_bytecode = sys.dont_write_bytecode, True
     try:
         found.loader.exec_module(module)
     except BaseException as error:  # SystemExit too: its code would be taken for a verdict
@@ -164,4 +166,6 @@ def load_module(path: str) -> ModuleType:
             raise
         place = "" if isinstance(error, SyntaxError) else f" (at {place_of_error(error)})"
         raise DesignError(f"{path} cannot be loaded: {spelt(error)}{place}") from error
+    finally:
+        sys.dont_write_bytecode = keeps
     return module

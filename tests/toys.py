@@ -170,7 +170,7 @@ STORM = dict.fromkeys(("crash", "restart", "lose", "duplicate", "stall", "pause"
 
 def python(*arguments: str | Path, seed: int | str = 0, folder: Path = ROOT, fails: bool = False) -> str:
     """What Python with these arguments and this seed of its hashes writes to its standard output."""
-    environment = {**os.environ, "PYTHONHASHSEED": str(seed), "PYTHONPATH": str(ROOT)}
+    environment = {**os.environ, "PYTHONHASHSEED": str(seed), "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": ""}
     command = [sys.executable, *map(str, arguments)]
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=120)
     assert (done.returncode != 0) is fails, done.stdout + done.stderr
