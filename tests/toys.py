@@ -10,6 +10,8 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
+from hypothesis import settings
+
 from heatproof.model import catalogue
 from heatproof.model.design import Design
 from heatproof.model.effects import Handler, Insert, Me, Read, Send, Update
@@ -163,6 +165,17 @@ def large() -> Scenario:
 
 STORM = dict.fromkeys(("crash", "restart", "lose", "duplicate", "stall", "pause", "abort", "disconnect", "fail", "vanish"), 1)
 """Some of everything that goes wrong."""
+
+
+# --------------------------------------------------------------------------------------------------------- examples
+
+NIGHTLY = settings().max_examples >= 10_000
+"""Whether there is time for what takes long."""
+
+
+def fewer(dearer: int, **more: Any) -> settings:
+    """The settings of a test whose examples take so many times as long as usual ones: so many times fewer of them than the profile says."""
+    return settings(max_examples=-(-settings().max_examples // dearer), **more)
 
 
 # -------------------------------------------------------------------------------------------------------- processes

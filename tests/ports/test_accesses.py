@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from hypothesis import settings
 
 from heatproof.model.errors import HeatproofError, ScenarioError
 from heatproof.model.meter import Access, Meter, meter
@@ -36,9 +35,9 @@ from heatproof.ports.heat.statements import Statement
 from heatproof.properties.costs import at_most
 from heatproof.strategies.running import Driver, Plan
 from tests.ports import test_conformance
+from tests.toys import NIGHTLY
 
 ROOT = Path(__file__).parents[2]
-NIGHTLY = settings.get_current_profile_name() == "nightly"
 SIZES = (1, 2, 5, 10, 20, 40) if NIGHTLY else (5,)
 SMALL, LARGE = test_conformance.SMALL, test_conformance.LARGE
 

@@ -10,7 +10,6 @@ from threading import Event
 
 import pytest
 from click.testing import CliRunner
-from hypothesis import settings
 
 from heatproof.model import catalogue
 from heatproof.model import effects as fx
@@ -33,6 +32,7 @@ from heatproof.ports.heat.conformance.comparing import Agreement, Options, batch
 from heatproof.ports.heat.conformance.lockstep import Lockstep
 from heatproof.reports import cases
 from heatproof.strategies.running import Driver, Plan
+from tests.toys import NIGHTLY
 
 SMALL = Template([resource("A", {"p": 1}, {"r": 1}), resource("B", {"p": Ref("A"), "q": Attr("A", "p")})])
 LARGE = Template([*SMALL.resources, resource("C", {"p": 1}, depends_on=["A"]), resource("D", {"p": Attr("B", "p")}, kind="other")])
@@ -42,7 +42,6 @@ FAILING = Template([resource("A", {"p": 2}, {"r": 1}, fails=["update"]), *SMALL.
 ASKED = asked()
 FOLDER = Path(cases.__file__).parent / "regressions" / "heat"
 STORED = sorted(path.name.removesuffix(".case.json") for path in FOLDER.glob("*.case.json"))
-NIGHTLY = settings().max_examples >= 10_000
 
 OPERATIONS: dict[str, tuple[Operation, ...]] = {
     "create": (create(LARGE),),

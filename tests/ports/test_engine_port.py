@@ -10,14 +10,13 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from hypothesis import settings
 
 from heatproof import engine_port, heats_framework, standalone
 from heatproof.cli import cli
 from heatproof.model.errors import HeatproofError
 from heatproof.ports.heat import installation
 from heatproof.reports import cases
-from tests.toys import ROOT
+from tests.toys import NIGHTLY, ROOT
 
 if reason := installation.why_not():
     pytest.skip(f"the real engine is not here: {reason}", allow_module_level=True)
@@ -25,7 +24,6 @@ if reason := installation.why_not():
 KEPT = ROOT / "reports" / "regressions" / "heat-27.0.1"
 NAME = "release-in-spite-of-signals"
 KEPT_NAMES = sorted(path.name.removesuffix(".case.json") for path in KEPT.glob("*.case.json"))
-NIGHTLY = settings.default is not None and settings.default.max_examples >= 10_000
 
 
 def port(*arguments: object) -> tuple[int, str]:
@@ -33,7 +31,7 @@ def port(*arguments: object) -> tuple[int, str]:
     return done.exit_code, done.output
 
 
-@pytest.mark.parametrize("name", KEPT_NAMES if NIGHTLY else [NAME, "only-what-runs-fails"])
+@pytest.mark.parametrize("name", KEPT_NAMES if NIGHTLY else [NAME])
 def test_it_fails_on_the_installed_heat_and_passes_with_the_cure(name: str, tmp_path: Path) -> None:
     folder = tmp_path / "cases"
     folder.mkdir()

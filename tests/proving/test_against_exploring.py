@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from heatproof.model import catalogue
@@ -22,7 +22,7 @@ from heatproof.strategies.running import Plan, run
 from heatproof.strategies.scenarios import plans, scenarios
 from tests.model.toys import asking
 from tests.proving.peers import FILE, instance
-from tests.toys import ADDING, HEAT, SPINNING, sum_is_two
+from tests.toys import ADDING, HEAT, SPINNING, fewer, sum_is_two
 
 ONE, TWO = [resource("A", {"p": 0}, {"r": 0})], [resource("A", {"p": 0}), resource("B", depends_on=["A"])]
 ALONE = {"engines": 1, "threads": 1}
@@ -72,6 +72,7 @@ def proved(name: str) -> Proof:
     return proof
 
 
+@fewer(3)
 @given(plan=plans(steps=500))
 @pytest.mark.parametrize("name", NAMES)
 def test_random_runs_find_nothing_that_the_search_has_not_found(name: str, plan: Plan) -> None:
@@ -95,9 +96,6 @@ def test_random_runs_do_find_some(name: str) -> None:
     assert found
 
 
-DEARER = 6
-"""As many times does a whole search take the time of a usual example."""
-
 TINY = scenarios(
     HEAT,
     max_resources=2,
@@ -109,7 +107,7 @@ TINY = scenarios(
 )
 
 
-@settings(max_examples=-(-settings().max_examples // DEARER))
+@fewer(10)
 @given(given_=TINY, drawn=st.lists(plans(), min_size=3, max_size=3))
 def test_whatever_scenario_is_drawn(given_: Scenario, drawn: list[Plan]) -> None:
     properties = properties_for("heat")

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
 from heatproof.model.design import Design
@@ -34,7 +34,7 @@ from heatproof.strategies.proving.search import Search
 from heatproof.strategies.running import Driver
 from tests.model.toys import asking
 from tests.proving.peers import FILE, instance
-from tests.toys import HEAT, same_in_any_process, seen_toy
+from tests.toys import HEAT, fewer, same_in_any_process, seen_toy
 
 PROPERTIES = properties_for(f"{FILE}:Traversal")
 
@@ -180,7 +180,7 @@ def held_against_each_other(design: Design, asked: Scenario, properties: Any = (
 PROGRAM = st.lists(st.sampled_from(ACTIONS), min_size=1, max_size=6).map(tuple)
 
 
-@settings(suppress_health_check=list(HealthCheck))
+@fewer(3, suppress_health_check=list(HealthCheck))
 @given(st.lists(PROGRAM, min_size=1, max_size=3), st.integers(2, 3), st.integers(1, 2), st.sampled_from(["", "front"]))
 def test_whatever_is_done_with_engines_the_same_can_be_seen(
     programs: list[tuple[str, ...]], engines: int, threads: int, front: str

@@ -20,9 +20,10 @@ from heatproof.strategies.proving.results import Result
 from heatproof.strategies.proving.search import Search
 from heatproof.strategies.proving.watchers import Watcher
 from tests.proving.test_columns import A1, A2, B
+from tests.toys import NIGHTLY
 
 
-@pytest.mark.parametrize("narrow", [20, 3_000])
+@pytest.mark.parametrize("narrow", [20, 3_000] if NIGHTLY else [3_000])
 def test_a_search_that_gets_large_is_gone_through_narrowly_first(narrow: int, monkeypatch: pytest.MonkeyPatch) -> None:
     def searched(large: int) -> tuple[Result, int]:
         begun: list[int] = []

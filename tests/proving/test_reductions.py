@@ -6,7 +6,6 @@ from __future__ import annotations
 from itertools import product
 
 import pytest
-from hypothesis import settings
 
 from heatproof.model import catalogue
 from heatproof.model.design import Design
@@ -14,15 +13,13 @@ from heatproof.model.scenario import Scenario, Scope
 from heatproof.properties.catalogue import ALL, REST_IS_REACHED
 from heatproof.strategies.proving.proofs import Proof, prove
 from heatproof.strategies.proving.scopes import Limits, Member, all_templates, asked, budget_of, one_shape
-from tests.toys import HEAT
+from tests.toys import HEAT, NIGHTLY
 
 SWITCHES = ("symmetric", "merge")
 """Each of them on and off; :class:`heatproof.strategies.proving.search.Search` takes them."""
 
 PROPERTIES = [prop for prop in ALL.values() if prop != REST_IS_REACHED]
 """Circles are judged with reductions of their own, and tested with them."""
-
-NIGHTLY = settings().max_examples >= 10_000
 
 
 def members(most: int, operations: str, engines: int, threads: int, faults: str = "", design: Design = HEAT) -> list[Member]:
@@ -33,10 +30,8 @@ def members(most: int, operations: str, engines: int, threads: int, faults: str 
 
 def held_against_each_other(design: Design, given: Scenario) -> Proof:
     """Search with every combination of switches; what they agree on."""
-    found = [
-        prove(design, given, PROPERTIES, tuple(zip(SWITCHES, on, strict=True)))
-        for on in product((True, False), repeat=len(SWITCHES))
-    ]
+    ways = [on for on in product((True, False), repeat=len(SWITCHES)) if NIGHTLY or len({*on}) == 1]
+    found = [prove(design, given, PROPERTIES, tuple(zip(SWITCHES, on, strict=True))) for on in ways]
     found.insert(1, prove(design, given, PROPERTIES, (("reduce", True),)))
     found.insert(2, prove(design, given, PROPERTIES, (("versions", False),)))
     found.insert(3, prove(design, given, PROPERTIES, (("columns", False),)))
@@ -94,6 +89,9 @@ MUTATED: dict[str, tuple[str, int, int, str]] = {
 }
 """Operations, engines, threads and faults."""
 
+LIKE_HEAT = {"isolated-node-lost", "delete-not-created", "exception-in-worker-hangs"}
+"""What needs a larger scope to be told from Heat."""
+
 
 @pytest.mark.parametrize("mutation", sorted(MUTATED))
 def test_mutations(mutation: str) -> None:
@@ -102,17 +100,12 @@ def test_mutations(mutation: str) -> None:
     limits = Limits(asked(operations), None, Scope(engines, threads), budget_of([faults] if faults else []))
     count = 3 if operations == "create" else 1
     for member in one_shape(design, count, "fan-in", limits):
-        held_against_each_other(design, member.scenario)
+        mine, other = held_against_each_other(design, member.scenario), prove(HEAT, member.scenario, PROPERTIES)
+        assert ((mine.violations.keys(), mine.states) == (other.violations.keys(), other.states)) is (mutation in LIKE_HEAT)
         if NIGHTLY:
             held_against_each_other(design, Scenario(member.scenario.operations, Scope(2, 1), member.scenario.faults))
 
 
-def test_mutations_differ_from_heat_in_these_scopes() -> None:
-    """Else nothing would be compared. Not every one does: some need a larger scope."""
-    different = []
-    for mutation, (operations, engines, threads, faults) in MUTATED.items():
-        limits = Limits(asked(operations), None, Scope(engines, threads), budget_of([faults] if faults else []))
-        for member in one_shape(HEAT, 3 if operations == "create" else 1, "fan-in", limits):
-            mine, other = (prove(catalogue.load(spec), member.scenario, PROPERTIES) for spec in (f"heat+{mutation}", "heat"))
-            different += [mutation] if (set(mine.violations), mine.states) != (set(other.violations), other.states) else []
-    assert len(set(different)) >= 10
+def test_most_mutations_differ_from_heat_in_these_scopes() -> None:
+    """Else nothing would be compared."""
+    assert len(MUTATED.keys() - LIKE_HEAT) >= 10
