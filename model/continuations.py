@@ -54,8 +54,8 @@ class Pool:
     """One object for each value that continuations show: equal ones are identical, so that comparing and keeping them is cheap however
     much they hold. Rows and templates are held by many handlers, and what a handler holds changes little from step to step."""
 
-    def __init__(self, constants: Iterable[tuple[str, Any]] = ()) -> None:
-        """``constants``: objects that never change, each with the name that stands for it."""
+    def __init__(self, design: Any = None) -> None:
+        """``design``: it and its tables never change, and go by their names."""
         self._tuples: dict[tuple[int, ...], tuple[Any, ...]] = {}  # by the identities of the parts
         self._values: dict[Any, Any] = {}
         self._plain: dict[tuple[type, Any], Any] = {}
@@ -63,7 +63,7 @@ class Pool:
         self.ways: dict[type[Any], _Show] = {}  # how values are shown, by class, as far as somebody has asked
         self._holed: dict[int, Any] = {}  # rows with versions, by identity; kept, so that identities last
         self.at: dict[int, Any] = {}  # what was looked at, by identity, with what stands for it; kept, so that identities last
-        for name, constant in constants:
+        for name, constant in [] if design is None else [("design", design), *((f"table {t.name}", t) for t in design.tables)]:
             self.at[id(constant)] = (("constant", name), constant)
 
     def of(

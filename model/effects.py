@@ -197,7 +197,7 @@ class Cancel(NamedTuple):
 
 
 class Sleep(NamedTuple):
-    """Give way: the default policy goes on with the task only when nothing else can run. Result: None."""
+    """Give way: the default policy goes on with the task only when nothing else can run, and those that give way take turns. Result: None."""
 
     step: str
 

@@ -60,7 +60,7 @@ def kill(world: World, task: Task) -> None:
         world.answer(name, "lost", f"{task.engine} died")
     world.put(world.tasks, name, MISSING)
     world.put(world.nodes, name, MISSING)
-    for table in (world.listens, world.notices, world.held, world.ranks, world.split):
+    for table in (world.listens, world.notices, world.held, world.ranks, world.slept, world.split):
         world.put(table, name, MISSING)
     world.reality.leave(name)
     if world.late and task.message is not None and task.message.to is None:

@@ -80,8 +80,10 @@ def digest(*parts: Any) -> int:
     return int.from_bytes(blake2b(canonical(parts).encode(), digest_size=16).digest(), "big")
 
 
-def fingerprint(world: World) -> int:
-    """The fingerprint of the present state. What the default policy remembers and the log are no part of the state."""
+def fingerprint(world: World, standing: Callable[[Node], int] | None = None) -> int:
+    """The fingerprint of the present state. What the default policy remembers and the log are no part of the state. ``standing`` says of each
+    task where it stands, by default by all that it was sent (:func:`node_digest`)."""
+    standing = standing or node_digest
     total = 0
     now = len(world.log)
     for table, rows in world.database.rows.items():
@@ -98,7 +100,7 @@ def fingerprint(world: World) -> int:
     for name, task in world.tasks.items():
         to = None if task.message is None else (task.message.to,)
         extra = (world.listens.get(name), name in world.notices, world.split.get(name), _left(world, name, now), to)
-        total += digest("task", task.engine, node_digest(world.nodes[name]), extra)
+        total += digest("task", task.engine, standing(world.nodes[name]), extra)
     for engine in world.free:
         if paused := _left(world, engine, now):
             total += digest("paused", engine, paused)

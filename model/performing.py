@@ -93,8 +93,9 @@ def cancel(world: World, task: Task, effect: fx.Cancel) -> None:
             world.put(world.notices, name, True)
 
 
-def sleep(_world: World, _task: Task, _effect: fx.Sleep) -> None:
-    """Give way."""
+def sleep(world: World, task: Task, _effect: fx.Sleep) -> None:
+    """Give way, also to others that have given way before."""
+    world.put(world.slept, task.name, len(world.log))
 
 
 def expired(world: World, _task: Task, effect: fx.Expired) -> bool:

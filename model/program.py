@@ -134,11 +134,18 @@ class Program:
         if child.depth > self.max_effects:
             raise DesignError(
                 f"{self._where(node, gen)}: handler {node.root.handler!r} yielded more than {self.max_effects} effects for one"
-                " message and does not end; let it send itself a message instead of looping, or bound its attempts"
+                " message and does not end; where it waits for others let it give way ('yield Sleep(\"step id\")'), bound its attempts, or let it"
+                " send itself a message instead of looping"
             )
         self._resume(child, result)
         node.children[key] = child
         return child
+
+    def running(self, node: Node) -> Generator[Any, Any, Any]:
+        """The handler as it stands at ``node``, before its effect; run once more where it has gone on since."""
+        if node.gen is None:
+            node.gen = self._again(node)
+        return node.gen  # type: ignore[no-any-return]  # a target of its own has other things there
 
     def replay(self, node: Node) -> None:
         """Run the handler once more along the path to ``node``; raises :class:`DesignError` if it does anything else."""

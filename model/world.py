@@ -121,6 +121,7 @@ class World(Lookup):
         self.split: dict[str, tuple[Any, ...]] = {}  # results so far of a transaction that a fault has split
         self.held: dict[str, int] = {}  # a message, task or engine -> the length of the log until which it is held back
         self.ranks: dict[str, int] = {}  # what the default policy passes over, since when
+        self.slept: dict[str, int] = {}  # when a task gave way last: the default policy lets them go on in turn
         self.left: dict[str, int] = dict(scenario.faults)
         self.happened: dict[str, int] = {}
         self.state: dict[str, int] = {"issued": 0}
@@ -217,7 +218,7 @@ class World(Lookup):
         is delivered, then what sleeps or was held back goes on, then the next operation is issued."""
         now, ranks = len(self.log), self.ranks
         held = self.held
-        later: list[tuple[int, tuple[int, int], Action]] = []
+        later: list[tuple[int, tuple[int, ...], Action]] = []
         for task in self.tasks.values():
             since = ranks.get(task.name)
             if held and (held.get(task.name, 0) > now or held.get(task.engine, 0) > now):
@@ -225,7 +226,7 @@ class World(Lookup):
             if since is not None and since > now - PATIENCE:
                 later.append((since + 1, task.seq, task.action))
             elif type(self.nodes[task.name].effect) is Sleep:
-                later.append((0, task.seq, task.action))
+                later.append((0, (self.slept.get(task.name, -1), *task.seq), task.action))
             else:
                 return task.action
         if self.bag:
@@ -442,7 +443,7 @@ class World(Lookup):
         if task.worker:
             self.put(self.free, task.engine, self.free[task.engine] + 1)
         self.reality.leave(name)
-        for table in (self.listens, self.notices, self.held, self.ranks, self.split):
+        for table in (self.listens, self.notices, self.held, self.ranks, self.slept, self.split):
             if name in table:
                 self.put(table, name, MISSING)
 

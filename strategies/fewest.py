@@ -200,7 +200,7 @@ def standing(world: World, by_default: bool = True) -> Hashable:
     reality, database = world.reality, world.database
     held = tuple((name, min(until - now, EVER)) for name, until in world.held.items() if until > now) if world.held else ()
     order = tuple if by_default or not world.any_order else frozenset
-    ranks = tuple(sorted(world.ranks, key=world.ranks.__getitem__)) if by_default else ()
+    ranks = tuple(tuple(sorted(of, key=of.__getitem__)) for of in (world.ranks, world.slept)) if by_default else ()
     return hash((
         tuple(frozenset(rows.items()) for rows in database.rows.values()), frozenset(database.used.items()),
         frozenset(reality.things.items()), frozenset(reality.made.items()), tuple(reality.broken), tuple(reality.alone),

@@ -11,10 +11,11 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
+from heatproof.model.continuations import Pool
 from heatproof.model.design import Design
 from heatproof.model.fingerprint import fingerprint
 from heatproof.model.meter import meter
-from heatproof.model.program import Program
+from heatproof.model.program import Node, Program
 from heatproof.model.scenario import Scenario
 from heatproof.model.watchdog import RUNNING, Stuck
 from heatproof.model.watching import met
@@ -34,6 +35,12 @@ SYSTEM = ("step", "deliver", "settle")
 
 CROWD = 30
 """Messages from which on looking for a state that comes again is too dear to be done at every step."""
+
+QUIET = 2 * PATIENCE
+"""Actions without a new task after which one looks whether those that run go round on their own; nothing is passed over any more then."""
+
+LONG = 100
+"""Effects of a task from which on it counts where it stands and what it holds rather than what it was sent: it may be polling."""
 
 
 @dataclass(slots=True)
@@ -55,28 +62,48 @@ class Laps:
         self.world = world
         self.passed: set[Any] = set()
         self.states: dict[Any, int] = {}
+        self.pool = Pool(world.design)
 
     def began(self) -> int | None:
         """After how many actions the present state was there before, or None.
 
         What the default policy goes by is part of the state here: the order of messages and tasks, and what it passes over. A
-        fingerprint is dear. So one looks only when a task has begun, without which no state comes again; takes it from the second
-        time on that messages and tasks are the same; and where there are many messages one looks only now and then.
+        fingerprint is dear. So one looks only when a task has begun, without which no state comes again, or when none has for long, since those
+        that run may poll; takes it from the second time on that messages and tasks are the same; and where there are many messages one looks only
+        now and then.
         """
         world, now = self.world, len(self.world.log)
         newest = next(reversed(world.tasks.values()), None)
-        if newest is None or newest.seq[0] < now - 1:
+        if newest is None:
+            return None
+        quiet = ((now - newest.seq[0]) // QUIET).bit_count() == 1  # for a while, and then ever less often
+        if newest.seq[0] < now - 1 and not quiet:
             return None
         if len(world.bag) > CROWD and now % 97:
             return None
-        running = [(name, id(world.nodes[name])) for name in world.tasks]
+        running = [(name, self._standing(world.nodes[name])) for name in world.tasks]
         outline = tuple([(message.name, message.args) for message in world.bag.values()]), tuple(running)
         if outline not in self.passed:
             self.passed.add(outline)
             return None
         held = tuple((name, now - since) for name, since in world.ranks.items() if since > now - PATIENCE)
-        before = self.states.setdefault((outline, held, fingerprint(world)), now)
-        return before if before < now else None
+        turns = tuple(sorted(world.slept, key=world.slept.__getitem__))
+        before = self.states.setdefault((outline, held, turns, fingerprint(world, lambda node: 0)), now)
+        return before if before < now and (not quiet or self._fair(before)) else None
+
+    def _standing(self, node: Node) -> Any:
+        """Where a handler stands and what it holds: a number that another has only if it goes on alike. One that goes round on its own never comes to
+        a node again."""
+        if node.depth > LONG and self.world.design.pure:
+            held = self.pool.of(self.world.program.running(node))
+            if held is not None:
+                return id(node.root), id(held)
+        return id(node)
+
+    def _fair(self, began: int) -> bool:
+        """Whether everything that is possible now has gone on since. The default policy lets a task go on that never gives way, whoever waits."""
+        gone_on = {(entry.action.kind, entry.action.subject) for entry in self.world.log[began:]}
+        return all((action.kind, action.subject) in gone_on for action in self.world.progress())
 
 
 class Driver:

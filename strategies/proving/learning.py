@@ -132,7 +132,7 @@ class LearningWorld(World):
         self.space = space
         self.looks = None if self.watched is None else Looks(design.tables)
         self.merge = merge
-        self.pool = Pool([("design", design), *[(f"table {table.name}", table) for table in design.tables]])
+        self.pool = Pool(design)
         self.classes: dict[Any, int] = {}  # what a suspended handler goes by -> the number of its class
         self.members: list[tuple[Node, Any]] = []  # a node of each class, and what the class is known by
         self.class_of: dict[Node, int] = {}

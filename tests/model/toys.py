@@ -114,7 +114,7 @@ def whole(world: World) -> dict[str, Any]:
         "nodes": {name: id(node) for name, node in world.nodes.items()},
         "engines": (list(world.free.items()), list(world.down.items())),
         "heard": (dict(world.listens), dict(world.notices), dict(world.expired), dict(world.split)),
-        "held": (dict(world.held), dict(world.ranks)),
+        "held": (dict(world.held), dict(world.ranks), dict(world.slept)),
         "faults": (dict(world.left), dict(world.happened)),
         "requests": (dict(world.state), dict(world.requests), dict(world.asked)),
         "memory": dict(world.memory),

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from heatproof.model.design import Design
-from heatproof.model.effects import Handler, Me, Read, Sleep, Spawn
+from heatproof.model.effects import Handler, Me, Read, Sleep, Spawn, Update
 from heatproof.model.errors import DesignError, HeatproofError, NeverYields
 from heatproof.model.observation import Change, Observation
 from heatproof.model.scenario import Operation, Scenario, scenario
@@ -19,7 +19,7 @@ from heatproof.model.world import Action, program_for
 from heatproof.properties.base import Witness, always, witness
 from heatproof.properties.catalogue import ALL, REST_IS_REACHED
 from heatproof.strategies.policies import POLICIES
-from heatproof.strategies.running import Driver, Plan, run
+from heatproof.strategies.running import QUIET, Driver, Plan, run
 from heatproof.strategies.scenarios import plans, scenarios
 from tests.model.toys import ACCOUNT, asking
 from tests.toys import (
@@ -34,6 +34,7 @@ from tests.toys import (
     same_in_any_process,
     seen_toy,
     sending,
+    set_flag,
     small,
     sum_is_two,
 )  # fmt: skip
@@ -114,15 +115,51 @@ def test_a_run_that_is_cut_is_asked_nothing_about_its_end(limit: int) -> None:
     assert (done.end, len(done.actions), done.violations) == ("cut", limit, {})
 
 
-def test_a_task_that_waits_in_a_loop_is_a_mistake_of_the_design() -> None:
-    """Its state is the history of results it was sent, so no state ever comes again: the limit of effects speaks up."""
+def wait(self: Design, me: Me, who: str) -> Handler:
+    """Polls until account A is not 0."""
+    while not (yield Read("W-1", ACCOUNT, "A")).value:
+        yield Sleep("W-2")
 
-    def wait(self: Design, me: Me) -> Handler:
+
+@pytest.mark.parametrize("tasks", ["x", "xy", "xyz"])
+def test_tasks_that_poll_for_ever_go_round_in_circles(tasks: str) -> None:
+    polling = seen_toy(create=sending(*(("wait", who) for who in tasks)), wait=wait)
+    done = run(polling, asking(threads=3), [REST_IS_REACHED], Plan("fifo", 0, steps=10))
+    assert (done.end, list(done.violations)) == ("circle", [ENDLESS])
+    assert len(done.actions) < 3 * QUIET
+
+
+def test_who_polls_gives_way_to_others_that_poll() -> None:
+    """The second one waits for nobody, but gives way first; then it does what the first one waits for."""
+
+    def late(self: Design, me: Me) -> Handler:
+        yield Sleep("L-1")
+        yield Sleep("L-2")
+        yield Update("L-3", ACCOUNT, "A", {"value": 1})
+
+    done = run(
+        seen_toy(create=sending(("wait", "x"), ("late",)), wait=wait, late=late),
+        asking(),
+        [REST_IS_REACHED],
+        Plan("fifo", 0, steps=0),
+    )
+    assert (done.end, done.violations) == ("rest", {})
+
+
+@pytest.mark.parametrize("counts", [True, False])
+def test_a_task_that_does_not_end_and_is_no_fair_circle_is_a_mistake_of_the_design(counts: bool) -> None:
+    """One counts its attempts, so that no state comes again; one never gives way to that for which it waits."""
+
+    def loop(self: Design, me: Me) -> Handler:
+        attempts = 0
         while not (yield Read("W-1", ACCOUNT, "A")).value:
-            yield Sleep("W-2")
+            attempts += counts
+            if counts:
+                yield Sleep("W-2")
 
-    with pytest.raises(DesignError, match=r"test_running\.py:\d+: handler 'wait' yielded more than \d+ effects for one message"):
-        run(seen_toy(create=sending(("wait",)), wait=wait), asking(), [REST_IS_REACHED], Plan("fifo", 0))
+    design = seen_toy(create=sending(("loop",), *([] if counts else [("set_flag",)])), loop=loop, set_flag=set_flag)
+    with pytest.raises(DesignError, match=r"test_running\.py:\d+: handler 'loop' yielded more than \d+ effects for one message"):
+        run(design, asking(engines=1, threads=2), [REST_IS_REACHED], Plan("fifo", 0))
 
 
 def test_looking_ahead_changes_nothing() -> None:
