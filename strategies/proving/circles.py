@@ -19,7 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -62,10 +62,7 @@ class Circles:
 class NamedWorld(LearningWorld):
     """A world in which everything goes by its name, so that going round the graph each process is itself again."""
 
-    def content(self, column: int, number: int) -> Any:
-        """As in any learning world, with the names of tasks and messages."""
-        content, unit = super().content(column, number), self.space.units[column]
-        return (*content, unit.key) if unit.group in ("node", "message") else content
+    named = True
 
 
 def circles(

@@ -108,6 +108,8 @@ class LearningWorld(World):
     """A world whose state is fetched from a :class:`Space` as it is asked for, and in which one action is done at a time."""
 
     watching = WatchedProgram
+    named = False
+    """Whether all tasks and messages go by their names: where a handler looks at its own, since what begins later is called by what there is."""
 
     def __init__(
         self,
@@ -126,7 +128,7 @@ class LearningWorld(World):
         self.watched = self.watching(design, scenario, live) if live is not None and merge else None
         super().__init__(design, scenario, self.watched)
         self.settles = True  # whether a situation is looked for only until a lesson has reached it
-        self.own_names = own_names or not merge
+        self.own_names, self.named = own_names or not merge, self.named or own_names
         self.me = watched_names(self)
         self.own_name_read = False
         self.space = space
@@ -294,16 +296,20 @@ class LearningWorld(World):
         if group == "node":
             static, member, name = identity
             held = self.members[member][1]
-            return ("node", static, held if self.own_names else Nameless(held), name)
+            return self.by_name(("node", static, held if self.own_names else Nameless(held), name), unit)
         if group.startswith(PRESENT):
             return (group, identity)
         if group == "message":
-            return ("message", identity)
+            return self.by_name(("message", identity), unit)
         if group == MEMBERSHIP + "message" and not self.any_order:
             return (group, identity)
         if group in ("task", ADDRESSED) or group.startswith((MEMBERSHIP, AT, CLOCK)):
             return None
         return (group, unit.key, identity)
+
+    def by_name(self, content: tuple[Any, ...], unit: Unit) -> tuple[Any, ...]:
+        """The content of a task or message, with its name where that counts."""
+        return (*content, unit.key) if self.named else content
 
     def mentions(self, column: int, content: Any) -> None:
         """What of a unit's value is part of the state was found to mention engines."""
@@ -413,7 +419,7 @@ class LearningWorld(World):
         writes = self._written()
         if self.watched is not None:
             self.watched.check(entry.after, self.pool)
-        if self.own_name_read and not self.own_names:
+        if self.own_name_read and not (self.own_names and self.named):
             raise OwnNamesMatter
         return self._lesson(True, writes, self._found(), accesses, system, entry.after)
 

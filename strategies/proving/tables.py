@@ -379,7 +379,7 @@ class Tables:
                         salts[p, column, value] = renderer.salt(content)
         space.fresh.clear()
         self.world.versions.check()
-        if self.renderers[0].leaked and not self.world.own_names:
+        if self.renderers[0].leaked and not self.world.named:
             raise OwnNamesMatter
 
     def _arrange(self) -> None:
@@ -414,8 +414,8 @@ class Tables:
         return [*[space.columns[Unit("node", name)] for name, task in tasks if task.worker], scope.engines * scope.threads]
 
     def _rival(self, column: int) -> int:
-        """The message with the next lower number of the same name; -2 if there is none."""
-        if column < 0 or self.space.units[column].group != "message":
+        """The message with the next lower number of the same name; -2 if there is none, or if it matters which of them comes first."""
+        if column < 0 or not self.world.any_order or self.space.units[column].group != "message":
             return -2
         base, mark, number = self.space.units[column].key.rpartition("#")
         if not mark or not number.isdigit() or int(number) < 2:

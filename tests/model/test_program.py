@@ -259,7 +259,8 @@ def test_a_handler_that_yields_for_ever() -> None:
     assert len(world.log) == 51
     assert str(caught.value) == (
         f"{place(sleeps, 'yield Sleep')}: handler 'create' yielded more than 50 effects for one message and does not end;"
-        " let it send itself a message instead of looping, or bound its attempts"
+        " where it waits for others let it give way ('yield Sleep(\"step id\")'), bound its attempts, or let it send itself a message instead"
+        " of looping"
     )
 
 

@@ -61,6 +61,10 @@ class Machines(Design):
     programs: tuple[tuple[Instruction, ...], ...] = ()
     sent: tuple[int, ...] = ()
 
+    def __repr__(self) -> str:
+        parts = ("programs", "sent", "acknowledge", "order", "front", "versions")
+        return f"Machines({', '.join(f'{part}={getattr(self, part)!r}' for part in parts)})"
+
     def first(self, me: Me, number: int, operation: Operation) -> Handler:
         yield fx.Insert("M-1", CELL, Cell("A"))
         for program in self.sent:

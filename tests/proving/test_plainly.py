@@ -2,34 +2,43 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import HealthCheck, assume, given
 from hypothesis import strategies as st
 
-from heatproof.model.scenario import Scenario
+from heatproof.model.scenario import Scenario, create, scenario
+from heatproof.model.templates import EMPTY
 from heatproof.properties.catalogue import REST_IS_REACHED
-from heatproof.strategies.proving.proofs import prove
-from tests.proving.machines import PROPERTIES, Machines, designs, kinds, remembering, scopes, watched
-from tests.proving.plainly import Plainly, everything, goes_round
+from heatproof.strategies.proving.proofs import Switches, prove
+from tests.proving.machines import PROPERTIES, Instruction, Machines, designs, kinds, remembering, scopes, watched
+from tests.proving.plainly import Everything, Plainly, everything, goes_round
 from tests.toys import fewer
 
-MOST = 1_500
+MOST = 600
 """States that are gone through plainly; a scenario with more of them is not looked at."""
+
+
+def held_against_each_other(
+    design: Machines, asked: Scenario, found: Everything | None, switches: Switches = (), memory: bool = False
+) -> None:
+    assert found is not None
+    plainly = Plainly(design, asked)
+    there_is = kinds(found.states, found.depths, [plainly.rests(state) for state in found.states])
+    proof = prove(design, asked, [remembering, *PROPERTIES] if memory else PROPERTIES, switches)
+    assert proof.complete
+    assert {key: len(seen.actions) for key, seen in proof.violations.items()} == there_is
+    assert proof.states <= len(found.states)
 
 
 @pytest.mark.parametrize("switch", ["", "symmetric", "merge", "columns", "placing", "versions", "reduce"])
 @fewer(15, suppress_health_check=list(HealthCheck))
 @given(design=designs(), asked=scopes(), memory=st.booleans())
 def test_the_search_finds_what_there_is_and_as_soon(switch: str, design: Machines, asked: Scenario, memory: bool) -> None:
-    plainly = Plainly(design, asked, (lambda state: watched(state.rows["cell"])) if memory else lambda state: "")
-    found = everything(plainly, MOST)
+    found = everything(Plainly(design, asked, (lambda state: watched(state.rows["cell"])) if memory else lambda state: ""), MOST)
     assume(found is not None)
-    there_is = kinds(found.states, found.depths, [plainly.rests(state) for state in found.states])
-    properties = [remembering, *PROPERTIES] if memory else PROPERTIES
-    proof = prove(design, asked, properties, ((switch, switch == "reduce"),) if switch else ())
-    assert proof.complete
-    assert {key: len(seen.actions) for key, seen in proof.violations.items()} == there_is
-    assert proof.states <= len(found.states)
+    held_against_each_other(design, asked, found, ((switch, switch == "reduce"),) if switch else (), memory)
 
 
 @fewer(6, suppress_health_check=list(HealthCheck))
@@ -41,3 +50,33 @@ def test_a_run_goes_on_for_ever_where_there_is_one(design: Machines, asked: Scen
     assert proof.complete
     assert not proof.unjudged
     assert bool(proof.violations) is goes_round(found)
+
+
+# ---------------------------------------------------------------------------------------------------- what it has found
+
+IDLE: tuple[Instruction, ...] = (("guard", 0, 0),)
+NAMES_ITSELF: tuple[Instruction, ...] = (("keep", 0, 1), ("put", 0, 0))
+
+FOUND: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+    "of equal messages in a queue the first is delivered, whatever it is called": (
+        {"programs": (IDLE, IDLE, (("put", 0, 0),)), "sent": (0, 0), "order": "fifo"},
+        {"engines": 1, "threads": 1, "faults": {"duplicate": 1}},
+    ),
+    "equal messages are not alike to tasks that look at their names": (
+        {"programs": (IDLE, IDLE, NAMES_ITSELF), "sent": (0, 0)},
+        {"engines": 1, "threads": 1},
+    ),
+    "nor where a task that has forgotten its name decides what the next is called": (
+        {"programs": (IDLE, IDLE, (("send", 0, 1), ("sleep", 0, 0)), NAMES_ITSELF), "sent": (0, 0)},
+        {"engines": 1, "threads": 2},
+    ),
+}
+
+
+@pytest.mark.parametrize("switch", ["", "symmetric", "merge", "columns"])
+@pytest.mark.parametrize("name", sorted(FOUND))
+def test_what_it_has_found(name: str, switch: str) -> None:
+    body, scope = FOUND[name]
+    design: Machines = type("Machines", (Machines,), body)()
+    asked = scenario(create(EMPTY), **scope)
+    held_against_each_other(design, asked, everything(Plainly(design, asked), 5_000), ((switch, False),) if switch else ())
