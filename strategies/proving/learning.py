@@ -109,7 +109,8 @@ class LearningWorld(World):
 
     watching = WatchedProgram
     named = False
-    """Whether all tasks and messages go by their names: where a handler looks at its own, since what begins later is called by what there is."""
+    """Whether all tasks and messages go by their names: where a property looks at tasks, and where a handler looks at its own, since what begins
+    later is called by what there is."""
 
     def __init__(
         self,
@@ -128,7 +129,7 @@ class LearningWorld(World):
         self.watched = self.watching(design, scenario, live) if live is not None and merge else None
         super().__init__(design, scenario, self.watched)
         self.settles = True  # whether a situation is looked for only until a lesson has reached it
-        self.own_names, self.named = own_names or not merge, self.named or own_names
+        self.own_names, self.named = own_names or not merge, self.named or own_names or names_matter
         self.me = watched_names(self)
         self.own_name_read = False
         self.space = space
@@ -320,19 +321,19 @@ class LearningWorld(World):
         """As in a world, but what has no membership is written without reading it first."""
         if self.looks is not None and (dictionary is self.split or dictionary is self.memory):
             value = self.looks.stored(value)
+        if dictionary is self.tasks and value is MISSING:
+            del self._at(self.tasks[key].engine)[key]
+        elif dictionary is self.bag and value is MISSING and self.bag[key].to is not None:
+            del self.addressed[key]
+        elif dictionary is self.bag and value is not MISSING and value.to is not None:
+            self.addressed[key] = True
         if not isinstance(dictionary, View) or dictionary.members:
             super().put(dictionary, key, value)
             return
         self.journal.append((dictionary, key, MISSING))
         if value is MISSING:
-            if dictionary is self.tasks:
-                del self._at(self.tasks[key].engine)[key]
-            elif dictionary is self.bag and self.bag[key].to is not None:
-                del self.addressed[key]
             del dictionary[key]
         else:
-            if dictionary is self.bag and value.to is not None:
-                self.addressed[key] = True
             dictionary[key] = value
 
     def advance(self, action: Action, task: Task, node: Node, result: Any) -> Entry:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class NamesMatter(Exception):
-    """A property looks at tasks: the search begins anew with their arguments as part of the state."""
+    """A property looks at tasks: the search begins anew with their names and arguments as part of the state."""
 
 
 class OwnNamesMatter(Exception):

@@ -27,7 +27,7 @@ from heatproof.ports.heat import patches
 FOLDER = ROOT / "reports" / "regressions" / "heat-27.0.1"
 NAMES = sorted(cures.known())
 ALL = "heat-engine+" + "+".join(NAMES)
-NEAR = 200 if NIGHTLY else 4
+NEAR = 200 if NIGHTLY else 2
 """Runs near by on the engine: each takes a quarter of a second on an idle core."""
 CHANGED_AT = [(cure.name, place) for cure in cures.CURES for place in cure.places]
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from itertools import chain
 from typing import Any, NamedTuple
 
 from hypothesis import strategies as st
@@ -264,9 +265,17 @@ def kinds(states: list[State], depths: list[int], rests: list[bool]) -> dict[tup
 
 # -------------------------------------------------------------------------------------------------------------------- drawn
 
-FAULTS = ("crash", "restart", "lose", "duplicate", "abort", "disconnect", "fail", "conflict", "timeout", "false-dead")
+FAULTS = ("crash", "restart", "lose", "duplicate", "abort", "disconnect", "fail", "fail-always", "conflict", "not-found",
+          "vanish", "sicken", "timeout", "false-dead")  # fmt: skip
 
-PROGRAM = st.lists(st.tuples(st.sampled_from(WORDS), st.integers(0, 1), st.integers(0, 1)), min_size=1, max_size=5).map(tuple)
+PHRASES = (("read", "fence"), ("read", "take", "same"), ("keep", "put"), ("claim", "skip", "free"), ("begin", "finish"),
+           ("begin", "finish", "change"), ("see", "put"), ("read", "take", "probe"))  # fmt: skip
+"""What does something only together, on one register."""
+
+INSTRUCTIONS = st.tuples(st.sampled_from([*((word,) for word in WORDS), *PHRASES]), st.integers(0, 1), st.integers(0, 1)).map(
+    lambda drawn: [(word, *drawn[1:]) for word in drawn[0]]
+)
+PROGRAM = st.lists(INSTRUCTIONS, min_size=1, max_size=4).map(lambda parts: tuple(chain.from_iterable(parts)))
 
 
 @st.composite

@@ -17,6 +17,9 @@ from heatproof.model import effects as fx
 from heatproof.model.design import Design
 from heatproof.model.scenario import Scenario
 
+OUTCOMES = {"fail": "failed", "fail-always": "failed", "conflict": "conflict", "not-found": "not found"}
+"""How a physical operation ends that one of these faults strikes."""
+
 
 class Answer(NamedTuple):
     """What a task was sent: a value, or an exception that is raised in it."""
@@ -79,6 +82,7 @@ class State:
         self.expired: set[Any] = set()
         self.things: dict[str, Thing] = {}
         self.made: dict[str, int] = {}
+        self.broken: set[str] = set()
         self.faults = faults
         self.issued = 0
         self.requests: dict[int, tuple[str, str]] = {}
@@ -203,6 +207,14 @@ class Plainly:
                 else:
                     self._post(then, message.handler, message.args, message.to)
                 yield message.name, then
+        elif kind in ("vanish", "sicken"):
+            for thing in [thing for thing in state.things.values() if thing.state == "healthy"]:
+                then = state.copy()
+                if kind == "vanish":
+                    del then.things[thing.id]
+                else:
+                    then.things[thing.id] = thing._replace(state="unhealthy")
+                yield thing.id, then
         elif kind == "timeout":
             asked = {effect.topic for task in state.tasks.values() if isinstance(effect := self._effect(task), fx.Expired)}
             asked |= {work.topic for thing in state.things.values() for work in thing.busy if work.task and work.topic is not None}
@@ -228,8 +240,10 @@ class Plainly:
         if kind == "disconnect" and writes:
             answer = self._done(state, task, effect)
             return answer if answer.raised else Answer(fx.Disconnected("connection lost after commit"), True)
-        if kind in ("fail", "conflict") and isinstance(effect, fx.Finish) and effect.physical in state.things:
-            return Answer(_finish(state, task.name, effect.physical, "failed" if kind == "fail" else "conflict"))
+        if kind in OUTCOMES and isinstance(effect, fx.Finish) and effect.physical in state.things:
+            if kind == "fail-always":
+                state.broken.add(state.things[effect.physical].spec.name)
+            return Answer(_finish(state, task.name, effect.physical, OUTCOMES[kind]))
         if kind == "false-dead" and isinstance(effect, fx.Probe) and effect.engine in state.idle:
             return Answer(False)
         return None
@@ -445,9 +459,10 @@ def _finish(state: State, task: str, physical: str, outcome: str) -> str:
     place = thing.busy.index(work)
     left = thing._replace(busy=(*thing.busy[:place], *thing.busy[place + 1 :]))
     spec = work.spec or thing.spec
-    if outcome == "done" and (work.operation in spec.fails or (work.operation == "check" and thing.state != "healthy")):
+    broken = work.operation in spec.fails or spec.name in state.broken
+    if outcome == "done" and (broken or (work.operation == "check" and thing.state != "healthy")):
         outcome = "failed"
-    if outcome == "done" and work.operation == "delete":
+    if outcome == "not found" or (outcome == "done" and work.operation == "delete"):
         del state.things[physical]
         return outcome
     if outcome == "done" and work.operation == "create":

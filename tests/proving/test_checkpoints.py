@@ -80,13 +80,13 @@ def test_a_search_in_steps_finds_the_same(tmp_path: Path, monkeypatch: pytest.Mo
             search.resume()
         at(30)
         begun = search.result.transitions
-        search.go_on = lambda result, begun=begun: "enough" if result.transitions > begun + 1_400 else ""  # type: ignore[misc]
+        search.go_on = lambda result, begun=begun: "enough" if result.transitions > begun + 2_500 else ""  # type: ignore[misc]
         search.run()
         steps += 1
         if search.result.complete:
             break
         assert search.result.cut == "enough"
-    assert steps > 5
+    assert steps > 3
     assert said(search) == said(whole)
 
 

@@ -9,11 +9,14 @@ from typing import Any
 import pytest
 
 from heatproof.model.effects import Handler, Insert, Me, Read, Send, Update
+from heatproof.model.observation import Change, Observation
 from heatproof.model.scenario import Operation, create, scenario, update
 from heatproof.model.templates import resource
+from heatproof.properties.base import Property, Witness, always, witness
 from heatproof.strategies.proving import expanding, kernel
 from heatproof.strategies.proving.search import Search
 from heatproof.strategies.proving.stale import renew
+from heatproof.strategies.running import Driver
 from tests.model.toys import ACCOUNT, Account, Design, asking
 from tests.toys import HEAT, seen_toy
 
@@ -67,6 +70,40 @@ def test_the_name_of_a_task_does_not_count_where_no_handler_looks_at_it() -> Non
 @pytest.mark.parametrize("own", [its_name, unpacked, printed, whole])
 def test_it_counts_where_one_looks(own: Any) -> None:
     assert searched(own).own_names
+
+
+def told_apart(own: Any, prop: Property) -> tuple[set[Any], set[Any]]:
+    """The kinds of violations that a search finds where two equal messages are sent, and those of all schedules, one by one."""
+    design, given = seen_toy(create=twice, own=own), asking(engines=1, threads=2)
+    driver = Driver(design, given, [prop])
+
+    def go_on() -> None:
+        for action in driver.world.actions():
+            driver.perform(action)
+            go_on()
+            driver.world.undo()
+
+    go_on()
+    return set(Search(design, given, [prop]).run().violations), set(driver.monitor.violations)
+
+
+@always("tasks have no names", "Nobody knows which task has written.", ["account"])
+def nameless(observation: Observation, change: Change) -> Witness | None:
+    """One kind for whatever tasks there are."""
+    return witness(" ".join(sorted(observation.tasks)))
+
+
+@always("rows have no names", "No row says which task has written it.", ["account"])
+def unowned(observation: Observation, change: Change) -> Witness | None:
+    """One kind for whoever stands in a row."""
+    return witness(str(change.new.owner)) if change.new.owner else None
+
+
+def test_which_of_two_equal_tasks_comes_first_counts_where_somebody_looks() -> None:
+    for own, prop in ((engine_only, nameless), (its_name, unowned)):
+        found, there_is = told_apart(own, prop)
+        assert found == there_is
+        assert any("#2" in kind and "#2 " not in kind for _, kind in found)
 
 
 def test_heat_looks_at_names_where_it_rolls_back() -> None:

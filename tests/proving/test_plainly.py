@@ -70,13 +70,19 @@ FOUND: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
         {"programs": (IDLE, IDLE, (("send", 0, 1), ("sleep", 0, 0)), NAMES_ITSELF), "sent": (0, 0)},
         {"engines": 1, "threads": 2},
     ),
+    "a message to one engine has left its queue when it is delivered": (
+        {"programs": ((("send", 1, 0),), IDLE, (("read", 0, 0),)), "order": "fifo"},
+        {"engines": 2, "threads": 1, "faults": {"crash": 1}},
+    ),
 }
 
 
-@pytest.mark.parametrize("switch", ["", "symmetric", "merge", "columns"])
+@pytest.mark.parametrize("switch", ["", "symmetric", "merge", "columns", "reduce"])
 @pytest.mark.parametrize("name", sorted(FOUND))
 def test_what_it_has_found(name: str, switch: str) -> None:
     body, scope = FOUND[name]
     design: Machines = type("Machines", (Machines,), body)()
     asked = scenario(create(EMPTY), **scope)
-    held_against_each_other(design, asked, everything(Plainly(design, asked), 5_000), ((switch, False),) if switch else ())
+    held_against_each_other(
+        design, asked, everything(Plainly(design, asked), 5_000), ((switch, switch == "reduce"),) if switch else ()
+    )
