@@ -11,11 +11,11 @@ from collections.abc import Callable, Iterator
 from copy import deepcopy
 from typing import Any, NamedTuple
 
-import networkx
-
 from heatproof.model import effects as fx
 from heatproof.model.design import Design
 from heatproof.model.scenario import Scenario
+
+ACCESSES = (fx.Read, fx.Query, fx.Insert, fx.Update, fx.Delete, fx.Transaction)
 
 OUTCOMES = {"fail": "failed", "fail-always": "failed", "conflict": "conflict", "not-found": "not found"}
 """How a physical operation ends that one of these faults strikes."""
@@ -35,10 +35,12 @@ class Message(NamedTuple):
     handler: str
     args: tuple[Any, ...]
     to: str | None
+    origin: int = 0
 
 
 class Task(NamedTuple):
-    """A handler that is running, with all that it was ever sent; ``number``: of the operation that it handles."""
+    """A handler that is running, with all that it was ever sent; ``number``: of the operation that it handles, ``origin``: of the one that it goes
+    back to, where accesses are counted."""
 
     name: str
     handler: str
@@ -46,6 +48,7 @@ class Task(NamedTuple):
     engine: str
     message: Message | None = None
     number: int = 0
+    origin: int = 0
     sent: tuple[Answer, ...] = ()
 
 
@@ -87,6 +90,7 @@ class State:
         self.issued = 0
         self.requests: dict[int, tuple[str, str]] = {}
         self.seen: frozenset[str] = frozenset()
+        self.accesses: dict[int, int] = {}
 
     def copy(self) -> State:
         """A state of its own; rows, messages and tasks are never changed, so they are shared."""
@@ -109,10 +113,11 @@ class State:
 
 
 class Plainly:
-    """A design and a scenario. ``watch`` says what a property remembers of a state after each action, or an empty text."""
+    """A design and a scenario. ``watch`` says what a property remembers of a state after each action, or an empty text. ``counts``: whether the
+    accesses of each operation are part of a state."""
 
-    def __init__(self, design: Design, scenario: Scenario, watch: Callable[[State], str] = lambda state: ""):
-        self.design, self.scenario, self.watch = design, scenario, watch
+    def __init__(self, design: Design, scenario: Scenario, watch: Callable[[State], str] = lambda state: "", counts: bool = False):
+        self.design, self.scenario, self.watch, self.counts = design, scenario, watch, counts
         self.handlers = design.handlers()
         self._known: dict[str, tuple[Any, Any, Any]] = {}
         self.late, self.fifo = design.acknowledge == "late", design.order == "fifo" or not scenario.scope.reorder
@@ -154,7 +159,7 @@ class Plainly:
                     then = state.copy()
                     del then.messages[message.name]
                     then.idle[engine] -= 1
-                    self._start(then, Task(message.name, message.handler, message.args, engine, message))
+                    self._start(then, Task(message.name, message.handler, message.args, engine, message, 0, message.origin))
                     yield f"deliver {message.name} to {engine}", then
         for thing in state.things.values():
             if any(not work.task for work in thing.busy):
@@ -182,7 +187,7 @@ class Plainly:
             then.issued = number
             then.requests[number] = ("running", "")
             handler = self.design.operations[operation.kind]
-            self._start(then, Task(_unused(then, label), handler, (number, operation), engine, None, number))
+            self._start(then, Task(_unused(then, label), handler, (number, operation), engine, None, number, number * self.counts))
             yield f"operate {label} at {engine}", then
 
     # ------------------------------------------------------------------------------------------------------ what goes wrong
@@ -205,7 +210,7 @@ class Plainly:
                 if kind == "lose":
                     del then.messages[message.name]
                 else:
-                    self._post(then, message.handler, message.args, message.to)
+                    self._post(then, message.handler, message.args, message.to, message.origin)
                 yield message.name, then
         elif kind in ("vanish", "sicken"):
             for thing in [thing for thing in state.things.values() if thing.state == "healthy"]:
@@ -259,7 +264,7 @@ class Plainly:
                 then.requests[task.number] = ("lost", f"{engine} died")
             _forgotten(then, task.name)
             if self.late and task.message is not None and task.message.to is None:
-                self._post(then, task.handler, task.args, None)
+                self._post(then, task.handler, task.args, None, task.origin)
         for message in [message for message in then.messages.values() if message.to == engine]:
             del then.messages[message.name]
         return then
@@ -293,6 +298,8 @@ class Plainly:
         self._end(state, task)
 
     def _sent(self, state: State, task: Task, answer: Answer) -> None:
+        if self.counts and isinstance(self._effect(task), ACCESSES):
+            state.accesses[task.origin] = state.accesses.get(task.origin, 0) + 1
         state.tasks[task.name] = task = task._replace(sent=(*task.sent, answer))
         self._end(state, task)
 
@@ -311,10 +318,10 @@ class Plainly:
             )
         _forgotten(state, task.name)
 
-    def _post(self, state: State, handler: str, args: tuple[Any, ...], to: str | None) -> None:
+    def _post(self, state: State, handler: str, args: tuple[Any, ...], to: str | None, origin: int) -> None:
         if to is None or to in state.idle:
             name = _unused(state, self.design.label(handler, args))
-            state.messages[name] = Message(name, handler, args, to)
+            state.messages[name] = Message(name, handler, args, to, origin)
 
     # -------------------------------------------------------------------------------------------------------------- effects
 
@@ -322,15 +329,15 @@ class Plainly:
         """Do an effect; how it ends."""
         match effect:
             case fx.Transaction():
-                return self._transacted(state, effect)
+                return self._transacted(state, effect, task.origin)
             case fx.Read() | fx.Query() | fx.Insert() | fx.Update() | fx.Delete():
                 return _access(state, effect)
             case fx.Send():
-                self._post(state, effect.message, effect.args, effect.to)
+                self._post(state, effect.message, effect.args, effect.to, task.origin)
                 return Answer(None)
             case fx.Spawn():
                 name = _unused(state, self.design.label(effect.handler, effect.args))
-                self._start(state, Task(name, effect.handler, effect.args, task.engine))
+                self._start(state, Task(name, effect.handler, effect.args, task.engine, None, 0, task.origin))
                 return Answer(None)
             case fx.Probe():
                 return Answer(effect.engine in state.idle)
@@ -353,7 +360,7 @@ class Plainly:
                 return Answer(state.things.get(effect.physical))
         raise AssertionError(effect)
 
-    def _transacted(self, state: State, effect: fx.Transaction) -> Answer:
+    def _transacted(self, state: State, effect: fx.Transaction, origin: int) -> Answer:
         before = state.copy()
         body, sends = effect.body(*effect.args), []
         answer = Answer(None)
@@ -367,7 +374,7 @@ class Plainly:
                     answer = _access(state, inner)
         except StopIteration as end:
             for sent in sends:
-                self._post(state, sent.message, sent.args, sent.to)
+                self._post(state, sent.message, sent.args, sent.to, origin)
             return Answer(end.value)
         except fx.Escape as error:
             state.rows, state.used = before.rows, before.used
@@ -473,50 +480,3 @@ def _finish(state: State, task: str, physical: str, outcome: str) -> str:
         left = left._replace(state="failed")
     state.things[physical] = left
     return outcome
-
-
-class Everything(NamedTuple):
-    """All states of a scenario, by number in the order of their depth: how each says it is told from others, and where it leads to."""
-
-    states: list[State]
-    depths: list[int]
-    edges: list[list[tuple[str, int]]]
-
-
-def everything(plainly: Plainly, most: int) -> Everything | None:
-    """Go through all states, breadth-first; None if there are more than ``most``."""
-    first = plainly.first()
-    found = Everything([first], [0], [])
-    numbers = {first.text(plainly.fifo): 0}
-    for number, state in enumerate(found.states):  # it grows meanwhile
-        found.edges.append([])
-        for name, then in plainly.moves(state):
-            text = then.text(plainly.fifo)
-            if text not in numbers:
-                if len(numbers) == most:
-                    return None
-                numbers[text] = len(found.states)
-                found.states.append(then)
-                found.depths.append(found.depths[number] + 1)
-            found.edges[number].append((name, numbers[text]))
-    return found
-
-
-def goes_round(found: Everything) -> bool:
-    """Whether there is a weakly fair run for ever: a strongly connected component with an edge in it, in which each process (a task or message
-    by its name, what goes on in reality, a restart) is impossible in one state or taken on one edge."""
-    graph: Any = networkx.DiGraph((number, to) for number, edges in enumerate(found.edges) for _, to in edges)
-    for component in networkx.strongly_connected_components(graph):
-        inside = {name for number in component for name, to in found.edges[number] if to in component}
-        possible = [{_process(name) for name, _ in found.edges[number] if name.split()[0] in SYSTEM} for number in component]
-        if inside and set.intersection(*possible) <= {_process(name) for name in inside}:
-            return True
-    return False
-
-
-SYSTEM = ("step", "deliver", "settle", "restart")
-
-
-def _process(name: str) -> tuple[str, str]:
-    kind, subject, *_ = name.split()
-    return (kind if kind in ("settle", "restart") else "task", subject)

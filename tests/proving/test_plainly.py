@@ -11,9 +11,11 @@ from hypothesis import strategies as st
 from heatproof.model.scenario import Scenario, create, scenario
 from heatproof.model.templates import EMPTY
 from heatproof.properties.catalogue import REST_IS_REACHED
+from heatproof.properties.costs import at_most
 from heatproof.strategies.proving.proofs import Switches, prove
+from tests.proving.everything import Everything, everything, goes_round
 from tests.proving.machines import PROPERTIES, Instruction, Machines, designs, kinds, remembering, scopes, watched
-from tests.proving.plainly import Everything, Plainly, everything, goes_round
+from tests.proving.plainly import Plainly
 from tests.toys import fewer
 
 MOST = 600
@@ -50,6 +52,23 @@ def test_a_run_goes_on_for_ever_where_there_is_one(design: Machines, asked: Scen
     assert proof.complete
     assert not proof.unjudged
     assert bool(proof.violations) is goes_round(found)
+
+
+BOUNDS = (at_most(4), at_most(3, kind="update"), at_most(6, per="run"))
+
+
+@fewer(10, suppress_health_check=list(HealthCheck))
+@given(design=designs(), asked=scopes())
+def test_nothing_costs_more_than_the_search_says(design: Machines, asked: Scenario) -> None:
+    found = everything(Plainly(design, asked, counts=True), MOST)  # where a run for ever costs something, there is no end to it
+    assume(found is not None)
+    proof = prove(design, asked, BOUNDS)
+    assert proof.complete
+    assert not proof.uncounted
+    costs = [state.accesses for state in found.states]
+    most = {number: max(cost.get(number, 0) for cost in costs) for number in range(1, len(asked.operations) + 1)}
+    there_is = {BOUNDS[0].name: max(most.values()), BOUNDS[2].name: max(sum(cost.values()) for cost in costs)}
+    assert proof.worst == there_is | ({BOUNDS[1].name: most[2]} if 2 in most else {})
 
 
 # ---------------------------------------------------------------------------------------------------- what it has found
