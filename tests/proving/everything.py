@@ -6,7 +6,8 @@ from typing import Any, NamedTuple
 
 import networkx
 
-from tests.proving.plainly import Plainly, State
+from tests.proving.plain_state import State
+from tests.proving.plainly import Plainly
 
 
 class Everything(NamedTuple):

@@ -23,7 +23,7 @@ from heatproof.model.templates import EMPTY
 from heatproof.model.watching import WorldObservation
 from heatproof.model.world import World
 from heatproof.properties.base import EVERY, Property, Witness, always, at_rest, witness
-from tests.proving.plainly import State
+from tests.proving.plain_state import State
 
 
 class Cell(NamedTuple):
@@ -40,7 +40,7 @@ CELL = fx.Table("cell", Cell, index=("owner",))
 Instruction = tuple[str, int, int]
 """What to do, with two small numbers: a register or a cell, and another register, a cell, a program, or how many to skip."""
 
-WORDS = ("take", "keep", "same", "skip", "put", "claim", "free", "fence", "add", "move", "tell", "insert", "delete", "read", "query", "send",
+WORDS = ("take", "keep", "same", "skip", "put", "claim", "free", "fence", "add", "move", "tell", "scan", "insert", "delete", "read", "query", "send",
          "spawn", "listen", "cancel", "sleep", "late", "probe", "begin", "change", "finish", "see", "guard", "stop")  # fmt: skip
 
 VALUES = (1, True, None, "w", ("w", 0), 1.0)
@@ -125,6 +125,8 @@ class Machines(Design):
                 r[a] = yield fx.Transaction("M-7", _move, (cell, "AB"[a]))
             case "tell":
                 r[a] = yield fx.Transaction("M-8", _tell, ("AB"[a], self.later(b)))
+            case "scan":
+                r[a] = yield fx.Transaction("M-24", _scan, (cell,))
             case "insert":
                 r[a] = yield fx.Insert("M-9", CELL, Cell(cell, VALUES[a]))
             case "delete":
@@ -192,6 +194,13 @@ def _move(source: str, target: str) -> Body:
     if row is None:
         raise Gone(source)
     return (yield fx.Query("M-7", CELL, {"value": row.value}))[0].id
+
+
+def _scan(cell: str) -> Body:
+    before = yield fx.Query("M-24", CELL, {"owner": None})
+    row = yield fx.Read("M-24", CELL, cell)
+    after = yield fx.Query("M-24", CELL, {"owner": None})
+    return (len(before), None if row is None else row.value, len(after))
 
 
 def _tell(cell: str, program: int) -> Body:
@@ -266,10 +275,10 @@ def kinds(states: list[State], depths: list[int], rests: list[bool]) -> dict[tup
 # -------------------------------------------------------------------------------------------------------------------- drawn
 
 FAULTS = ("crash", "restart", "lose", "duplicate", "abort", "disconnect", "fail", "fail-always", "conflict", "not-found",
-          "vanish", "sicken", "timeout", "false-dead")  # fmt: skip
+          "vanish", "sicken", "overtake", "PMP", "G-single", "G2-item", "P4", "timeout", "false-dead")  # fmt: skip
 
 PHRASES = (("read", "fence"), ("read", "take", "same"), ("keep", "put"), ("claim", "skip", "free"), ("begin", "finish"),
-           ("begin", "finish", "change"), ("see", "put"), ("read", "take", "probe"))  # fmt: skip
+           ("begin", "finish", "change"), ("see", "put"), ("scan", "put"), ("read", "take", "probe"))  # fmt: skip
 """What does something only together, on one register."""
 
 INSTRUCTIONS = st.tuples(st.sampled_from([*((word,) for word in WORDS), *PHRASES]), st.integers(0, 1), st.integers(0, 1)).map(
@@ -300,7 +309,10 @@ def scopes(draw: st.DrawFn) -> Scenario:
     if faults == ["restart"]:
         faults.append("crash")
     operations = [create(EMPTY), update(EMPTY)][: draw(st.integers(1, 2))]
-    return scenario(*operations, engines=draw(st.integers(1, 2)), threads=draw(st.integers(1, 2)), faults=dict.fromkeys(faults, 1))
+    engines, threads, reorder = draw(st.integers(1, 2)), draw(st.integers(1, 2)), draw(st.booleans())
+    return scenario(
+        *operations, engines=engines, threads=threads, reorder=reorder, faults=dict.fromkeys(faults, draw(st.integers(1, 2)))
+    )
 
 
 PROPERTIES: list[Property] = [nothing, resting]

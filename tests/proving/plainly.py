@@ -9,107 +9,27 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from copy import deepcopy
-from typing import Any, NamedTuple
+from typing import Any
 
 from heatproof.model import effects as fx
 from heatproof.model.design import Design
 from heatproof.model.scenario import Scenario
-
-ACCESSES = (fx.Read, fx.Query, fx.Insert, fx.Update, fx.Delete, fx.Transaction)
-
-OUTCOMES = {"fail": "failed", "fail-always": "failed", "conflict": "conflict", "not-found": "not found"}
-"""How a physical operation ends that one of these faults strikes."""
-
-
-class Answer(NamedTuple):
-    """What a task was sent: a value, or an exception that is raised in it."""
-
-    value: Any
-    raised: bool = False
-
-
-class Message(NamedTuple):
-    """A message in the message layer."""
-
-    name: str
-    handler: str
-    args: tuple[Any, ...]
-    to: str | None
-    origin: int = 0
-
-
-class Task(NamedTuple):
-    """A handler that is running, with all that it was ever sent; ``number``: of the operation that it handles, ``origin``: of the one that it goes
-    back to, where accesses are counted."""
-
-    name: str
-    handler: str
-    args: tuple[Any, ...]
-    engine: str
-    message: Message | None = None
-    number: int = 0
-    origin: int = 0
-    sent: tuple[Answer, ...] = ()
-
-
-class Work(NamedTuple):
-    """A physical operation that goes on; ``task`` is empty when nobody waits for it any more."""
-
-    task: str
-    operation: str
-    spec: Any
-    topic: Any
-
-
-class Thing(NamedTuple):
-    """A physical resource."""
-
-    id: str
-    spec: Any
-    state: str
-    busy: tuple[Work, ...]
-
-
-class State:
-    """Everything that is shared, in dictionaries of immutable values."""
-
-    def __init__(self, tables: list[str], engines: dict[str, int], faults: dict[str, int]):
-        self.rows: dict[str, dict[Any, Any]] = {name: {} for name in tables}
-        self.used: dict[Any, int] = {}
-        self.messages: dict[str, Message] = {}
-        self.tasks: dict[str, Task] = {}
-        self.idle = engines
-        self.down: dict[str, str] = {}
-        self.listens: dict[str, tuple[Any, ...]] = {}
-        self.told: set[str] = set()
-        self.expired: set[Any] = set()
-        self.things: dict[str, Thing] = {}
-        self.made: dict[str, int] = {}
-        self.broken: set[str] = set()
-        self.faults = faults
-        self.issued = 0
-        self.requests: dict[int, tuple[str, str]] = {}
-        self.seen: frozenset[str] = frozenset()
-        self.accesses: dict[int, int] = {}
-
-    def copy(self) -> State:
-        """A state of its own; rows, messages and tasks are never changed, so they are shared."""
-        other = object.__new__(State)
-        for name, value in vars(self).items():
-            setattr(other, name, value.copy() if isinstance(value, dict | set) else value)
-        other.rows = {name: dict(rows) for name, rows in self.rows.items()}
-        return other
-
-    def text(self, fifo: bool) -> str:
-        """What tells it from every other state; ``fifo``: also the order of messages."""
-        parts = {
-            **vars(self),
-            **{f"rows of {name}": rows for name, rows in self.rows.items()},
-            "order": [*self.messages] if fifo else [],
-        }
-        del parts["rows"]
-        return repr([sorted(part.items(), key=repr) if isinstance(part, dict) else sorted(part, key=repr) if isinstance(part, set | frozenset)
-                     else part for part in parts.values()])  # fmt: skip
+from tests.proving.plain_state import (
+    ACCESSES,
+    ANOMALIES,
+    OUTCOMES,
+    Answer,
+    Message,
+    State,
+    Task,
+    access,
+    begin,
+    came_to,
+    finish,
+    forgotten,
+    moments,
+    unused,
+)  # fmt: skip
 
 
 class Plainly:
@@ -164,7 +84,7 @@ class Plainly:
         for thing in state.things.values():
             if any(not work.task for work in thing.busy):
                 then = state.copy()
-                _finish(then, "", thing.id, "done")
+                finish(then, "", thing.id, "done")
                 yield f"settle {thing.id}", then
         if not state.idle:
             yield from self._restarted(state)
@@ -187,7 +107,7 @@ class Plainly:
             then.issued = number
             then.requests[number] = ("running", "")
             handler = self.design.operations[operation.kind]
-            self._start(then, Task(_unused(then, label), handler, (number, operation), engine, None, number, number * self.counts))
+            self._start(then, Task(unused(then, label), handler, (number, operation), engine, None, number, number * self.counts))
             yield f"operate {label} at {engine}", then
 
     # ------------------------------------------------------------------------------------------------------ what goes wrong
@@ -212,6 +132,22 @@ class Plainly:
                 else:
                     self._post(then, message.handler, message.args, message.to, message.origin)
                 yield message.name, then
+        elif kind == "overtake":
+            first = {message.handler: message.name for message in reversed(state.messages.values())}
+            for message in state.messages.values():
+                if self.fifo and first[message.handler] != message.name:
+                    then = state.copy()
+                    then.messages = {message.name: message, **then.messages}
+                    yield message.name, then
+        elif kind in ANOMALIES:
+            for task in state.tasks.values():
+                effect = self._effect(task)
+                if isinstance(effect, fx.Transaction) and task.name not in state.split:
+                    accesses = self._inside(state.copy(), effect)
+                    if count := moments(accesses).get(kind):
+                        then = state.copy()
+                        then.split[task.name] = tuple(answer for _, answer in accesses[:count])
+                        yield task.name, then
         elif kind in ("vanish", "sicken"):
             for thing in [thing for thing in state.things.values() if thing.state == "healthy"]:
                 then = state.copy()
@@ -241,6 +177,7 @@ class Plainly:
             isinstance(effect, fx.Transaction) and not effect.reads_only
         )
         if kind == "abort" and writes:
+            state.split.pop(task.name, None)
             return Answer(fx.Aborted("deadlock"), True)
         if kind == "disconnect" and writes:
             answer = self._done(state, task, effect)
@@ -248,7 +185,7 @@ class Plainly:
         if kind in OUTCOMES and isinstance(effect, fx.Finish) and effect.physical in state.things:
             if kind == "fail-always":
                 state.broken.add(state.things[effect.physical].spec.name)
-            return Answer(_finish(state, task.name, effect.physical, OUTCOMES[kind]))
+            return Answer(finish(state, task.name, effect.physical, OUTCOMES[kind]))
         if kind == "false-dead" and isinstance(effect, fx.Probe) and effect.engine in state.idle:
             return Answer(False)
         return None
@@ -262,7 +199,7 @@ class Plainly:
             del then.tasks[task.name]
             if task.number:
                 then.requests[task.number] = ("lost", f"{engine} died")
-            _forgotten(then, task.name)
+            forgotten(then, task.name)
             if self.late and task.message is not None and task.message.to is None:
                 self._post(then, task.handler, task.args, None, task.origin)
         for message in [message for message in then.messages.values() if message.to == engine]:
@@ -316,11 +253,11 @@ class Plainly:
             state.requests[task.number] = (
                 ("escaped", str(error)) if error else ("refused", value.reason) if refused else ("accepted", "")
             )
-        _forgotten(state, task.name)
+        forgotten(state, task.name)
 
     def _post(self, state: State, handler: str, args: tuple[Any, ...], to: str | None, origin: int) -> None:
         if to is None or to in state.idle:
-            name = _unused(state, self.design.label(handler, args))
+            name = unused(state, self.design.label(handler, args))
             state.messages[name] = Message(name, handler, args, to, origin)
 
     # -------------------------------------------------------------------------------------------------------------- effects
@@ -329,14 +266,14 @@ class Plainly:
         """Do an effect; how it ends."""
         match effect:
             case fx.Transaction():
-                return self._transacted(state, effect, task.origin)
+                return self._transacted(state, effect, task.origin, state.split.pop(task.name, ()))
             case fx.Read() | fx.Query() | fx.Insert() | fx.Update() | fx.Delete():
-                return _access(state, effect)
+                return access(state, effect)
             case fx.Send():
                 self._post(state, effect.message, effect.args, effect.to, task.origin)
                 return Answer(None)
             case fx.Spawn():
-                name = _unused(state, self.design.label(effect.handler, effect.args))
+                name = unused(state, self.design.label(effect.handler, effect.args))
                 self._start(state, Task(name, effect.handler, effect.args, task.engine, None, 0, task.origin))
                 return Answer(None)
             case fx.Probe():
@@ -353,14 +290,27 @@ class Plainly:
             case fx.Expired():
                 return Answer(effect.topic in state.expired)
             case fx.Begin():
-                return Answer(_begin(state, task.name, effect))
+                return Answer(begin(state, task.name, effect))
             case fx.Finish():
-                return Answer(_finish(state, task.name, effect.physical, _came_to(state, task.name, effect.physical)))
+                return Answer(finish(state, task.name, effect.physical, came_to(state, task.name, effect.physical)))
             case fx.Look():
                 return Answer(state.things.get(effect.physical))
         raise AssertionError(effect)
 
-    def _transacted(self, state: State, effect: fx.Transaction, origin: int) -> Answer:
+    def _inside(self, state: State, effect: fx.Transaction) -> list[tuple[Any, Answer]]:
+        """The accesses of a transaction as it would be done now, each with how it ends."""
+        done: list[tuple[Any, Answer]] = []
+        self._transacted(state, effect, 0, (), done)
+        return done
+
+    def _transacted(
+        self,
+        state: State,
+        effect: fx.Transaction,
+        origin: int,
+        known: tuple[Answer, ...],
+        done: list[tuple[Any, Answer]] | None = None,
+    ) -> Answer:
         before = state.copy()
         body, sends = effect.body(*effect.args), []
         answer = Answer(None)
@@ -371,7 +321,10 @@ class Plainly:
                     sends.append(inner)
                     answer = Answer(None)
                 else:
-                    answer = _access(state, inner)
+                    answer = known[0] if known else access(state, inner)
+                    known = known[1:]
+                    if done is not None:
+                        done.append((inner, answer))
         except StopIteration as end:
             for sent in sends:
                 self._post(state, sent.message, sent.args, sent.to, origin)
@@ -379,104 +332,3 @@ class Plainly:
         except fx.Escape as error:
             state.rows, state.used = before.rows, before.used
             return Answer(error, True)
-
-
-def _unused(state: State, name: str) -> str:
-    names = (name, *(f"{name}#{number}" for number in range(2, 1_000)))
-    return next(free for free in names if free not in state.messages and free not in state.tasks)
-
-
-def _forgotten(state: State, name: str) -> None:
-    """A task is gone: nobody tells it anything, and what it has begun goes on without it."""
-    state.listens.pop(name, None)
-    state.told.discard(name)
-    for thing in state.things.values():
-        busy = tuple(work._replace(task="") if work.task == name else work for work in thing.busy)
-        state.things = {**state.things, thing.id: thing._replace(busy=busy)}
-
-
-def _access(state: State, effect: Any) -> Answer:
-    rows = state.rows[effect.table.name]
-    match effect:
-        case fx.Read():
-            return Answer(rows.get(effect.key))
-        case fx.Query():
-            found = [rows[key] for key in sorted(rows) if _is(rows[key], effect.where)]
-            return Answer(tuple(row for row in found if not (effect.unless and _is(row, effect.unless))))
-        case fx.Insert():
-            key, row = effect.table.key_of(effect.row), effect.row
-            if not isinstance(effect.table.key, str):
-                if key in rows:
-                    return Answer(fx.Duplicate(effect.table.name, key), True)
-            else:
-                times = state.used[effect.table.name, key] = state.used.get((effect.table.name, key), 0) + 1
-                if times > 1:
-                    while (effect.table.name, f"{key}#{times}") in state.used:
-                        times += 1
-                    state.used[effect.table.name, key] = times
-                    key = f"{key}#{times}"
-                    state.used[effect.table.name, key] = 1
-                    row = row._replace(**{effect.table.key: key})
-            rows[key] = row
-            return Answer(key)
-        case fx.Update():
-            row = rows.get(effect.key)
-            if row is None or not _is(row, effect.where or {}):
-                return Answer(0)
-            rows[effect.key] = row._replace(**effect.values) if isinstance(effect.values, dict) else effect.values
-            return Answer(1)
-        case fx.Delete():
-            gone = [key for key in rows if _is(rows[key], effect.where)]
-            for key in gone:
-                del rows[key]
-            return Answer(len(gone))
-    raise AssertionError(effect)
-
-
-def _is(row: Any, where: Any) -> bool:
-    return all(getattr(row, column) == value for column, value in where.items())
-
-
-def _begin(state: State, task: str, effect: fx.Begin) -> Any:
-    if effect.operation == "create":
-        state.made[effect.subject] = number = state.made.get(effect.subject, 0) + 1
-        physical = f"{effect.subject}.{number}"
-        state.things[physical] = Thing(physical, effect.spec, "creating", (Work(task, "create", effect.spec, effect.topic),))
-        return physical
-    thing = state.things.get(effect.subject)
-    if thing is None:
-        return False
-    state.things[thing.id] = thing._replace(busy=(*thing.busy, Work(task, effect.operation, effect.spec, effect.topic)))
-    return True
-
-
-def _came_to(state: State, task: str, physical: str) -> str:
-    if task in state.told:
-        return "cancelled"
-    thing = state.things.get(physical)
-    work = next((work for work in thing.busy if work.task == task), None) if thing else None
-    return "timed out" if work is not None and work.topic in state.expired else "done"
-
-
-def _finish(state: State, task: str, physical: str, outcome: str) -> str:
-    thing = state.things.get(physical)
-    work = next((work for work in thing.busy if work.task == task), None) if thing else None
-    if thing is None or work is None:
-        return "not found"
-    place = thing.busy.index(work)
-    left = thing._replace(busy=(*thing.busy[:place], *thing.busy[place + 1 :]))
-    spec = work.spec or thing.spec
-    broken = work.operation in spec.fails or spec.name in state.broken
-    if outcome == "done" and (broken or (work.operation == "check" and thing.state != "healthy")):
-        outcome = "failed"
-    if outcome == "not found" or (outcome == "done" and work.operation == "delete"):
-        del state.things[physical]
-        return outcome
-    if outcome == "done" and work.operation == "create":
-        left = left._replace(state="healthy")
-    elif outcome == "done" and work.operation == "update":
-        left = left._replace(spec=work.spec)
-    elif outcome in ("failed", "cancelled", "timed out") and work.operation in ("create", "update"):
-        left = left._replace(state="failed")
-    state.things[physical] = left
-    return outcome
