@@ -13,6 +13,7 @@ from heatproof.model.templates import EMPTY
 from heatproof.properties.catalogue import REST_IS_REACHED
 from heatproof.properties.costs import at_most
 from heatproof.strategies.proving.proofs import Switches, prove
+from heatproof.strategies.running import Driver
 from tests.proving.everything import Everything, everything, goes_round
 from tests.proving.machines import PROPERTIES, Instruction, Machines, designs, kinds, remembering, scopes, watched
 from tests.proving.plainly import Plainly
@@ -28,10 +29,18 @@ def held_against_each_other(
     assert found is not None
     plainly = Plainly(design, asked)
     there_is = kinds(found.states, found.depths, [plainly.rests(state) for state in found.states])
-    proof = prove(design, asked, [remembering, *PROPERTIES] if memory else PROPERTIES, switches)
+    properties = [remembering, *PROPERTIES] if memory else PROPERTIES
+    proof = prove(design, asked, properties, switches)
     assert proof.complete
     assert {key: len(seen.actions) for key, seen in proof.violations.items()} == there_is
     assert proof.states <= len(found.states)
+    for key, seen in proof.violations.items():
+        driver = Driver(design, asked, properties)
+        for action in seen.actions:
+            driver.perform(action)
+        if driver.world.at_rest:
+            driver.rest()
+        assert key in driver.monitor.violations
 
 
 @pytest.mark.parametrize("switch", ["", "symmetric", "merge", "columns", "placing", "versions", "reduce"])
