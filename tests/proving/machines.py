@@ -193,7 +193,7 @@ def _move(source: str, target: str) -> Body:
     yield fx.Update("M-7", CELL, target, {"value": None if row is None else row.value})
     if row is None:
         raise Gone(source)
-    return (yield fx.Query("M-7", CELL, {"value": row.value}))[0].id
+    return tuple(found.id for found in (yield fx.Query("M-7", CELL, {"value": row.value})))
 
 
 def _scan(cell: str) -> Body:
