@@ -6,8 +6,9 @@ import importlib
 import importlib.util
 import sys
 from contextlib import suppress
+from importlib.machinery import SourceFileLoader
 from pathlib import Path
-from types import ModuleType
+from types import CodeType, ModuleType
 from typing import Any
 
 from heatproof.model.choosing import meant
@@ -138,6 +139,14 @@ def spec_of(design: Design, folder: Path) -> str:
     return f"{path.relative_to(folder) if path.is_relative_to(folder) else path}:{kind.__name__}"
 
 
+class AsItStands(SourceFileLoader):
+    """Reads no bytecode: who changes a file twice within a second would be given that of the first text."""
+
+    def get_code(self, fullname: str) -> CodeType:
+        """The code of the text that stands in the file."""
+        return self.source_to_code(self.get_data(self.path), self.path)
+
+
 def load_module(path: str) -> ModuleType:
     """The module of a user's design file; loaded once, and found again by other processes under the same name."""
     file = Path(path)
@@ -149,14 +158,14 @@ def load_module(path: str) -> ModuleType:
     known = sys.modules.get(name)
     if known is not None and known.__file__ == str(file.resolve()):
         return known
-    found = importlib.util.spec_from_file_location(name, file.resolve())
+    found = importlib.util.spec_from_file_location(name, file.resolve(), loader=AsItStands(name, str(file.resolve())))
     assert found is not None
     assert found.loader is not None
     module = importlib.util.module_from_spec(found)
     sys.modules[name] = module
     if (folder := str(file.resolve().parent)) not in sys.path:
         sys.path.append(folder)  # so that a design file can import its neighbours, however heatproof was started
-    # Who changes a file twice within a second would be given the bytecode of the first text.
+    # Nor is bytecode left of what it imports.
     keeps, sys.dont_write_bytecode = sys.dont_write_bytecode, True
     try:
         found.loader.exec_module(module)

@@ -143,14 +143,20 @@ class Metering:
         """Do it, and note what it asks of the database."""
         world = self.world
         mark = len(world.journal)
-        mine = {(t.handler, t.args): self.origins[name] for name, t in world.tasks.items()} if action.kind == "crash" else {}
+        mine: dict[
+            Any, list[int]
+        ] = {}  # what comes back after a crash goes back to what it went back to, in the order in which it comes
+        for task in world.tasks_of(action.subject) if action.kind == "crash" and world.design.acknowledge == "late" else ():
+            if task.message is not None and task.message.to is None:
+                mine.setdefault((task.handler, task.args), []).append(self.origins[task.name])
         self.before(action)
         entry = world.perform(action)
         parent = world.state["issued"] if action.kind == "operate" else self.origins.get(action.subject, 0)
         for table, name, old in world.journal[mark:]:
             if old is MISSING and (table is world.bag or table is world.tasks) and name in table:
                 made = table[name]
-                self.origins[name] = mine.get((made.handler, made.args), parent)
+                known = mine.get((made.handler, made.args))
+                self.origins[name] = known.pop(0) if known else parent
         self.after(entry)
 
     def before(self, action: Action) -> None:

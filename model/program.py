@@ -142,8 +142,13 @@ class Program:
         return child
 
     def running(self, node: Node) -> Generator[Any, Any, Any]:
-        """The handler as it stands at ``node``, before its effect; run once more where it has gone on since."""
-        if node.gen is None:
+        """The handler as it stands at ``node``, before its effect; run once more where it has gone on since, unless one stands just before."""
+        before = node.parent
+        if node.gen is None and before is not None and before.gen is not None:
+            gen, before.gen = before.gen, None
+            self._repeat(gen, node)
+            node.gen = gen
+        elif node.gen is None:
             node.gen = self._again(node)
         return node.gen  # type: ignore[no-any-return]  # a target of its own has other things there
 
@@ -219,16 +224,20 @@ class Program:
     def _again(self, node: Node) -> Generator[Any, Any, Any]:
         gen = self._call(node.root)
         for known in node.path():
-            fresh = Node(node.root, None, None, gen)
-            self.nodes -= 1
-            self._resume(fresh, known.result, again=True)
-            if not _same(fresh, known):
-                raise DesignError(
-                    f"{self._where(known, gen)}: handler {node.root.handler!r} is no function of its message and the results it was"
-                    f" sent: run again, it went on with {_told(fresh)} instead of {_told(known)}; it must not use module"
-                    " or object state, clocks, random numbers or the order of sets"
-                )
+            self._repeat(gen, known)
         return gen
+
+    def _repeat(self, gen: Generator[Any, Any, Any], known: Node) -> None:
+        """Let a handler that stands just before a known node go on to it."""
+        fresh = Node(known.root, None, None, gen)
+        self.nodes -= 1
+        self._resume(fresh, known.result, again=True)
+        if not _same(fresh, known):
+            raise DesignError(
+                f"{self._where(known, gen)}: handler {known.root.handler!r} is no function of its message and the results it was"
+                f" sent: run again, it went on with {_told(fresh)} instead of {_told(known)}; it must not use module"
+                " or object state, clocks, random numbers or the order of sets"
+            )
 
     def _where(self, node: Node, gen: Generator[Any, Any, Any] | None = None) -> str:
         return _where(gen or node.gen) or place_of(self.handlers[node.root.handler])

@@ -7,15 +7,18 @@ had its number of steps goes on under the default policy (the fair tail), so tha
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
+from heatproof.model.contents import Opaque
 from heatproof.model.continuations import Pool
 from heatproof.model.design import Design
-from heatproof.model.fingerprint import fingerprint
+from heatproof.model.errors import DesignError
+from heatproof.model.fingerprint import digest, fingerprint
 from heatproof.model.meter import meter
-from heatproof.model.program import Node, Program
+from heatproof.model.program import Node, Program, refuse_nested
 from heatproof.model.scenario import Scenario
 from heatproof.model.watchdog import RUNNING, Stuck
 from heatproof.model.watching import met
@@ -27,6 +30,7 @@ from heatproof.properties.monitor import Violation
 from heatproof.strategies import policies
 from heatproof.strategies.asked import refuse_unfit
 from heatproof.strategies.asking import in_property, monitor
+from heatproof.strategies.proving.frozen import pending
 
 STEPS = 4_000
 TAIL = 20_000
@@ -63,6 +67,7 @@ class Laps:
         self.passed: set[Any] = set()
         self.states: dict[Any, int] = {}
         self.pool = Pool(world.design)
+        self.unfair = False
 
     def began(self) -> int | None:
         """After how many actions the present state was there before, or None.
@@ -74,7 +79,7 @@ class Laps:
         """
         world, now = self.world, len(self.world.log)
         newest = next(reversed(world.tasks.values()), None)
-        if newest is None:
+        if newest is None or self.unfair:
             return None
         quiet = ((now - newest.seq[0]) // QUIET).bit_count() == 1  # for a while, and then ever less often
         if newest.seq[0] < now - 1 and not quiet:
@@ -82,26 +87,33 @@ class Laps:
         if len(world.bag) > CROWD and now % 97:
             return None
         running = [(name, self._standing(world.nodes[name])) for name in world.tasks]
-        outline = tuple([(message.name, message.args) for message in world.bag.values()]), tuple(running)
+        outline = tuple([(message.name, message.args, message.to) for message in world.bag.values()]), tuple(running)
         if outline not in self.passed:
             self.passed.add(outline)
             return None
         held = tuple((name, now - since) for name, since in world.ranks.items() if since > now - PATIENCE)
         turns = tuple(sorted(world.slept, key=world.slept.__getitem__))
-        before = self.states.setdefault((outline, held, turns, fingerprint(world, lambda node: 0)), now)
-        return before if before < now and (not quiet or self._fair(before)) else None
+        before = self.states.setdefault((outline, held, turns, fingerprint(world, lambda node: digest(node.root.me))), now)
+        if before == now:
+            return None
+        self.unfair = not self._fair(before)  # then it goes round like that for ever
+        return None if self.unfair else before
 
     def _standing(self, node: Node) -> Any:
         """Where a handler stands and what it holds: a number that another has only if it goes on alike. One that goes round on its own never comes to
         a node again."""
         if node.depth > LONG and self.world.design.pure:
-            held = self.pool.of(self.world.program.running(node))
+            running, held = self.world.program.running(node), None
+            with suppress(DesignError, Opaque):  # it stands too deep, or is about to do something with what hides what it holds
+                refuse_nested(node)
+                held = self.pool.of(running, pending(node.effect))
             if held is not None:
                 return id(node.root), id(held)
         return id(node)
 
     def _fair(self, began: int) -> bool:
-        """Whether everything that is possible now has gone on since. The default policy lets a task go on that never gives way, whoever waits."""
+        """Whether everything that is possible now has gone on since. The default policy lets a task go on that never gives way, whoever waits, and
+        messages that lead to messages before who sleeps."""
         gone_on = {(entry.action.kind, entry.action.subject) for entry in self.world.log[began:]}
         return all((action.kind, action.subject) in gone_on for action in self.world.progress())
 

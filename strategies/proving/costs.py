@@ -71,7 +71,7 @@ class OwnedWorld(LearningWorld):
         super()._exchange()
         self.origins = View(self.space, "origin")
         self.doing = Action("", "")
-        self.dead: dict[tuple[str, Any], int] = {}
+        self.dead: dict[tuple[str, Any], list[int]] = {}
         bag: Any = self.bag
         bag.encode = self._message
 
@@ -85,8 +85,9 @@ class OwnedWorld(LearningWorld):
         """As in any world; what comes back after a crash belongs to whom it belonged."""
         self.doing, self.dead, self.owner = action, {}, 0
         if action.kind == "crash" and self.late:
-            dead = [(name, task) for name, task in self.tasks.items() if task.engine == action.subject]
-            self.dead = {(task.handler, task.args): self.origins.get(name, 0) for name, task in dead}
+            for task in self.tasks_of(action.subject):
+                if task.message is not None and task.message.to is None:
+                    self.dead.setdefault((task.handler, task.args), []).append(self.origins.get(task.name, 0))
         entry = super().perform(action)
         if entry.before is not None and type(entry.before.effect) in fx.DATABASE:
             self.owner = self._origin()
@@ -97,7 +98,7 @@ class OwnedWorld(LearningWorld):
         message = super().post(handler, args, to, name)
         if message is not None:
             known = self.dead.get((handler, args))
-            self.origins[message.name] = self._origin() if known is None else known
+            self.origins[message.name] = known.pop(0) if known else self._origin()
         return message
 
     def begin(self, name: str, handler: str, args: tuple[Any, ...], engine: str, message: Message | None) -> tuple[Task, Node]:

@@ -108,9 +108,7 @@ class LearningWorld(World):
     """A world whose state is fetched from a :class:`Space` as it is asked for, and in which one action is done at a time."""
 
     watching = WatchedProgram
-    named = False
-    """Whether all tasks and messages go by their names: where a property looks at tasks, and where a handler looks at its own, since what begins
-    later is called by what there is."""
+    named = False  # whether names of tasks and messages count: where a property looks at tasks or a handler at its own, as they name what begins
 
     def __init__(
         self,
@@ -130,8 +128,10 @@ class LearningWorld(World):
         super().__init__(design, scenario, self.watched)
         self.settles = True  # whether a situation is looked for only until a lesson has reached it
         self.own_names, self.named = own_names or not merge, self.named or own_names or names_matter
-        self.me = watched_names(self)
-        self.own_name_read = False
+        self.keeps_order = (
+            self.late and not self.any_order
+        )  # in which tasks of an engine began: so their messages come back to a queue
+        self.me, self.own_name_read = watched_names(self), False
         self.space = space
         self.looks = None if self.watched is None else Looks(design.tables)
         self.merge = merge
@@ -301,16 +301,18 @@ class LearningWorld(World):
         if group.startswith(PRESENT):
             return (group, identity)
         if group == "message":
-            return self.by_name(("message", identity), unit)
+            return self.by_name(("message", identity), unit, not self.any_order)
         if group == MEMBERSHIP + "message" and not self.any_order:
             return (group, identity)
+        if group.startswith(MEMBERSHIP + AT) and self.keeps_order:
+            return (MEMBERSHIP, AT, group.removeprefix(MEMBERSHIP + AT), identity)
         if group in ("task", ADDRESSED) or group.startswith((MEMBERSHIP, AT, CLOCK)):
             return None
         return (group, unit.key, identity)
 
-    def by_name(self, content: tuple[Any, ...], unit: Unit) -> tuple[Any, ...]:
-        """The content of a task or message, with its name where that counts."""
-        return (*content, unit.key) if self.named else content
+    def by_name(self, content: tuple[Any, ...], unit: Unit, queued: bool = False) -> tuple[Any, ...]:
+        """The content of a task or message, with its name where that counts, as it does where names stand for it in a queue."""
+        return (*content, unit.key) if self.named or queued else content
 
     def mentions(self, column: int, content: Any) -> None:
         """What of a unit's value is part of the state was found to mention engines."""
@@ -356,7 +358,7 @@ class LearningWorld(World):
 
     def _at(self, engine: str) -> Any:
         if engine not in self.at:
-            self.at[engine] = View(self.space, AT + engine)
+            self.at[engine] = View(self.space, AT + engine, ordered=self.keeps_order)
         return self.at[engine]
 
     def tasks_of(self, engine: str) -> list[Task]:

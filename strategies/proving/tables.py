@@ -379,7 +379,7 @@ class Tables:
                         salts[p, column, value] = renderer.salt(content)
         space.fresh.clear()
         self.world.versions.check()
-        if self.renderers[0].leaked and not self.world.named:
+        if self.renderers[0].leaked and not (self.world.own_names and self.world.named):
             raise OwnNamesMatter
 
     def _arrange(self) -> None:

@@ -40,8 +40,8 @@ CELL = fx.Table("cell", Cell, index=("owner",))
 Instruction = tuple[str, int, int]
 """What to do, with two small numbers: a register or a cell, and another register, a cell, a program, or how many to skip."""
 
-WORDS = ("take", "keep", "same", "skip", "put", "claim", "free", "fence", "add", "move", "tell", "scan", "insert", "delete", "read", "query", "send",
-         "spawn", "listen", "cancel", "sleep", "late", "probe", "begin", "change", "finish", "see", "guard", "stop")  # fmt: skip
+WORDS = ("again", "take", "keep", "same", "skip", "put", "claim", "free", "fence", "add", "move", "tell", "scan", "insert", "delete", "read", "query",
+         "send", "spawn", "listen", "cancel", "sleep", "late", "probe", "begin", "change", "finish", "see", "guard", "stop")  # fmt: skip
 
 VALUES = (1, True, None, "w", ("w", 0), 1.0)
 
@@ -52,7 +52,7 @@ class Gone(fx.Escape):
 
 class Machines(Design):
     """Programs, by number: that of create is the first, that of update the second, those of messages and tasks the others. ``sent``: which of
-    these are sent by create before it begins with its own."""
+    these are sent by create before it begins with its own. ``labels``: whether messages are called by what they carry."""
 
     name = "machines"
     tables = (CELL,)
@@ -61,9 +61,10 @@ class Machines(Design):
     survives = EVERY
     programs: tuple[tuple[Instruction, ...], ...] = ()
     sent: tuple[int, ...] = ()
+    labels = True
 
     def __repr__(self) -> str:
-        parts = ("programs", "sent", "acknowledge", "order", "front", "versions")
+        parts = ("programs", "sent", "labels", "acknowledge", "order", "front", "versions")
         return f"Machines({', '.join(f'{part}={getattr(self, part)!r}' for part in parts)})"
 
     def first(self, me: Me, number: int, operation: Operation) -> Handler:
@@ -85,7 +86,9 @@ class Machines(Design):
         while at < len(code):
             what, a, b = code[at]
             at += 1
-            if what == "skip":
+            if what == "again":
+                yield fx.Send("M-25", "work", (max(program, 2),))
+            elif what == "skip":
                 at += 0 if r[a] else b + 1
             elif what == "guard":
                 guarded = True
@@ -164,7 +167,7 @@ class Machines(Design):
         return min(2 + number, len(self.programs) - 1)
 
     def label(self, message: str, args: tuple[Any, ...]) -> str:
-        return f"{message}({args[0]})"
+        return f"{message}({args[0]})" if self.labels else message
 
     def observe(self, world: World) -> WorldObservation:
         observation = WorldObservation(world)
@@ -293,6 +296,7 @@ def designs(draw: st.DrawFn) -> Machines:
     body = {
         "programs": tuple(draw(st.lists(PROGRAM, min_size=3, max_size=5))),
         "sent": tuple(draw(st.lists(st.integers(0, 2), max_size=2))),
+        "labels": draw(st.booleans()),
         "acknowledge": draw(st.sampled_from(["early", "late"])),
         "order": draw(st.sampled_from(["bag", "bag", "fifo"])),
         "front": draw(st.sampled_from(["", "", "api"])),

@@ -95,11 +95,11 @@ class State:
         return other
 
     def text(self, fifo: bool) -> str:
-        """What tells it from every other state; ``fifo``: also the order of messages."""
+        """What tells it from every other state; ``fifo``: also the order of messages, and of the tasks whose messages may come back."""
         parts = {
             **vars(self),
             **{f"rows of {name}": rows for name, rows in self.rows.items()},
-            "order": [*self.messages] if fifo else [],
+            "order": [*self.messages, *self.tasks] if fifo else [],
         }
         del parts["rows"]
         return repr([sorted(part.items(), key=repr) if isinstance(part, dict) else sorted(part, key=repr) if isinstance(part, set | frozenset)

@@ -13,7 +13,7 @@ from heatproof.model.templates import EMPTY
 from heatproof.properties.catalogue import REST_IS_REACHED
 from heatproof.properties.costs import at_most
 from heatproof.strategies.proving.proofs import Switches, prove
-from heatproof.strategies.running import Driver
+from heatproof.strategies.running import Driver, Plan, run
 from tests.proving.everything import Everything, everything, goes_round
 from tests.proving.machines import PROPERTIES, Instruction, Machines, designs, kinds, remembering, scopes, watched
 from tests.proving.plainly import Plainly
@@ -61,6 +61,9 @@ def test_a_run_goes_on_for_ever_where_there_is_one(design: Machines, asked: Scen
     assert proof.complete
     assert not proof.unjudged
     assert bool(proof.violations) is goes_round(found)
+    for steps in (0, 20):  # a random run sees no circle where there is none
+        done = run(design, asked, [REST_IS_REACHED], Plan("fifo", 0, steps=steps), None)
+        assert done.end != "circle" or proof.violations
 
 
 BOUNDS = (at_most(4), at_most(3, kind="update"), at_most(6, per="run"))
@@ -97,6 +100,14 @@ FOUND: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "nor where a task that has forgotten its name decides what the next is called": (
         {"programs": (IDLE, IDLE, (("send", 0, 1), ("sleep", 0, 0)), NAMES_ITSELF), "sent": (0, 0)},
         {"engines": 1, "threads": 2},
+    ),
+    "messages of one name in a queue differ by what they carry": (
+        {"programs": (IDLE, IDLE, NAMES_ITSELF, (("add", 0, 0),)), "sent": (0, 1), "order": "fifo", "labels": False},
+        {"engines": 2, "threads": 1, "faults": {"duplicate": 1}},
+    ),
+    "messages come back to a queue in the order in which their tasks began": (
+        {"programs": (IDLE, IDLE, (("put", 0, 0),), (("add", 0, 0),)), "sent": (1, 0), "order": "fifo", "acknowledge": "late"},
+        {"engines": 2, "threads": 2, "faults": {"crash": 1}},
     ),
     "a message to one engine has left its queue when it is delivered": (
         {"programs": ((("send", 1, 0),), IDLE, (("read", 0, 0),)), "order": "fifo"},

@@ -29,6 +29,7 @@ from tests.toys import (
     HEAT,
     SPINNING,
     STORM,
+    await_flag,
     busy,
     resting,
     same_in_any_process,
@@ -144,6 +145,41 @@ def test_who_polls_gives_way_to_others_that_poll() -> None:
         Plan("fifo", 0, steps=0),
     )
     assert (done.end, done.violations) == ("rest", {})
+
+
+def test_what_a_task_is_about_to_write_counts_though_it_holds_it_no_more() -> None:
+    """And a task that stands in many generators is looked at no further."""
+
+    def counting(self: Design, me: Me) -> Handler:
+        number = 0
+        while number < QUIET * 2:
+            number = (yield Read("C-1", ACCOUNT, "A")).value
+            yield Update("C-2", ACCOUNT, "A", {"value": 0})
+            yield Update("C-3", ACCOUNT, "A", {"value": number + 1})
+
+    def deep(self: Design, me: Me, left: int = 600) -> Handler:
+        if left:
+            yield from deep(self, me, left - 1)
+        else:
+            for _ in range(QUIET * 2):
+                yield Read("D-1", ACCOUNT, "A")
+
+    for name, handler in (("counting", counting), ("deep", deep)):
+        design = seen_toy(create=sending((name,)), **{name: handler})
+        program = program_for(design, asking())
+        for _ in range(2):  # the second time all is known
+            done = run(design, asking(), [REST_IS_REACHED], Plan("fifo", 0, steps=10), program)
+            assert (done.end, done.violations) == ("rest", {})
+
+
+def test_who_sleeps_while_messages_lead_to_messages_is_no_circle() -> None:
+    def late(self: Design, me: Me) -> Handler:
+        yield Sleep("L-1")
+        yield Update("L-2", ACCOUNT, "A", {"value": 1})
+
+    design = seen_toy(create=sending(("late",), ("await_flag", "x")), late=late, await_flag=await_flag)
+    done = run(design, asking(), [REST_IS_REACHED], Plan("fifo", 0, steps=0))
+    assert (done.end, done.violations) == ("cut", {})
 
 
 @pytest.mark.parametrize("counts", [True, False])
