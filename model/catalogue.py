@@ -165,7 +165,7 @@ def load_module(path: str) -> ModuleType:
     sys.modules[name] = module
     if (folder := str(file.resolve().parent)) not in sys.path:
         sys.path.append(folder)  # so that a design file can import its neighbours, however heatproof was started
-    # Nor is bytecode left of what it imports.
+    # Bytecode of what it imports would be taken for that of another text as easily: none is left behind.
     keeps, sys.dont_write_bytecode = sys.dont_write_bytecode, True
     try:
         found.loader.exec_module(module)

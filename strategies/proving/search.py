@@ -108,7 +108,7 @@ class Search:
 
     def begin(self, names_matter: bool, own_names: bool, numbered: Iterable[str] | None) -> None:
         """Begin anew, with nothing learned and nothing seen. ``names_matter``: names and arguments of tasks are part of the state; ``own_names``:
-        so is what handlers hold of the names of their tasks; ``numbered``: so are the versions of these tables (None: of all)."""
+        so are the names of tasks, and what handlers hold of them; ``numbered``: so are the versions of these tables (None: of all)."""
         if self.passes:
             self.earlier.keep(self)
         self.names_matter, self.own_names = names_matter, own_names

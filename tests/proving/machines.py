@@ -257,7 +257,7 @@ def rest(rows: Any, engines: Any, requests: list[str], things: dict[str, str], s
 
 
 def watched(rows: Mapping[Any, Any]) -> str:
-    """What is remembered of rows, or an empty text: that B is there."""
+    """What is remembered of rows: the value of B; an empty text where there is no B."""
     return _anonymous(rows["B"].value) if "B" in rows else ""
 
 

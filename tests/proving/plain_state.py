@@ -107,6 +107,7 @@ class State:
 
 
 def unused(state: State, name: str) -> str:
+    """The name, with a number behind it where a message or task has it."""
     names = (name, *(f"{name}#{number}" for number in range(2, 1_000)))
     return next(free for free in names if free not in state.messages and free not in state.tasks)
 
@@ -145,6 +146,7 @@ def moments(done: list[tuple[Any, Answer]]) -> dict[str, int]:
 
 
 def access(state: State, effect: Any) -> Answer:
+    """Do one access to the database; how it ends."""
     rows = state.rows[effect.table.name]
     match effect:
         case fx.Read():
@@ -187,6 +189,7 @@ def _is(row: Any, where: Any) -> bool:
 
 
 def begin(state: State, task: str, effect: fx.Begin) -> Any:
+    """Begin a physical operation: the id of what is created, or whether the thing is there."""
     if effect.operation == "create":
         state.made[effect.subject] = number = state.made.get(effect.subject, 0) + 1
         physical = f"{effect.subject}.{number}"
@@ -200,6 +203,7 @@ def begin(state: State, task: str, effect: fx.Begin) -> Any:
 
 
 def came_to(state: State, task: str, physical: str) -> str:
+    """How the operation of a task ends if nothing strikes it and it cannot fail."""
     if task in state.told:
         return "cancelled"
     thing = state.things.get(physical)
@@ -208,6 +212,7 @@ def came_to(state: State, task: str, physical: str) -> str:
 
 
 def finish(state: State, task: str, physical: str, outcome: str) -> str:
+    """End the operation of a task (empty: of nobody), with this outcome unless reality knows better; the outcome."""
     thing = state.things.get(physical)
     work = next((work for work in thing.busy if work.task == task), None) if thing else None
     if thing is None or work is None:
