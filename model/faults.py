@@ -23,6 +23,12 @@ WRITES = (fx.Insert, fx.Update, fx.Delete, fx.Transaction)
 HOLDS = {"stall": ("10", "40", "rest"), "pause": ("10", "40"), "slow": ("10", "40")}
 """For how many actions a message, an engine or a physical operation may be held back; ``rest``: until nothing else can run."""
 
+PATIENCE = 300
+"""Actions after which the default policy stops passing over a task that a deviation held back, and those that only sleep no longer count as
+something else that can run: it stays fair."""
+
+_REST = 10_000_000  # longer than any run, and than the six digits of any other time
+
 
 class Fault(NamedTuple):
     """One kind of fault: what ``domain`` its subjects come from (see ``DOMAINS``), whether it ``fits`` one of them now, and
@@ -94,7 +100,7 @@ def _duplicate(world: World, action: Action) -> Entry:
 
 
 def _hold(world: World, action: Action) -> Entry:
-    until = len(world.log) + 1_000_000 if action.detail == "rest" else len(world.log) + int(action.detail or "10")
+    until = len(world.log) + _REST if action.detail == "rest" else len(world.log) + int(action.detail or "10")
     world.put(world.held, action.subject, until)
     return world.note(action)
 
@@ -277,6 +283,16 @@ def enabled(world: World) -> list[Action]:
                 else:
                     actions.append(Action(kind, target))
     return actions
+
+
+def holding(world: World) -> dict[str, int]:
+    """Who is held back now, and until when. Whoever waits until nothing else can run does not wait for those that poll, for longer than PATIENCE
+    actions: they may poll for what he brings."""
+    now, held = len(world.log), world.held
+    waited = [name for name, until in held.items() if now + 1_000_000 <= until <= now + _REST - PATIENCE]
+    if waited and all(type(world.next_access(action)) is fx.Sleep for action in world.free_to_act(held)):
+        return {name: until for name, until in held.items() if name not in waited}
+    return held
 
 
 def inject(world: World, action: Action) -> Entry:

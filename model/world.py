@@ -23,13 +23,11 @@ from heatproof.model.database import MISSING, Database, Journal, undo
 from heatproof.model.design import Design
 from heatproof.model.effects import Me, Refused, Sleep
 from heatproof.model.errors import DesignError, NotEnabled, ScenarioError
+from heatproof.model.faults import PATIENCE
 from heatproof.model.lookup import Lookup
 from heatproof.model.program import Node, Program
 from heatproof.model.reality import Reality
 from heatproof.model.scenario import Operation, Scenario
-
-PATIENCE = 300
-"""Steps after which the default policy stops passing over a task that a deviation held back: it stays fair."""
 
 
 class Action(NamedTuple):
@@ -144,12 +142,17 @@ class World(Lookup):
             if self.bag or self.reality.alone or not self.free:
                 self._add_deliveries(actions, held)
             return actions
+        held = faults.holding(self)
+        actions = self.free_to_act(held)
+        if not actions:  # what is held back goes on when nothing else can
+            return self.free_to_act({})
+        return actions
+
+    def free_to_act(self, held: dict[str, int]) -> list[Action]:
+        """What the system can do if only these, of those that are held back, wait."""
         now = len(self.log)
         actions = [task.action for task in self.tasks.values() if held.get(task.name, 0) <= now and held.get(task.engine, 0) <= now]
         self._add_deliveries(actions, held)
-        if not actions:  # what is held back goes on when nothing else can
-            actions = [task.action for task in self.tasks.values()]
-            self._add_deliveries(actions, {})
         return actions
 
     def _add_deliveries(self, actions: list[Action], held: dict[str, int]) -> None:
@@ -217,7 +220,7 @@ class World(Lookup):
         """What the default policy does next, or None at the end: the oldest task goes on to its end, then the oldest message
         is delivered, then what sleeps or was held back goes on, then the next operation is issued."""
         now, ranks = len(self.log), self.ranks
-        held = self.held
+        held = self.held and faults.holding(self)
         later: list[tuple[int, tuple[int, ...], Action]] = []
         for task in self.tasks.values():
             since = ranks.get(task.name)

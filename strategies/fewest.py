@@ -15,9 +15,10 @@ from typing import Any
 
 from heatproof.model.design import Design
 from heatproof.model.errors import HeatproofError, NeverYields
+from heatproof.model.faults import PATIENCE
 from heatproof.model.program import Program
 from heatproof.model.scenario import Scenario
-from heatproof.model.world import PATIENCE, Action, World
+from heatproof.model.world import Action, World
 from heatproof.properties.base import Property
 from heatproof.properties.catalogue import REST_IS_REACHED
 from heatproof.strategies.running import Driver

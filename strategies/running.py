@@ -16,13 +16,15 @@ from heatproof.model.contents import Opaque
 from heatproof.model.continuations import Pool
 from heatproof.model.design import Design
 from heatproof.model.errors import DesignError
+from heatproof.model.faults import PATIENCE
 from heatproof.model.fingerprint import digest, fingerprint
 from heatproof.model.meter import meter
+from heatproof.model.pending import pending
 from heatproof.model.program import Node, Program, refuse_nested
 from heatproof.model.scenario import Scenario
 from heatproof.model.watchdog import RUNNING, Stuck
 from heatproof.model.watching import met
-from heatproof.model.world import PATIENCE, Action, World
+from heatproof.model.world import Action, World
 from heatproof.properties.base import Property, witness
 from heatproof.properties.catalogue import REST_IS_REACHED
 from heatproof.properties.costs import exceeded
@@ -30,7 +32,6 @@ from heatproof.properties.monitor import Violation
 from heatproof.strategies import policies
 from heatproof.strategies.asked import refuse_unfit
 from heatproof.strategies.asking import in_property, monitor
-from heatproof.strategies.proving.frozen import pending
 
 STEPS = 4_000
 TAIL = 20_000

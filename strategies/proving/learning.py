@@ -24,6 +24,7 @@ from heatproof.model.database import MISSING
 from heatproof.model.design import Design
 from heatproof.model.errors import HeatproofError, NotEnabled
 from heatproof.model.faults import FAULTS, limit
+from heatproof.model.pending import pending
 from heatproof.model.program import Node, refuse_nested
 from heatproof.model.scenario import Scenario
 from heatproof.model.watchdog import RUNNING, Stuck
@@ -32,10 +33,10 @@ from heatproof.model.world import Action, Entry, Message, Task, World
 from heatproof.properties.base import Property, Witness
 from heatproof.strategies.asking import in_property, monitor
 from heatproof.strategies.proving.columns import WatchedProgram
-from heatproof.strategies.proving.frozen import pending, told
 from heatproof.strategies.proving.looks import Looks
 from heatproof.strategies.proving.names import NamesMatter, OwnNamesMatter, Tasks, watched_names
 from heatproof.strategies.proving.symmetry import Nameless
+from heatproof.strategies.proving.told import told
 from heatproof.strategies.proving.versions import Versions
 from heatproof.strategies.proving.views import ADDRESSED, AT, CLOCK, MEMBERSHIP, PRESENT, Space, Unit, View
 from heatproof.strategies.running import SYSTEM
@@ -128,9 +129,8 @@ class LearningWorld(World):
         super().__init__(design, scenario, self.watched)
         self.settles = True  # whether a situation is looked for only until a lesson has reached it
         self.own_names, self.named = own_names or not merge, self.named or own_names or names_matter
-        self.keeps_order = (
-            self.late and not self.any_order
-        )  # in which tasks of an engine began: so their messages come back to a queue
+        # In which tasks of an engine began: so their messages come back to a queue.
+        self.keeps_order = self.late and not self.any_order
         self.me, self.own_name_read = watched_names(self), False
         self.space = space
         self.looks = None if self.watched is None else Looks(design.tables)

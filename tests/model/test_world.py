@@ -20,11 +20,11 @@ from heatproof.model.effects import (
     Spawn,
 )
 from heatproof.model.errors import NotEnabled, ScenarioError
-from heatproof.model.faults import FAULTS, HOLDS
+from heatproof.model.faults import FAULTS, HOLDS, PATIENCE
 from heatproof.model.fingerprint import fingerprint
 from heatproof.model.scenario import Operation, Scenario, create, scenario, update
 from heatproof.model.templates import Attr, Ref, Template, resource
-from heatproof.model.world import PATIENCE, Action, World
+from heatproof.model.world import Action, World
 from tests.model.toys import ACCOUNT, Account, accounts, asking, by_default, outcomes, toy, wander, whole
 
 ONE = Template([resource("A", {"p": 1}, {"r": 1}), resource("B", {"p": Ref("A")}), resource("C", {"p": Attr("B", "p")})])

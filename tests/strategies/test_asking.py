@@ -15,9 +15,9 @@ from heatproof.model.watching import WorldObservation
 from heatproof.properties.base import Property, Witness, always, at_rest, sometimes, witness
 from heatproof.properties.catalogue import ALL
 from heatproof.strategies.exploring import Options, batch
-from heatproof.strategies.proving.frozen import told
 from heatproof.strategies.proving.proofs import prove
 from heatproof.strategies.proving.search import Search
+from heatproof.strategies.proving.told import told
 from heatproof.strategies.running import Plan, run
 from tests.model.toys import ACCOUNT, toy
 from tests.toys import seen_toy, sending, set_flag

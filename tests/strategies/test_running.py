@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 from hashlib import sha256
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from heatproof.model.design import Design
-from heatproof.model.effects import Handler, Me, Read, Sleep, Spawn, Update
+from heatproof.model.effects import Handler, Insert, Me, Read, Sleep, Spawn, Update
 from heatproof.model.errors import DesignError, HeatproofError, NeverYields
 from heatproof.model.observation import Change, Observation
 from heatproof.model.scenario import Operation, Scenario, scenario
@@ -19,9 +20,9 @@ from heatproof.model.world import Action, program_for
 from heatproof.properties.base import Witness, always, witness
 from heatproof.properties.catalogue import ALL, REST_IS_REACHED
 from heatproof.strategies.policies import POLICIES
-from heatproof.strategies.running import QUIET, Driver, Plan, run
+from heatproof.strategies.running import QUIET, Driver, Plan, drive, run
 from heatproof.strategies.scenarios import plans, scenarios
-from tests.model.toys import ACCOUNT, asking
+from tests.model.toys import ACCOUNT, Account, asking
 from tests.toys import (
     ADDING,
     AWAITING,
@@ -145,6 +146,30 @@ def test_who_polls_gives_way_to_others_that_poll() -> None:
         Plan("fifo", 0, steps=0),
     )
     assert (done.end, done.violations) == ("rest", {})
+
+
+def hasty(self: Design, me: Me, who: str) -> Handler:
+    """Polls twenty times and then opens an account."""
+    for _ in range(20):
+        if (yield Read("H-1", ACCOUNT, "A")).value:
+            return
+        yield Sleep("H-2")
+    yield Insert("H-3", ACCOUNT, Account(who))
+
+
+@pytest.mark.parametrize("policy", sorted(POLICIES))
+@pytest.mark.parametrize(("poll", "gave_up"), [(wait, False), (hasty, True)])
+def test_who_polls_for_what_a_stalled_message_brings_gets_it(poll: Any, gave_up: bool, policy: str) -> None:
+    """It waits until nothing else can run, which is not for ever where somebody sleeps; but longer than those who give up some time."""
+    design = seen_toy(create=sending(("poll", "x"), ("set_flag",)), poll=poll, set_flag=set_flag)
+    driver = Driver(design, asking(threads=2, faults={"stall": 1}), [REST_IS_REACHED])
+    driver.perform(Action("operate", "create#1", "E1"))
+    while driver.world.tasks:
+        driver.perform(Action("step", "create#1"))
+    driver.perform(Action("stall", "set_flag()", "rest"))
+    assert drive(driver, Plan(policy, 0)) == "rest"
+    assert not driver.monitor.violations
+    assert ("x" in driver.world.database.rows[ACCOUNT]) == gave_up
 
 
 def test_what_a_task_is_about_to_write_counts_though_it_holds_it_no_more() -> None:

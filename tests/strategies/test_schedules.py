@@ -10,9 +10,9 @@ from hypothesis import given
 from heatproof.model.design import Design
 from heatproof.model.effects import Handler, Me, Read, Send, Sleep, Spawn
 from heatproof.model.errors import NotEnabled
-from heatproof.model.faults import FAULTS
+from heatproof.model.faults import FAULTS, PATIENCE
 from heatproof.model.scenario import Scenario
-from heatproof.model.world import PATIENCE, Action
+from heatproof.model.world import Action
 from heatproof.properties.base import Property
 from heatproof.properties.catalogue import ALL, REST_IS_REACHED
 from heatproof.strategies.running import Driver, Plan, Run, run

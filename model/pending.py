@@ -1,4 +1,4 @@
-"""Values as they can be looked up, whatever they are made of: what a handler is about to do, and what properties say."""
+"""Values as they can be looked up, whatever they are made of: what a handler is about to do."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from typing import Any
 
 from heatproof.model import effects as fx
 from heatproof.model.contents import fields
-from heatproof.properties.base import Witness, in_order
 
 
 def frozen(value: Any) -> Any:
@@ -24,27 +23,6 @@ def frozen(value: Any) -> Any:
             return (kind, *map(frozen, value))
         names, contents = fields(value)
         return (kind, *zip(names, map(frozen, contents), strict=True))
-    return value
-
-
-def told(witness: Witness) -> Witness:
-    """The witness with tuples for its lists, sets and dictionaries, and a text for what else cannot be looked up."""
-    return Witness(
-        witness.kind, tuple((name, value if isinstance(value, str) else _plain(value)) for name, value in witness.values)
-    )
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, set | frozenset):
-        return tuple(map(_plain, in_order(value)))
-    if isinstance(value, list | tuple):
-        return tuple(map(_plain, value))
-    if isinstance(value, Mapping):
-        return tuple((_plain(key), _plain(item)) for key, item in value.items())
-    try:
-        hash(value)
-    except TypeError:
-        return repr(value)
     return value
 
 
