@@ -146,6 +146,18 @@ WHOLE = (
 """What has."""
 
 HOLDING = (
+    "yield fx.Send({s}, {H}, (c,))",
+    "yield fx.Send({s}, {H}, ((y, c),))",
+    "yield fx.Spawn({s}, {H}, (cs,))",
+    "c = x if isinstance(x, Cell) else c",
+    "d = x[1] if isinstance(x, tuple) and len(x) == 2 and isinstance(x[1], Cell) else d",
+    "y = x.owner if isinstance(x, Cell) else y",
+    "x = (y, c)",
+    "x = c",
+    "e = Gone(c)",
+    "n = yield fx.Update({s}, CELL, {K}, {'value': c})",
+    "cs = yield fx.Query({s}, CELL, {'value': val(x) if isinstance(x, Cell) else c})",
+    "x = yield fx.Transaction({t}, lambda: counts(d))",
     "vs = map(val, cs)",
     "vs = filter(None, [x, y, 1])",
     "vs = itertools.chain((x,), (y,))",

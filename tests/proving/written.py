@@ -217,6 +217,20 @@ class _Writer:
         """Some statements."""
         return "\n".join(self.statement(depth) for _ in range(self.draw(st.integers(1, most))))
 
+    def waiting(self) -> str:
+        """A handler that reads what others write, holds it in some way while it waits, and then writes what it makes of it."""
+        still = [template for template in (*STATEMENTS, *HOLDING) if "yield" not in template and "{V}" not in template]
+        parts = [self.draw(st.sampled_from(still)) for _ in range(self.draw(st.integers(1, 4)))]
+        after = [self.draw(st.sampled_from(still)) for _ in range(self.draw(st.integers(0, 2)))]
+        lines = [
+            "c = yield fx.Read({s}, CELL, 'A')\nx = val(c)",
+            *parts,
+            "yield fx.Sleep({s})",
+            *after,
+            "yield fx.Update({s}, CELL, 'A', {'value': {V}})",
+        ]
+        return "\n".join(self.filled(line, 0) for line in lines)
+
     def statement(self, depth: int) -> str:
         choice = [*POLLING] if self.polling else [*STATEMENTS, *(HOLDING if self.holds else ()), *(WHOLE if depth else ())]
         if self.loops:
@@ -251,7 +265,7 @@ class _Writer:
     def handler(self, name: str, arguments: str, first: str, polls: bool) -> str:
         """A handler; what it sends is handled by those that come after it."""
         self.polling = polls
-        body = self.block(2, 5)
+        body = self.block(2, 5) if polls or not self.draw(st.booleans()) else self.waiting()
         body += "" if "yield" in first + body else "\nyield fx.Sleep('S-0')"
         self.number += 1
         return f"    def {name}(self, me, {arguments}):\n" + indent(
