@@ -16,16 +16,32 @@ class Everything(NamedTuple):
     states: list[State]
     depths: list[int]
     edges: list[list[tuple[str, int]]]
+    found: dict[Any, int]
+    """What the properties say, with the least number of actions after which they do."""
+
+    @property
+    def violations(self) -> dict[tuple[str, str], int]:
+        """The kinds of violations."""
+        return {key: depth for key, depth in self.found.items() if isinstance(key, tuple)}
+
+    @property
+    def reached(self) -> dict[str, int]:
+        """The situations."""
+        return {name: depth for name, depth in self.found.items() if isinstance(name, str)}
 
 
 def everything(plainly: Plainly, most: int) -> Everything | None:
     """Go through all states, breadth-first; None if there are more than ``most``."""
     first = plainly.first()
-    found = Everything([first], [0], [])
+    found = Everything([first], [0], [], {})
     numbers = {first.text(plainly.fifo): 0}
     for number, state in enumerate(found.states):  # it grows meanwhile
         found.edges.append([])
+        for seen in plainly.at_rest(state):
+            found.found.setdefault(seen, found.depths[number])
         for name, then in plainly.moves(state):
+            for seen in then.found:
+                found.found.setdefault(seen, found.depths[number] + 1)
             text = then.text(plainly.fifo)
             if text not in numbers:
                 if len(numbers) == most:

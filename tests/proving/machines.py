@@ -219,10 +219,10 @@ def _tell(cell: str, program: int) -> Body:
 
 def text(rows: Mapping[Any, Any], alive: Mapping[str, Any] | None = None) -> str:
     """What the rows are, apart from versions and from which engine is which; ``alive``: the engines, where it counts whether they live."""
-    return " ".join(f"{row.id}={_anonymous(row.value)}/{_owned(row.owner, alive)}" for row in sorted(rows.values()))
+    return " ".join(f"{row.id}={anonymous(row.value)}/{_owned(row.owner, alive)}" for row in sorted(rows.values()))
 
 
-def _anonymous(value: Any) -> str:
+def anonymous(value: Any) -> str:
     return re.sub(r"E\d(/\d)?", "E", repr(value))
 
 
@@ -258,7 +258,7 @@ def rest(rows: Any, engines: Any, requests: list[str], things: dict[str, str], s
 
 def watched(rows: Mapping[Any, Any]) -> str:
     """What is remembered of rows: the value of B; an empty text where there is no B."""
-    return _anonymous(rows["B"].value) if "B" in rows else ""
+    return anonymous(rows["B"].value) if "B" in rows else ""
 
 
 def kinds(states: list[State], depths: list[int], rests: list[bool]) -> dict[tuple[str, str], int]:
@@ -277,7 +277,7 @@ def kinds(states: list[State], depths: list[int], rests: list[bool]) -> dict[tup
 
 # -------------------------------------------------------------------------------------------------------------------- drawn
 
-FAULTS = ("crash", "restart", "lose", "duplicate", "abort", "disconnect", "fail", "fail-always", "conflict", "not-found",
+FAULTS = ("crash", "restart", "lose", "duplicate", "abort", "disconnect", "fail", "fail-always", "conflict", "not-found", "change",
           "vanish", "sicken", "overtake", "PMP", "G-single", "G2-item", "P4", "timeout", "false-dead")  # fmt: skip
 
 PHRASES = (("read", "fence"), ("read", "take", "same"), ("keep", "put"), ("claim", "skip", "free"), ("begin", "finish"),

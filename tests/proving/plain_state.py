@@ -61,13 +61,17 @@ class Thing(NamedTuple):
     spec: Any
     state: str
     busy: tuple[Work, ...]
+    drifted: bool = False
 
 
 class State:
     """Everything that is shared, in dictionaries of immutable values."""
 
-    def __init__(self, tables: list[str], engines: dict[str, int], faults: dict[str, int]):
-        self.rows: dict[str, dict[Any, Any]] = {name: {} for name in tables}
+    references: dict[str, dict[str, str]]
+
+    def __init__(self, tables: list[fx.Table], engines: dict[str, int], faults: dict[str, int]):
+        self.rows: dict[str, dict[Any, Any]] = {table.name: {} for table in tables}
+        self.references = {table.name: {column: other.name for column, other in table.references.items()} for table in tables}
         self.used: dict[Any, int] = {}
         self.messages: dict[str, Message] = {}
         self.tasks: dict[str, Task] = {}
@@ -85,6 +89,10 @@ class State:
         self.requests: dict[int, tuple[str, str]] = {}
         self.seen: frozenset[str] = frozenset()
         self.accesses: dict[int, int] = {}
+        self.memory: dict[Any, Any] = {}
+        self.changes: list[tuple[str, Any, Any]] = []
+        self.found: set[Any] = set()
+        self.event: tuple[str, str] = ("", "")
 
     def copy(self) -> State:
         """A state of its own; rows, messages and tasks are never changed, so they are shared."""
@@ -92,6 +100,7 @@ class State:
         for name, value in vars(self).items():
             setattr(other, name, value.copy() if isinstance(value, dict | set) else value)
         other.rows = {name: dict(rows) for name, rows in self.rows.items()}
+        other.changes, other.found, other.event = [], set(), ("", "")
         return other
 
     def text(self, fifo: bool) -> str:
@@ -101,7 +110,8 @@ class State:
             **{f"rows of {name}": rows for name, rows in self.rows.items()},
             "order": [*self.messages, *self.tasks] if fifo else [],
         }
-        del parts["rows"]
+        for name in ("rows", "changes", "found", "event"):  # the last three are of the action that led here
+            del parts[name]
         return repr([sorted(part.items(), key=repr) if isinstance(part, dict) else sorted(part, key=repr) if isinstance(part, set | frozenset)
                      else part for part in parts.values()])  # fmt: skip
 
@@ -147,6 +157,35 @@ def moments(done: list[tuple[Any, Answer]]) -> dict[str, int]:
 
 def access(state: State, effect: Any) -> Answer:
     """Do one access to the database; how it ends."""
+    if isinstance(effect, fx.Read | fx.Query):
+        return _access(state, effect)
+    before, used = {name: dict(rows) for name, rows in state.rows.items()}, dict(state.used)
+    answer = _access(state, effect)
+    if dangling := _dangling(state):
+        state.rows, state.used = before, used
+        return Answer(fx.ForeignKeyError(*dangling), True)
+    table, rows = effect.table.name, state.rows[effect.table.name]
+    if isinstance(effect, fx.Insert) and not answer.raised:
+        state.changes.append((table, answer.value, None))
+    elif isinstance(effect, fx.Update) and answer.value:
+        state.changes.append((table, effect.key, before[table][effect.key]))
+    elif isinstance(effect, fx.Delete):
+        state.changes += [(table, key, row) for key, row in before[table].items() if key not in rows]
+    return answer
+
+
+def _dangling(state: State) -> tuple[Any, ...]:
+    """What refers to nothing; empty if nothing does."""
+    for name, rows in state.rows.items():
+        for row in rows.values():
+            for column, other in state.references[name].items():
+                value = getattr(row, column)
+                if value is not None and value not in state.rows[other]:
+                    return (f"{name}.{column}", value, other)
+    return ()
+
+
+def _access(state: State, effect: Any) -> Answer:
     rows = state.rows[effect.table.name]
     match effect:
         case fx.Read():
@@ -221,7 +260,7 @@ def finish(state: State, task: str, physical: str, outcome: str) -> str:
     left = thing._replace(busy=(*thing.busy[:place], *thing.busy[place + 1 :]))
     spec = work.spec or thing.spec
     broken = work.operation in spec.fails or spec.name in state.broken
-    if outcome == "done" and (broken or (work.operation == "check" and thing.state != "healthy")):
+    if outcome == "done" and (broken or (work.operation == "check" and (thing.state != "healthy" or thing.drifted))):
         outcome = "failed"
     if outcome == "not found" or (outcome == "done" and work.operation == "delete"):
         del state.things[physical]
@@ -229,7 +268,7 @@ def finish(state: State, task: str, physical: str, outcome: str) -> str:
     if outcome == "done" and work.operation == "create":
         left = left._replace(state="healthy")
     elif outcome == "done" and work.operation == "update":
-        left = left._replace(spec=work.spec)
+        left = left._replace(spec=work.spec, drifted=False)
     elif outcome in ("failed", "cancelled", "timed out") and work.operation in ("create", "update"):
         left = left._replace(state="failed")
     state.things[physical] = left

@@ -7,13 +7,16 @@ merged.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from copy import deepcopy
 from typing import Any
 
 from heatproof.model import effects as fx
 from heatproof.model.design import Design
 from heatproof.model.scenario import Scenario
+from heatproof.properties.base import Property
+from tests.proving.plain_asked import ask, ask_at_rest, outcome
 from tests.proving.plain_state import (
     ACCESSES,
     ANOMALIES,
@@ -36,9 +39,12 @@ class Plainly:
     """A design and a scenario. ``watch`` says what a property remembers of a state after each action, or an empty text. ``counts``: whether the
     accesses of each operation are part of a state."""
 
-    def __init__(self, design: Design, scenario: Scenario, watch: Callable[[State], str] = lambda state: "", counts: bool = False):
-        self.design, self.scenario, self.watch, self.counts = design, scenario, watch, counts
+    def __init__(self, design: Design, scenario: Scenario, watch: Callable[[State], str] = lambda state: "", counts: bool = False,
+                 properties: Sequence[Property] = ()):  # fmt: skip
+        self.design, self.scenario, self.watch, self.counts, self.properties = design, scenario, watch, counts, properties
+        self.budget = {kind: count for kind, count in scenario.faults.items() if count}
         self.handlers = design.handlers()
+        self._shortest: dict[str, tuple[Answer, ...]] = {}
         self._known: dict[str, tuple[Any, Any, Any]] = {}
         self.late, self.fifo = design.acknowledge == "late", design.order == "fifo" or not scenario.scope.reorder
 
@@ -46,9 +52,9 @@ class Plainly:
         """Nothing was asked yet."""
         scope = self.scenario.scope
         return State(
-            [table.name for table in self.design.tables],
+            list(self.design.tables),
             {f"E{number}": scope.threads for number in range(1, scope.engines + 1)},
-            {kind: count for kind, count in self.scenario.faults.items() if count},
+            dict(self.budget),
         )
 
     def moves(self, state: State) -> Iterator[tuple[str, State]]:
@@ -56,7 +62,14 @@ class Plainly:
         for name, then in (*self._progress(state), *self._asked(state), *self._struck(state)):
             if seen := self.watch(then):
                 then.seen |= {seen}
+            if self.properties:
+                then.changes += _changed("request", state.requests, then.requests) + _changed("reality", state.things, then.things)
+                ask(then, self, self.properties)
             yield name, then
+
+    def at_rest(self, state: State) -> set[Any]:
+        """What the properties say of a state in which nothing goes on."""
+        return ask_at_rest(state, self, self.properties) if state.issued and self.rests(state) else set()
 
     def rests(self, state: State) -> bool:
         """Whether nothing goes on by itself."""
@@ -98,7 +111,7 @@ class Plainly:
 
     def _asked(self, state: State) -> Iterator[tuple[str, State]]:
         number = state.issued + 1
-        if number > len(self.scenario.operations):
+        if number > len(self.scenario.operations) or not getattr(self.design, "willing", lambda cells: True)(state.rows["cell"]):
             return
         operation = self.scenario.operations[number - 1]
         label = self.design.operation_label(number, operation)
@@ -148,11 +161,15 @@ class Plainly:
                         then = state.copy()
                         then.split[task.name] = tuple(answer for _, answer in accesses[:count])
                         yield task.name, then
-        elif kind in ("vanish", "sicken"):
-            for thing in [thing for thing in state.things.values() if thing.state == "healthy"]:
+        elif kind in ("vanish", "sicken", "change"):
+            for thing in [thing for thing in state.things.values() if thing.state == "healthy" and not thing.drifted]:
                 then = state.copy()
                 if kind == "vanish":
                     del then.things[thing.id]
+                elif kind == "change" and thing.spec.properties:
+                    then.things[thing.id] = thing._replace(drifted=True)
+                elif kind == "change":
+                    continue
                 else:
                     then.things[thing.id] = thing._replace(state="unhealthy")
                 yield thing.id, then
@@ -230,14 +247,29 @@ class Plainly:
     def _effect(self, task: Task) -> Any:
         return self._run(task)[0]
 
+    def _standing(self, task: Task) -> str:
+        """Where a handler stands that holds nothing but locals, and what they are: who stands alike goes on alike, whatever it was sent."""
+        handler, stands = self.handlers[task.handler](fx.Me(task.engine, task.name), *task.args), []
+        with suppress(StopIteration, fx.Escape):
+            next(handler)
+            for answer in task.sent:
+                handler.throw(deepcopy(answer.value)) if answer.raised else handler.send(answer.value)
+            stands = [handler.gi_frame.f_lasti, sorted(handler.gi_frame.f_locals.items(), key=str)]
+        return repr((task.name, task.handler, task.args, task.engine, stands or task.sent))
+
     def _start(self, state: State, task: Task) -> None:
         state.tasks[task.name] = task
         self._end(state, task)
 
     def _sent(self, state: State, task: Task, answer: Answer) -> None:
-        if self.counts and isinstance(self._effect(task), ACCESSES):
+        effect = self._effect(task)
+        state.event = (effect.step, outcome(effect, answer))
+        if self.counts and isinstance(effect, ACCESSES):
             state.accesses[task.origin] = state.accesses.get(task.origin, 0) + 1
-        state.tasks[task.name] = task = task._replace(sent=(*task.sent, answer))
+        sent = (*task.sent, answer)
+        if task.handler in getattr(self.design, "polls", ()):
+            sent = self._shortest.setdefault(self._standing(task._replace(sent=sent)), sent)
+        state.tasks[task.name] = task = task._replace(sent=sent)
         self._end(state, task)
 
     def _end(self, state: State, task: Task) -> None:
@@ -311,7 +343,7 @@ class Plainly:
         known: tuple[Answer, ...],
         done: list[tuple[Any, Answer]] | None = None,
     ) -> Answer:
-        before = state.copy()
+        before, changes = state.copy(), list(state.changes)
         body, sends = effect.body(*effect.args), []
         answer = Answer(None)
         try:
@@ -330,5 +362,10 @@ class Plainly:
                 self._post(state, sent.message, sent.args, sent.to, origin)
             return Answer(end.value)
         except fx.Escape as error:
-            state.rows, state.used = before.rows, before.used
+            state.rows, state.used, state.changes = before.rows, before.used, changes
             return Answer(error, True)
+
+
+def _changed(aspect: str, before: dict[Any, Any], after: dict[Any, Any]) -> list[tuple[str, Any, Any]]:
+    keys = [*after, *(key for key in before if key not in after)]
+    return [(aspect, key, before.get(key)) for key in keys if before.get(key) != after.get(key)]
