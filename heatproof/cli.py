@@ -27,6 +27,7 @@ from heatproof.model.scenario import KINDS
 from heatproof.options import Seconds, database_option, names_of, on, patch_option, patched, patches_command, report_option
 from heatproof.port_command import port
 from heatproof.ports.heat.databases.choice import WORDS
+from heatproof.properties.catalogue import UNJUDGED, judged
 from heatproof.prove_command import prove
 from heatproof.replay_command import replay
 from heatproof.report_command import report
@@ -193,6 +194,7 @@ def properties(design: str) -> int:
         for prop in group:
             excused = sorted(set(FAULTS) - prop.tolerates)
             note = f" [not asked of a design after faults it does not claim to survive: {', '.join(excused)}]" if excused else ""
+            note = note if judged(prop) else UNJUDGED
             click.echo(f"  {prop.name}: {prop.sentence}{note if expectation != 'sometimes' else ''}")
     return HELD
 

@@ -27,7 +27,7 @@ from heatproof.model.effects import (
 )
 from heatproof.model.errors import PASSING, DesignError, NeverYields, place_of_error, raised, spelt
 from heatproof.model.watchdog import RUNNING, Stuck
-from heatproof.model.wellformed import mistake
+from heatproof.model.wellformed import mismatch, mistake, moves
 
 LONGEST = 10_000
 """Effects in one transaction, after which it is said not to end."""
@@ -63,7 +63,10 @@ class Database:
 
     def read(self, effect: Read) -> Row | None:
         """The row of that key, or None."""
-        return self.rows[effect.table].get(effect.key)
+        row = self.rows[effect.table].get(effect.key)
+        if row is None and (wrong := mismatch(effect.table, effect.key)):
+            raise DesignError(f"step {effect.step}: {wrong}")
+        return row
 
     def query(self, effect: Query) -> tuple[Row, ...]:
         """The matching rows in the order of their keys."""
@@ -100,10 +103,14 @@ class Database:
         table, key, where = effect.table, effect.key, effect.where
         rows = self.rows[table]
         row = rows.get(key)
+        if row is None and (wrong := mismatch(table, key)):
+            raise DesignError(f"step {effect.step}: {wrong}")
         if row is None or (where and not _matches(row, where)):
             return 0
         values = effect.values
         if isinstance(values, dict):
+            if wrong := moves(table, key, values):
+                raise DesignError(f"step {effect.step}: {wrong}")
             new = row._replace(**values)
         elif plain_kind(values) is table.row:
             new = values
@@ -202,7 +209,7 @@ class Database:
                 try:
                     result = method(self, inner)
                 except (AttributeError, KeyError, TypeError, ValueError) as error:
-                    wrong = mistake(inner) or repr(error)
+                    wrong = mistake(inner, tables=self.rows) or repr(error)
                     raise DesignError(f"{_line(body)}: step {effect.step}: {type(inner).__name__}: {wrong}") from error
                 except DesignError as error:
                     raise DesignError(f"{_line(body)}: {error}") from error

@@ -12,14 +12,14 @@ Rules of this file:
 from __future__ import annotations
 
 import linecache
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Collection, Generator
 from contextlib import AbstractContextManager
 from types import FrameType
 from typing import Any
 
 from heatproof.model.bodies import alike, place_of, settled
 from heatproof.model.contents import exact, same
-from heatproof.model.effects import EFFECTS, Effect, Escape, Me, Thrown, Transaction
+from heatproof.model.effects import EFFECTS, Effect, Escape, Me, Table, Thrown, Transaction
 from heatproof.model.errors import PASSING, DesignError, NeverYields, place_of_error, raised, spelt
 from heatproof.model.watchdog import RUNNING, Stuck, watchdog
 from heatproof.model.wellformed import mistake
@@ -80,11 +80,18 @@ class Root:
 class Program:
     """The handlers of one design and the trie of everything they were seen to do.
 
-    ``performers`` maps each effect class to what performs it; a node keeps the one it needs.
+    ``performers`` maps each effect class to what performs it; a node keeps the one it needs. ``tables``: those of the design, for effects that
+    name another; None: nobody looks.
     """
 
-    def __init__(self, handlers: dict[str, Callable[..., Any]], performers: dict[type[Any], Any], max_effects: int = 20_000):
-        self.handlers = handlers
+    def __init__(
+        self,
+        handlers: dict[str, Callable[..., Any]],
+        performers: dict[type[Any], Any],
+        max_effects: int = 20_000,
+        tables: Collection[Table] | None = None,
+    ):
+        self.handlers, self.tables = handlers, tables
         self.performers = performers
         self.max_effects = max_effects
         self.roots: dict[Any, Root] = {}  # by handler, arguments and task
@@ -208,7 +215,9 @@ class Program:
         performer = self.performers.get(type(effect))
         if performer is None:
             raise DesignError(_no_effect(node.root.handler, gen, effect))
-        if not again and (wrong := mistake(effect, self.handlers)):  # what comes again must be equal to what was looked at before
+        if not again and (
+            wrong := mistake(effect, self.handlers, self.tables)
+        ):  # what comes again must be equal to what was looked at before
             raise DesignError(_wrong_effect(node.root.handler, gen, effect, wrong))
         node.effect = effect if again else settled(effect)
         node.perform = performer

@@ -5,7 +5,7 @@ Asked once for each effect that a handler yields anew, not each time it is done.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from difflib import get_close_matches
 from typing import Any
 
@@ -19,8 +19,9 @@ OPERATIONS = ("create", "update", "delete", "check")
 """Physical operations."""
 
 
-def mistake(effect: fx.Effect, handlers: Mapping[str, Any] | None = None) -> str | None:
-    """What is wrong with ``effect`` and what to do about it; None if nothing is. ``handlers`` are those of the design, where they are known."""
+def mistake(effect: fx.Effect, handlers: Mapping[str, Any] | None = None, tables: Collection[fx.Table] | None = None) -> str | None:
+    """What is wrong with ``effect`` and what to do about it; None if nothing is. ``handlers`` and ``tables`` are those of the design, where they
+    are known."""
     step: Any = effect.step
     if not isinstance(step, str):
         return f"its step id is {step!r:.80}; the first argument of an effect is the id of the step in the design's text"
@@ -28,16 +29,17 @@ def mistake(effect: fx.Effect, handlers: Mapping[str, Any] | None = None) -> str
         case fx.Send(message=name, args=args) | fx.Spawn(handler=name, args=args):
             return _handler(name, handlers) or _arguments(args)
         case fx.Read(table=table, key=key):
-            return _table(table) or _key(key)
+            return _table(table, tables) or _key(table, key)
         case fx.Query(table=table, where=where, unless=unless):
-            return _table(table) or _columns(table, where, "where") or _columns(table, unless, "unless")
+            return _table(table, tables) or _columns(table, where, "where") or _columns(table, unless, "unless")
         case fx.Insert(table=table, row=row):
-            return _table(table) or _row(table, row)
+            return _table(table, tables) or _row(table, row)
         case fx.Update(table=table, key=key, values=values, where=where):
-            wrong = _table(table) or _key(key) or _columns(table, where, "where")
-            return wrong or (_columns(table, values, "values") if isinstance(values, Mapping) else _row(table, values))
+            wrong = _table(table, tables) or _key(table, key) or _columns(table, where, "where")
+            wrong = wrong or (_columns(table, values, "values") if isinstance(values, Mapping) else _row(table, values))
+            return wrong or moves(table, key, values)
         case fx.Delete(table=table, where=where):
-            return _table(table) or _columns(table, where, "where")
+            return _table(table, tables) or _columns(table, where, "where")
         case fx.Begin(operation=operation):
             return _operation(operation)
         case fx.Finish(physical=physical):
@@ -53,12 +55,34 @@ def mistake(effect: fx.Effect, handlers: Mapping[str, Any] | None = None) -> str
     return None
 
 
-def _table(table: object) -> str | None:
-    return None if isinstance(table, fx.Table) else f"{table!r:.80} is no Table"
+def _table(table: object, tables: Collection[fx.Table] | None) -> str | None:
+    if not isinstance(table, fx.Table):
+        return f"{table!r:.80} is no Table"
+    if tables is None or table in tables:
+        return None
+    return f"table {table} is not among the tables of the design ({', '.join(map(repr, tables)) or 'it has none'}); list it in its 'tables'"
 
 
-def _key(key: object) -> str | None:
-    return None if hashable(key) else f"the key {key!r:.80} cannot be hashed"
+def _key(table: fx.Table, key: object) -> str | None:
+    return mismatch(table, key) if hashable(key) else f"the key {key!r:.80} cannot be hashed"
+
+
+def mismatch(table: fx.Table, key: object) -> str | None:
+    """What is wrong with a key that no row of that table can have; None for any other."""
+    if isinstance(table.key, str) or (isinstance(key, tuple) and len(key) == len(table.key)):
+        return None
+    return f"the key of table {table} is a tuple of {', '.join(table.key)}, and not {key!r:.80}"
+
+
+def moves(table: fx.Table, key: Any, values: Any) -> str | None:
+    """What is wrong with an update that gives a row another key; None if it does not. At a row that tells who looks at it nobody looks for that."""
+    if not isinstance(values, Mapping) and type(values) is not table.row:
+        return None
+    for column, part in zip(table.key_columns, (key,) if isinstance(table.key, str) else key, strict=True):
+        value = values.get(column, part) if isinstance(values, Mapping) else getattr(values, column)
+        if value != part:
+            return f"it gives the row {part!r:.80} of table {table} another key, {column}={value!r:.80}; delete the row and insert another"
+    return None
 
 
 def _arguments(args: object) -> str | None:

@@ -496,4 +496,4 @@ def _sent(item: tuple[str, Any]) -> Any:
 
 def program_for(design: Design, scenario: Scenario) -> Program:
     """A program for worlds of this design. A handler may yield more effects the more resources there are."""
-    return Program(design.handlers(), performing.PERFORMERS, max_effects=20_000 + 20 * scenario.size)
+    return Program(design.handlers(), performing.PERFORMERS, 20_000 + 20 * scenario.size, design.tables)

@@ -34,4 +34,12 @@ ALL: dict[str, Property] = {
     )
 }
 
-__all__ = ["ALL", "EVERY", "REST_IS_REACHED"]
+UNJUDGED = " (Nobody judges it: of what holds of whole runs only that they come to rest is judged.)"
+
+
+def judged(prop: Property) -> bool:
+    """Whether anybody judges such a property: of what holds of whole runs, only that they come to rest."""
+    return prop.expectation != "eventually" or prop == REST_IS_REACHED
+
+
+__all__ = ["ALL", "EVERY", "REST_IS_REACHED", "UNJUDGED", "judged"]

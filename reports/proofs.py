@@ -12,6 +12,7 @@ from heatproof.model.design import Design
 from heatproof.model.errors import DesignError, NotEnabled
 from heatproof.model.world import World
 from heatproof.properties.base import Property
+from heatproof.properties.catalogue import UNJUDGED, judged
 from heatproof.properties.costs import shown
 from heatproof.properties.monitor import Violation
 from heatproof.reports import verdicts
@@ -20,7 +21,7 @@ from heatproof.reports.judging import noted, replay_command
 from heatproof.reports.story import story
 from heatproof.reports.tables import Line, counted, plain_table
 from heatproof.strategies.proving.least import Least
-from heatproof.strategies.proving.proofs import Found, Proofs, excuses, judged
+from heatproof.strategies.proving.proofs import Found, Proofs, excuses
 from heatproof.strategies.running import Driver
 from heatproof.strategies.schedules import record
 from heatproof.strategies.shrinking import Failure, Key
@@ -56,7 +57,7 @@ def lines(
         if not keys:
             verdict = "not asked" if not judged(prop) else "held" if proofs.settled(prop) else "incomplete"
             excused = excuses(prop, faults, survives)
-            note = f" (Not asked of what comes after: {', '.join(excused)}.)" if excused else ""
+            note = UNJUDGED if not judged(prop) else f" (Not asked of what comes after: {', '.join(excused)}.)" if excused else ""
             held.append(Line(prop.name, prop.expectation, verdict, seen, prop.sentence + _worst(prop, proofs, " ") + note))
     return violated + held + sorted(situations, key=lambda line: ("not reached", "incomplete", "reached").index(line.verdict))
 

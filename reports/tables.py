@@ -10,6 +10,7 @@ from rich.text import Text
 
 from heatproof.model.faults import FAULTS
 from heatproof.properties.base import Property
+from heatproof.properties.catalogue import UNJUDGED, judged
 from heatproof.strategies.exploring import Findings
 from heatproof.strategies.shrinking import Failure
 
@@ -54,7 +55,9 @@ def lines(properties: Sequence[Property], findings: Findings, survives: frozense
         if not keys:
             asked = findings.asked(prop, survives)
             verdict = "held" if asked else "not asked" if findings.runs else "incomplete"
-            held.append(Line(prop.name, prop.expectation, verdict, _runs(asked), prop.sentence))
+            held.append(
+                Line(prop.name, prop.expectation, verdict, _runs(asked), prop.sentence + ("" if judged(prop) else UNJUDGED))
+            )
     return violated + held + sorted(situations, key=lambda line: line.verdict != "not reached")
 
 

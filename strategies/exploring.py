@@ -20,6 +20,7 @@ from heatproof.model.program import Program
 from heatproof.model.purity import purity_of
 from heatproof.model.scenario import Scenario
 from heatproof.properties.base import Property
+from heatproof.properties.catalogue import judged
 from heatproof.strategies.asking import Keeping
 from heatproof.strategies.policies import PORTFOLIO
 from heatproof.strategies.running import STEPS, Plan, Run, run
@@ -76,6 +77,8 @@ class Findings:
 
     def asked(self, prop: Property, survives: frozenset[str]) -> int:
         """Of how many runs the property was asked: faults that it does not tolerate excuse a design that does not survive them."""
+        if not judged(prop):
+            return 0
         return sum(count for faults, count in self.struck.items() if prop.asked(faults, survives))
 
     def keep(self, key: Key, failure: Failure) -> None:

@@ -67,7 +67,7 @@ class WatchedProgram(Program):
 
     def __init__(self, design: Design, scenario: Scenario, live: Live):
         plain = program_for(design, scenario)
-        super().__init__(plain.handlers, PERFORMERS, plain.max_effects)
+        super().__init__(plain.handlers, PERFORMERS, plain.max_effects, plain.tables)
         self.rows = Rows(design.tables, live)
         self.misled = False
         self._news = False  # whether anything was learned since somebody asked

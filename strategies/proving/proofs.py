@@ -304,14 +304,9 @@ class Proofs:
         return sorted((key for key in self.violations if key[0] == prop.name), key=lambda key: (self.violations[key].order, key))
 
 
-def judged(prop: Property) -> bool:
-    """Whether the search judges such a property: of what holds of whole runs, only that they come to rest."""
-    return prop.expectation != "eventually" or prop == REST_IS_REACHED
-
-
 def excuses(prop: Property, faults: Iterable[str], survives: frozenset[str]) -> list[str]:
     """The faults in reach after which the property is not asked of the design."""
     return sorted(fault for fault in faults if not prop.asked((fault,), survives))
 
 
-__all__ = ["INTERRUPTED", "Found", "Live", "Loose", "Proof", "Proofs", "Switches", "excuses", "judged", "prove"]
+__all__ = ["INTERRUPTED", "Found", "Live", "Loose", "Proof", "Proofs", "Switches", "excuses", "prove"]

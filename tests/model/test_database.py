@@ -260,6 +260,10 @@ def test_an_error_of_the_database_is_raised_in_the_body(database: Database) -> N
         (None, "step X-1: a transaction may contain Read, Query, Insert, Update, Delete and Send, not None"),
         (Update("", ACCOUNT, "A", {"valeu": 1}), "step X-1: Update: values names column 'valeu'.* did you mean 'value'"),
         (Read("", ACCOUNT, ["A"]), r"step X-1: Read: the key \['A'\] cannot be hashed"),  # type: ignore[arg-type]
+        (Read("", PAIR, "p"), "step : the key of table pair is a tuple of"),
+        (Update("", PAIR, ("p",), {}), "step : the key of table pair is a tuple of"),
+        (Update("", ACCOUNT, "A", {"id": "B"}), "step : it gives the row 'A' of table account another key, id='B'"),
+        (Query("", Table("other", Account), {}), "step X-1: Query: table other is not among the tables of the design"),
         (Query("", LINK, {"nxt": 1}), "step X-1: Query: where names column 'nxt'"),
     ],
 )

@@ -25,6 +25,7 @@ from heatproof.model.effects import (
     Send,
     Sleep,
     Spawn,
+    Table,
     Transaction,
     Update,
 )
@@ -305,6 +306,9 @@ def test_a_result_with_a_list() -> None:
     assert message.startswith(f"{place(handler, 'yield Transaction')}: the result of Transaction cannot be hashed: []")
 
 
+PAIR, OTHER = Table("pair", Account, key=("id", "value")), Table("other", Account)
+
+
 @pytest.mark.parametrize(
     ("effect", "wrong"),
     [
@@ -327,6 +331,12 @@ def test_a_result_with_a_list() -> None:
         (Finish("X-1", None), "it waits for the end of nothing (None); give it the id"),  # type: ignore[arg-type]
         (Insert("X-1", ACCOUNT, Account("A", [1])), "the row gives column 'value' a value that cannot be hashed: [1]; use tuples"),  # type: ignore[arg-type]
         (Update("X-1", ACCOUNT, "A", Account("A", [1])), "the row gives column 'value' a value that cannot be hashed: [1]"),  # type: ignore[arg-type]
+        (Read("X-1", PAIR, "A"), "the key of table pair is a tuple of id, value, and not 'A'"),
+        (Update("X-1", PAIR, ("A",), {"account": "B"}), "the key of table pair is a tuple of id, value, and not ('A',)"),
+        (Update("X-1", ACCOUNT, "A", {"id": "B"}), "it gives the row 'A' of table account another key, id='B'; delete the row"),
+        (Update("X-1", ACCOUNT, "A", Account("B")), "it gives the row 'A' of table account another key, id='B'; delete the row"),
+        (Read("X-1", OTHER, "A"), "table other is not among the tables of the design (account, pair); list it in its"),
+        (Insert("X-1", OTHER, Account("A")), "table other is not among the tables of the design (account, pair); list it in its"),
         (Update("X-1", ACCOUNT, "A", {}, "value"), "where must be a dict of columns, not 'value'"),  # type: ignore[arg-type]
     ],
 )
@@ -334,7 +344,7 @@ def test_an_effect_that_cannot_be_done(effect: Any, wrong: str) -> None:
     def handler(self: Design, me: Me, number: int, operation: Operation) -> Handler:
         yield effect
 
-    message = message_of(toy(create=handler), log=0)
+    message = message_of(toy(create=handler, tables=(ACCOUNT, PAIR)), log=0)
     assert message.startswith(
         f"{place(handler, 'yield effect')}: handler 'create', step {effect.step}: {type(effect).__name__}: {wrong}"
     )

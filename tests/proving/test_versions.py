@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from heatproof.model.design import Design
-from heatproof.model.effects import Body, Delete, Handler, Insert, Me, Read, Send, Table, Transaction, Update
+from heatproof.model.effects import Body, Delete, Handler, Insert, Me, Read, Send, Sleep, Table, Transaction, Update
 from heatproof.model.errors import DesignError
 from heatproof.model.observation import Observation
 from heatproof.model.scenario import Operation, Scenario
@@ -164,6 +164,36 @@ def test_whatever_is_done_with_versions_the_same_can_be_seen(programs: list[tupl
     # else somebody may hold what he worked out and could not write; among numbers that may be the one that another has written
     if search.numbered:
         assert (merged.states, merged.transitions) == (plain.states, plain.transitions)
+
+
+def test_who_was_not_expected_to_look_at_a_version_that_it_wrote_does_not_make_numbers_of_them() -> None:
+    """It holds a row, and looks at its version only after the search has merged it with others as if it would not."""
+
+    def taking(self: Design, me: Me) -> Handler:
+        row = yield Read("T-1", COUNTER, "A")
+        held = row._replace(version=next_version(row.version))
+        if (yield Update("T-2", COUNTER, "A", {"version": held.version}, where={"version": row.version})):
+            yield Sleep("T-3")
+            freed = {"version": next_version(held.version), "value": 1}
+            yield Transaction(
+                "T-4", say, ("matched" if (yield Update("T-4", COUNTER, "A", freed, {"version": held.version})) else "lost",)
+            )
+
+    def begin(self: Design, me: Me, number: int, operation: Operation) -> Handler:
+        yield Insert("V-0", COUNTER, Counter("A"))
+        for _ in range(2):
+            yield Send("V-0", "taking", ())
+        yield Send("V-0", "working", ((("raise", 0),),))
+
+    design = seen_counter(create=begin, taking=taking, working=working)
+    words = [said(word) for word in WORDS]
+    _, plain = looked_at(design, words, False)
+    search, merged = looked_at(design, words, True)
+    assert search.numbered == []
+    assert {key: seen.depth for key, seen in merged.violations.items()} == {
+        key: seen.depth for key, seen in plain.violations.items()
+    }
+    assert merged.states < plain.states
 
 
 def test_a_row_that_was_written_three_times_is_as_one_that_was_written_once() -> None:

@@ -10,6 +10,7 @@ from rich.console import Console
 from heatproof.model.scenario import Scenario
 from heatproof.model.world import Action
 from heatproof.properties.base import Property, witness
+from heatproof.properties.catalogue import REST_IS_REACHED
 from heatproof.properties.monitor import Violation
 from heatproof.reports.tables import Line, lines, plain_table, summary, terminal_table
 from heatproof.strategies.exploring import Findings
@@ -76,6 +77,15 @@ def test_what_faults_excuse_was_not_asked(struck: set[str], survives: frozenset[
     found = Findings(runs=5)
     found.struck[frozenset(struck)] = 5
     assert lines([CALM], found, survives) == [Line("calm", "at rest", verdict, basis, "It is calm.")]
+
+
+def test_that_nobody_judges_a_property_of_whole_runs_is_said() -> None:
+    found = Findings(runs=5)
+    found.struck[frozenset()] = 5
+    own, judged = lines([Property("own", "eventually", "It ends well."), REST_IS_REACHED], found)
+    assert (own.verdict, own.basis) == ("not asked", "0 runs")
+    assert own.detail.startswith("It ends well. (Nobody judges it")
+    assert (judged.verdict, judged.basis) == ("held", "5 runs")
 
 
 def test_without_runs_nothing_held() -> None:
