@@ -39,8 +39,9 @@ class Design:
     - ``operations``: for each kind of operation a user can ask, the method that handles it, called with the number of the
       operation (from 1) and the :class:`Operation`.
     - ``survives``: the kinds of faults that it claims to survive: progress is expected in spite of them.
-    - ``acknowledge``: ``early`` (before handling: lost with the worker) or ``late`` (after: delivered again).
-    - ``order``: ``bag`` (messages may overtake) or ``fifo`` (per topic, which is the message's handler).
+    - ``acknowledge``: ``early`` (before handling: lost with the worker) or ``late`` (after: delivered again, in a fifo as the first).
+    - ``order``: ``bag`` (messages may overtake) or ``fifo`` (a queue for each handler, and one more for each engine that such messages are
+      addressed to).
     - ``front``: the name of a process of its own that handles operations, such as an API server, which takes no messages and does
       not die; empty: an operation is handled by any engine that lives.
     - ``pure``: whether its handlers are generators, which can be run again; if not, it opens targets of its own (:meth:`open`).

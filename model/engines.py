@@ -8,7 +8,7 @@ from heatproof.model.database import MISSING
 from heatproof.model.errors import NotEnabled
 
 if TYPE_CHECKING:
-    from heatproof.model.world import Action, Entry, Task, World
+    from heatproof.model.world import Action, Entry, Message, Task, World
 
 
 class OpenEngine(str):
@@ -35,14 +35,27 @@ class Someones:
 def crash(world: World, engine: str) -> None:
     """The engine dies: its tasks are gone, their physical operations go on alone, its rows keep its id.
 
-    A message that was to be acknowledged after handling is delivered again; one addressed to this engine is lost.
+    A message that was to be acknowledged after handling is delivered again, in a queue before those that wait there; one addressed to this engine
+    is lost.
     """
     dead = world.tasks_of(engine)
     shut_down(world, engine)
-    for task in dead:
-        kill(world, task)
+    back = [message for task in dead if (message := kill(world, task)) is not None]
+    if back and not world.any_order:
+        _put_first(world, back)
     for message in world.messages_to(engine):
         world.put(world.bag, message.name, MISSING)
+
+
+def _put_first(world: World, back: list[Message]) -> None:
+    """Put messages that have come back, in the order in which they had been taken, before all others."""
+    others = [message for message in world.bag.values() if message not in back]
+    for message in (*back, *others):
+        world.put(world.bag, message.name, MISSING)
+    for place, message in enumerate(back):
+        message.seq = (-1 - len(world.log), place)  # an undo sorts by it; whatever is put first later is before these
+    for message in (*back, *others):
+        world.put(world.bag, message.name, message)
 
 
 def shut_down(world: World, engine: str) -> None:
@@ -53,8 +66,8 @@ def shut_down(world: World, engine: str) -> None:
     world.put(world.held, engine, MISSING)
 
 
-def kill(world: World, task: Task) -> None:
-    """One task of an engine that dies: nobody hears of it again, except by a message that was not acknowledged yet."""
+def kill(world: World, task: Task) -> Message | None:
+    """One task of an engine that dies: nobody hears of it again, except by a message that was not acknowledged yet, which has come back."""
     name = task.name
     if name in world.asked:
         world.answer(name, "lost", f"{task.engine} died")
@@ -64,7 +77,8 @@ def kill(world: World, task: Task) -> None:
         world.put(table, name, MISSING)
     world.reality.leave(name)
     if world.late and task.message is not None and task.message.to is None:
-        world.post(task.message.handler, task.message.args, None)
+        return world.post(task.message.handler, task.message.args, None)
+    return None
 
 
 def restart(world: World, action: Action) -> Entry:

@@ -175,12 +175,12 @@ class World(Lookup):
             actions.extend(Action("restart", engine) for engine in self.down)
 
     def deliverable(self) -> list[Message]:
-        """The messages that may be delivered next, oldest first: all of a bag, the oldest of each topic of a fifo."""
+        """The messages that may be delivered next, oldest first: all of a bag, of a fifo the oldest of each topic and addressee."""
         if self.any_order:
             return list(self.bag.values())
-        heads: dict[str, Message] = {}
+        heads: dict[tuple[str, str | None], Message] = {}
         for message in self.bag.values():
-            heads.setdefault(message.handler, message)
+            heads.setdefault((message.handler, message.to), message)
         return list(heads.values())
 
     def operations(self) -> list[Action]:

@@ -43,6 +43,7 @@ from heatproof.strategies.exploring import Findings
 from heatproof.strategies.failing import Explain, violated
 from heatproof.strategies.running import TAIL, Driver, Run
 from heatproof.strategies.shrinking import Failure, Key
+from heatproof.strategies.striking import Striking
 
 LENGTHS = (1, 2, 3, 5, 8, 13, 21, 34, 55, 89, 144, 233)
 """How many steps a burst may have."""
@@ -139,6 +140,7 @@ class ConvergenceMachine(RuleBasedStateMachine):
         self.goals: list[Template] = []
         self.policy: policies.Policy
         self.luck: Random
+        self.strikes: Striking
         self.faultiness = 0.0
         self.whole = True  # nothing was raised in the middle of an action
 
@@ -187,17 +189,27 @@ class ConvergenceMachine(RuleBasedStateMachine):
         """Go on under another policy."""
         self.policy = policies.make(policy, Random(seed))
         self.luck = Random(seed)
+        self.strikes = Striking(self.world, self.luck.random)
 
     def run(self, steps: int) -> None:
         """Let the system do so many steps, or until it rests; faults may strike in between."""
         with self._acting() as driver:
             while steps > 0 and not driver.world.at_rest:
                 calm = int(self.luck.expovariate(self.faultiness)) if self.faultiness else steps
-                driver.burst(self.policy, min(calm, steps))
+                self._go(driver, min(calm, steps))
                 steps -= calm + 1
-                faults = driver.world.faults() if steps >= 0 else []
-                if faults:
-                    driver.perform(faults[int(self.luck.random() * len(faults))])
+                if steps >= 0 and (fault := self.strikes.draw()):
+                    driver.perform(fault)
+
+    def _go(self, driver: Driver, steps: int) -> None:
+        """So many steps in which no fault is drawn, but those may strike that were drawn before."""
+        while self.strikes.to_come and steps > 0 and not driver.world.at_rest:
+            if fault := self.strikes.due():
+                driver.perform(fault)
+            else:
+                driver.burst(self.policy, 1)
+            steps -= 1
+        driver.burst(self.policy, steps)
 
     def ask(self, operation: Operation, at: str) -> None:
         """Issue an operation at an engine, or at another if it has died; where none lives it waits for the next one."""

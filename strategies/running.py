@@ -32,6 +32,7 @@ from heatproof.properties.monitor import Violation
 from heatproof.strategies import policies
 from heatproof.strategies.asked import refuse_unfit
 from heatproof.strategies.asking import in_property, monitor
+from heatproof.strategies.striking import Striking
 
 STEPS = 4_000
 TAIL = 20_000
@@ -246,12 +247,11 @@ def drive(driver: Driver, plan: Plan) -> str:
     eager, faulty = plan.eagerness, plan.faultiness if scenario.faults else 0.0
     log, last = world.log, plan.steps
     count = len(scenario.operations)
+    strikes = Striking(world, random)
     while len(log) < last:
-        if faulty and random() < faulty:
-            actions = world.faults()
-            if actions:
-                perform(actions[int(random() * len(actions))])
-                continue
+        if (strikes.to_come and (action := strikes.due())) or (faulty and random() < faulty and (action := strikes.draw())):
+            perform(action)
+            continue
         if world.state["issued"] < count and random() < eager:
             actions = world.operations()
             if actions:

@@ -83,9 +83,9 @@ class Plainly:
             effect = self._effect(task)
             self._sent(then, task, self._done(then, task, effect))
             yield f"step {task.name}", then
-        first: dict[str, str] = {}
+        first: dict[Any, str] = {}
         for message in state.messages.values():
-            if self.fifo and first.setdefault(message.handler, message.name) != message.name:
+            if self.fifo and first.setdefault((message.handler, message.to), message.name) != message.name:
                 continue
             for engine, idle in state.idle.items():
                 if idle and message.to in (None, engine):
@@ -146,9 +146,9 @@ class Plainly:
                     self._post(then, message.handler, message.args, message.to, message.origin)
                 yield message.name, then
         elif kind == "overtake":
-            first = {message.handler: message.name for message in reversed(state.messages.values())}
+            first = {(message.handler, message.to): message.name for message in reversed(state.messages.values())}
             for message in state.messages.values():
-                if self.fifo and first[message.handler] != message.name:
+                if self.fifo and first[message.handler, message.to] != message.name:
                     then = state.copy()
                     then.messages = {message.name: message, **then.messages}
                     yield message.name, then
@@ -219,6 +219,9 @@ class Plainly:
             forgotten(then, task.name)
             if self.late and task.message is not None and task.message.to is None:
                 self._post(then, task.handler, task.args, None, task.origin)
+        if self.fifo:  # what comes back is where it was: it had been taken before all that wait
+            came = [name for name in then.messages if name not in state.messages]
+            then.messages = {name: then.messages[name] for name in (*came, *state.messages)}
         for message in [message for message in then.messages.values() if message.to == engine]:
             del then.messages[message.name]
         return then

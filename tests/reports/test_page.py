@@ -116,7 +116,7 @@ def test_every_stored_case_has_a_page_of_less_than_half_a_megabyte() -> None:
 
 
 def test_a_page_of_200_steps_is_smaller_than_a_megabyte() -> None:
-    case = run(HEAT, large(), checking.properties_for("heat"), Plan("random", 3, 0.05, 0.1))
+    case = run(HEAT, large(), checking.properties_for("heat"), Plan("random", 1, 0.05, 0.1))
     assert len(case.actions) > 180
     text = written(heats(Case("Long", "heat", large(), tuple(case.actions))))
     assert len(text.encode()) < 600_000
