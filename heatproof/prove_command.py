@@ -208,7 +208,12 @@ def members_of(design: Design, given: Mapping[str, Any]) -> tuple[list[Member], 
                 "--kinds names nothing that can be asked after the create; name such kinds, or leave it out for all"
             )
     limits = Limits(
-        operations, kinds, Scope(given["engines"] or 2, given["threads"] or 1), faults, given["rollback"], given["link"] or "id"
+        operations,
+        kinds,
+        Scope(given["engines"] or max(2, design.least_engines), given["threads"] or 1),
+        faults,
+        given["rollback"],
+        given["link"] or "id",
     )
     if most := given["all_templates"]:
         for name in ("resources", "dependencies"):

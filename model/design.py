@@ -42,6 +42,8 @@ class Design:
     - ``acknowledge``: ``early`` (before handling: lost with the worker) or ``late`` (after: delivered again, in a fifo as the first).
     - ``order``: ``bag`` (messages may overtake) or ``fifo`` (a queue for each handler, and one more for each engine that such messages are
       addressed to).
+    - ``least_engines``: how many engines it needs, such as one that sends to engines by name; no scenario has fewer, also when a failure is made
+      small.
     - ``front``: the name of a process of its own that handles operations, such as an API server, which takes no messages and does
       not die; empty: an operation is handled by any engine that lives.
     - ``pure``: whether its handlers are generators, which can be run again; if not, it opens targets of its own (:meth:`open`).
@@ -63,6 +65,7 @@ class Design:
     survives: ClassVar[frozenset[str]] = frozenset()
     acknowledge: ClassVar[str] = "early"
     order: ClassVar[str] = "bag"
+    least_engines: ClassVar[int] = 1
     front: ClassVar[str] = ""
     pure: ClassVar[bool] = True
     versions: ClassVar[Mapping[str, tuple[str, ...]]] = {}
@@ -115,6 +118,8 @@ class Design:
         for what, items in listed.items():
             if isinstance(items, str) or not isinstance(items, Collection) or not all(isinstance(item, str) for item in items):
                 raise DesignError(f"design {self.name!r}: {what} must hold names, not {items!r:.80}")
+        if type(self.least_engines) is not int or not 1 <= self.least_engines <= 10:
+            raise DesignError(f"design {self.name!r}: least_engines must be a number from 1 to 10, not {self.least_engines!r:.80}")
         tables: Any = self.tables
         if not isinstance(tables, tuple | list) or not all(isinstance(table, Table) for table in tables):
             raise DesignError(f"design {self.name!r}: tables must be a tuple of Tables, not {tables!r:.80}")
@@ -195,8 +200,12 @@ class Design:
             return Reach(frozenset(), reads)  # it would have written what it did not find
         return Reach(reads, writes)
 
-    def refuses(self, operations: Iterable[Operation]) -> str | None:
-        """Why these operations cannot be asked of this design, or None."""
+    def refuses(self, operations: Iterable[Operation], engines: int | None = None) -> str | None:
+        """Why these operations cannot be asked of this design, where it has so many engines (None: enough), or None."""
+        if engines is not None and engines < self.least_engines:
+            return (
+                f"design {self.name!r} needs at least {self.least_engines} engines (least_engines), and the scenario has {engines}"
+            )
         for operation in operations:
             if operation.kind not in self.operations:
                 return self.lacks(operation.kind)

@@ -94,7 +94,7 @@ class World(Lookup):
     """What it runs on, in one line, where that is not this model."""
 
     def __init__(self, design: Design, scenario: Scenario, program: Program | None = None):
-        if reason := design.refuses(scenario.operations):
+        if reason := design.refuses(scenario.operations, scenario.scope.engines):
             raise ScenarioError(reason)
         faults.refuse_unknown(scenario.faults)
         if immune := sorted(design.immune & scenario.faults.keys()):

@@ -201,7 +201,7 @@ def _tried(case: Case, on: str) -> tuple[Scenario, list[Property]]:
         raise OutOfReachError(
             f"the fault {immune[0]!r} of its schedule cannot be injected into {on}: there a transaction is one action"
         )
-    if reason := design.refuses(case.scenario.operations):
+    if reason := design.refuses(case.scenario.operations, case.scenario.scope.engines):
         raise OutOfReachError(reason)
     properties = properties_for(on)
     if case.expected is not None and case.expected[0] not in {p.name for p in properties}:

@@ -292,7 +292,7 @@ def machine(
         raise ScenarioError(f"an example needs at least one rule and one operation, not {steps} and {max_operations}")
     setting = Setting(
         design, tuple(properties), frozenset(expected), explain, max_operations, fails, shrink, tail,
-        scenarios.scopes(max_engines, max_threads),
+        scenarios.scopes(max_engines, max_threads, design.least_engines),
         scenarios.swarms(FAULTS if faults is None else faults, max_faults),
         scenarios.operations(1, (), max_resources, fails=fails).map(lambda asked: asked[0]),
     )  # fmt: skip

@@ -157,11 +157,13 @@ def _goal(kind: str, template: Template, options: int) -> Operation:
 # ------------------------------------------------------------------------------------------------ scopes and faults
 
 
-def scopes(max_engines: int = 2, max_threads: int = 2) -> Drawn[Scope]:
-    """Scopes up to that size, the largest most often; now and then with messages that keep their order. Shrinks to one thread."""
+def scopes(max_engines: int = 2, max_threads: int = 2, least_engines: int = 1) -> Drawn[Scope]:
+    """Scopes up to that size, the largest most often; now and then with messages that keep their order. Shrinks to one thread. With
+    ``least_engines`` at least."""
     _within("max_engines", max_engines, 1, 100)
     _within("max_threads", max_threads, 1, 100)
-    sizes = sorted(product(range(1, max_engines + 1), range(1, max_threads + 1)), key=lambda size: (sum(size), size))
+    max_engines = max(max_engines, least_engines)
+    sizes = sorted(product(range(least_engines, max_engines + 1), range(1, max_threads + 1)), key=lambda size: (sum(size), size))
     most = (max_engines, max_threads)
     found = [Scope(*size) for size in sizes] + [Scope(*most)] * len(sizes)
     return st.sampled_from([*found, *[Scope(*most, reorder=False)] * -(-len(found) // 8)])
@@ -225,7 +227,7 @@ def scenarios(
         raise ScenarioError(reason)
     asked = operations(max_operations, kinds, max_resources, fails=fails)
     budgets = swarms([kind for kind in (FAULTS if faults is None else faults) if kind not in design.immune], max_faults)
-    return _scenarios(asked, scopes(max_engines, max_threads), budgets, design.order == "fifo")
+    return _scenarios(asked, scopes(max_engines, max_threads, design.least_engines), budgets, design.order == "fifo")
 
 
 @st.composite

@@ -310,7 +310,7 @@ class Shrinker:
             for smaller in smaller_scenarios(self.best.scenario):
                 if self.left <= reserve:
                     return False
-                if smaller in tried:
+                if smaller in tried or smaller.scope.engines < self.design.least_engines:
                     continue
                 tried.add(smaller)
                 if self._shows(smaller, effort):

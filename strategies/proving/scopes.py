@@ -116,7 +116,7 @@ def refuse_impossible(design: Design, limits: Limits) -> None:
             raise ScenarioError("the stack is created twice; after the first create use update")
     else:
         wanted = ("create", *(limits.kinds or ()))
-    if reason := design.refuses(Operation(kind) for kind in wanted):
+    if reason := design.refuses((Operation(kind) for kind in wanted), limits.scope.engines):
         raise ScenarioError(reason)
 
 
