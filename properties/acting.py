@@ -161,7 +161,9 @@ def dependents_first(observation: Observation, change: Change) -> Witness | None
 
 def _siblings(observation: Observation, thing: Physical) -> list[Physical]:
     """The other physical resources of its name."""
-    return [o for o in observation.reality.values() if o.name == thing.name and o.id != thing.id and o.spec.stack == thing.spec.stack]
+    return [
+        o for o in observation.reality.values() if o.name == thing.name and o.id != thing.id and o.spec.stack == thing.spec.stack
+    ]
 
 
 def _stood_in_for(observation: Observation, thing: Physical) -> bool:
