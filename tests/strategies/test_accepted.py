@@ -122,6 +122,21 @@ def test_a_rollback_that_nobody_stops_does_not_fail() -> None:
     assert stopped("heat+rollback-to-the-goal", ROLLBACK) == ("ROLLBACK FAILED", {(REASON, "stack ROLLBACK FAILED")})
 
 
+@pytest.mark.parametrize(("spec", "reached"), [("heat", {"delete completed"}), ("heat+delete-stops-itself", set())])
+def test_whether_a_delete_completes_is_told(spec: str, reached: set[str]) -> None:
+    asked = [ALL["delete completed"], ALL["rollback completed"]]
+    made = Driver(catalogue.load(spec), scenario(create([A]), DELETE, engines=1, threads=1), asked)
+    go_on(made)
+    assert made.monitor.reached == reached
+
+
+def test_whether_a_rollback_completes_is_told() -> None:
+    asked = [ALL["delete completed"], ALL["rollback completed"]]
+    made = Driver(catalogue.load("heat"), scenario(create([A]), update([BAD], rollback=True), engines=1, threads=1), asked)
+    go_on(made)
+    assert made.monitor.reached == {"rollback completed"}
+
+
 def test_what_is_over_stops_nothing() -> None:
     """The cancel is a reason for the update, and none for a delete after it."""
     assert stopped("heat", CANCEL) == ("UPDATE FAILED", set())
