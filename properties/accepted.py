@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterator
 from typing import NamedTuple
 
-from heatproof.model.observation import Change, Observation, Request, ResourceView, StackView
-from heatproof.properties.base import Witness, always, at_rest, witness
+from heatproof.model.observation import Change, Observation, Physical, Request, ResourceView, StackView
+from heatproof.properties.base import EVERY, Witness, always, at_rest, witness
 from heatproof.properties.facts import claims_convergence, goal, serving
 from heatproof.properties.resting import PROGRESS
 
@@ -65,10 +65,12 @@ def _request(observation: Observation, number: int) -> Request:
 )
 def check_vouches(observation: Observation, change: Change) -> Witness | None:
     """DO-1, SC-3: a check with failures is CHECK_FAILED. It is for what breaks behind the record, so drift excuses nothing; what breaks
-    after the look does. Of several looks of a traversal one that finds it well is enough."""
+    after the look does. Of several looks of a traversal one that finds it well is enough. Also notes what was found broken, until it is well
+    again, for what is asked at rest."""
     if change.aspect == "reality":
         look, old = _look(change), change.old
         stack = None if look is None else observation.stacks.get(old.spec.stack)
+        _note_broken(observation, change, look)
         if look is not None and stack is not None and stack.action == "CHECK" and stack.traversal == look.cause:
             key = ("looks", stack.id)
             observation.remember(key, observation.memory.get(key, frozenset()) | {(old.name, look.well)})
@@ -81,6 +83,40 @@ def check_vouches(observation: Observation, change: Change) -> Witness | None:
     if (stack.action, stack.status) != ("CHECK", "COMPLETE") or (old is not None and old.status == "COMPLETE"):
         return None
     return next(_not_vouched_for(observation, stack), None)
+
+
+def _is_well(thing: Physical | None) -> bool:
+    return thing is not None and thing.state == "healthy" and not thing.drifted
+
+
+def _note_broken(observation: Observation, change: Change, look: Look | None) -> None:
+    key = ("found broken", change.key)
+    if look is not None and change.new is not None and not _is_well(change.new):
+        observation.remember(key, (look.cause,))
+    elif _is_well(change.new) and observation.memory.get(key):
+        observation.remember(key, ())
+
+
+@at_rest(
+    "rest: what a check found is heeded",
+    "At rest what a check found broken, and is so still, is not COMPLETE; a later operation that is has healed or replaced it.",
+    EVERY - {"crash"},
+    kinds=("taken for well", "not healed"),
+    needs=("a check vouches for what it saw",),
+)
+def check_heeded(observation: Observation) -> Iterator[Witness]:
+    """DO-1, RU-5: what was found broken is (CHECK, FAILED), and the next update replaces it. Drift after the look is no matter: the look has
+    seen what is told here, unless its worker died."""
+    for _, row in sorted(observation.resources.items()):
+        found, thing = observation.memory.get(("found broken", row.physical)), observation.reality.get(row.physical or "")
+        stack = observation.stacks.get(row.stack)
+        if not found or thing is None or stack is None or row.action == "DELETE":
+            continue
+        state = f"{row.action} {row.status}"
+        if row.status == "COMPLETE":
+            yield witness("taken for well", row=row.id, physical=thing.id, is_=thing.state, state=state)
+        elif claims_convergence(stack) and stack.traversal != found[0] and _serves(observation, stack, row):
+            yield witness("not healed", row=row.id, physical=thing.id, state=state, stack=f"{stack.action} {stack.status}")
 
 
 def _not_vouched_for(observation: Observation, stack: StackView) -> Iterator[Witness]:
@@ -297,4 +333,4 @@ def _signals(observation: Observation, stack: str, name: str | None, outcome: st
 
 
 ACCEPTED = (check_vouches, rollback_asked_for, mark_written, signal_written)
-ACCEPTED_AT_REST = (rolled_back, mark_heeded)
+ACCEPTED_AT_REST = (rolled_back, mark_heeded, check_heeded)

@@ -139,12 +139,13 @@ def _does_without(observation: Observation, thing: Physical, name: str) -> bool:
 @always(
     "dependents first on delete",
     "A physical delete begins only when no other physical resource refers to it, and when none comes after"
-    " it that another of its name does not stand in for.",
+    " it that another of its name does not stand in for, or did until something happened to that behind the record.",
     REALITY,
     kinds=("still referred to", "a dependent still exists"),
 )
 def dependents_first(observation: Observation, change: Change) -> Witness | None:
-    """P3."""
+    """P3. Drift excuses only what had a stand-in when it struck."""
+    _note_lost(observation, change)
     thing = _begun(change, "delete")
     if thing is None:
         return None
@@ -153,13 +154,32 @@ def dependents_first(observation: Observation, change: Change) -> Witness | None
             return witness("still referred to", physical=thing.id, dependent=other.id, state=other.state)
     for other in observation.reality.values():
         same = other.spec.stack == thing.spec.stack and thing.name in other.spec.after
-        if same and not _does_without(observation, other, thing.name):
-            stand_ins = [
-                o.id for o in observation.reality.values() if o.name == thing.name and o.id != thing.id and o.state == "healthy"
-            ]
-            if not stand_ins:
-                return witness("a dependent still exists", physical=thing.id, dependent=other.id, state=other.state)
+        if same and not _does_without(observation, other, thing.name) and not _stood_in_for(observation, thing):
+            return witness("a dependent still exists", physical=thing.id, dependent=other.id, state=other.state)
     return None
+
+
+def _siblings(observation: Observation, thing: Physical) -> list[Physical]:
+    """The other physical resources of its name."""
+    return [
+        o for o in observation.reality.values() if o.name == thing.name and o.id != thing.id and o.spec.stack == thing.spec.stack
+    ]
+
+
+def _stood_in_for(observation: Observation, thing: Physical) -> bool:
+    """Whether another of its name is healthy, or was beside it until it was lost."""
+    lost = observation.memory.get(("stand-in lost", thing.id), False)
+    return lost or any(other.state == "healthy" for other in _siblings(observation, thing))
+
+
+def _note_lost(observation: Observation, change: Change) -> None:
+    """Note for which things a healthy one that vanishes or sickens has stood in."""
+    old, new = change.old, change.new
+    if old is None or old.state != "healthy" or (new is not None and new.state != "unhealthy"):
+        return
+    if not any(busy.operation == "delete" for busy in old.busy):  # else it has not been lost
+        for other in _siblings(observation, old):
+            observation.remember(("stand-in lost", other.id), True)
 
 
 @always(

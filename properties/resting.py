@@ -296,29 +296,72 @@ def rollback_restores(observation: Observation) -> Iterator[Witness]:
             yield witness("another template", stack=stack.id, goal=template.names, held=held.names if held is not None else None)
 
 
-def _reasons(observation: Observation) -> bool:
-    if observation.faults:
+STOPPING = ("delete", "cancel", "rollback")
+"""What a user asks to stop what is in progress, among other things."""
+CAN_FAIL = {"CREATE": (), "UPDATE": ("delete",), "ROLLBACK": ("delete",), "DELETE": ("delete",), "CHECK": ("check",)}
+"""What an action of a stack does to resources that are there already, as their definitions of before say."""
+
+
+def _stops(observation: Observation, stack: str) -> list[Request]:
+    mine = (r for r in observation.requests if r.operation.stack == stack and r.outcome != "refused")
+    return [r for r in mine if r.operation.kind in STOPPING]
+
+
+def _begins(old: StackView | None, new: StackView) -> bool:
+    """Whether an operation begins on the stack. That only the traversal changes is how one is fenced off."""
+    return busy(new) and (old is None or not busy(old) or (old.action, old.template) != (new.action, new.template))
+
+
+def _note_stops(observation: Observation, stack: StackView) -> None:
+    """Note which requests cannot stop the operation that begins: those that are over, and the one that it is itself. Where several that may be
+    it are running, nobody can tell which of them it is."""
+    stops = _stops(observation, stack.id)
+    over = {r.number for r in stops if r.outcome != "running"}
+    own = [r.number for r in stops if r.outcome == "running" and r.operation.kind.upper() == stack.action]
+    over.update(own if len(own) == 1 else ())
+    if over != observation.memory.get(("stops nothing", stack.id), frozenset()):
+        observation.remember(("stops nothing", stack.id), frozenset(over))
+
+
+def _stack_may_fail(observation: Observation, stack: StackView) -> bool:
+    """Whether somebody can have stopped the operation that owns the stack, something in its way is defined to fail, or a check found a
+    resource wanting."""
+    over = observation.memory.get(("stops nothing", stack.id), frozenset())
+    if any(r.number not in over for r in _stops(observation, stack.id)):
         return True
-    for request in observation.requests:
-        operation = request.operation
-        if operation.kind in ("delete", "cancel", "rollback", "mark unhealthy"):
-            return True
-        if operation.template is not None and any(definition.fails for definition in operation.template.resources):
-            return True
-    return False
+    template = goal(observation, stack)
+    if stack.action not in ("DELETE", "CHECK") and template is not None and _defined_to_fail(template, ("create", "update")):
+        return True
+    rows = _rows(observation, stack)
+    if stack.action == "CHECK" and any((row.action, row.status) == ("CHECK", "FAILED") for row in rows):
+        return True
+    asked = (r.operation.template for r in observation.requests if r.operation.template is not None)
+    return any(_defined_to_fail(before, CAN_FAIL.get(stack.action, ())) for before in asked)
 
 
-def _found_wanting(observation: Observation, change: Change) -> bool:
-    """Whether a check has found a resource that is not there or not well, or a stack fails because of such a resource."""
-    if change.aspect == "stack":
-        return any(row.status == "FAILED" and row.stack == change.key for row in observation.resources.values())
-    thing = observation.reality.get(change.new.physical) if change.new.physical is not None else None
-    return change.new.action == "CHECK" and (thing is None or thing.state != "healthy" or thing.drifted)
+def _defined_to_fail(template: Template, operations: tuple[str, ...], name: str | None = None) -> bool:
+    return any(operation in d.fails for d in template.resources if name in (None, d.name) for operation in operations)
+
+
+def _resource_may_fail(observation: Observation, row: ResourceView) -> bool:
+    """Whether a user has stopped or marked something, the action on the resource is defined to fail, or a check found it wanting."""
+    if _stops(observation, row.stack):
+        return True
+    if row.action == "CHECK":
+        marks = ("mark unhealthy", row.stack, row.name)
+        if any((r.operation.kind, r.operation.stack, r.operation.resource) == marks for r in observation.requests):
+            return True
+        thing = observation.reality.get(row.physical) if row.physical is not None else None
+        if thing is None or thing.state != "healthy" or thing.drifted:
+            return True
+    asked = (r.operation.template for r in observation.requests if r.operation.template is not None)
+    return any(_defined_to_fail(template, (row.action.lower(),), row.name) for template in asked)
 
 
 @always(
     "failed only for a reason",
-    "FAILED is written only after something failed, a fault struck or a user stopped an operation.",
+    "FAILED is written only after a fault struck, where something is defined to fail or a check found it wanting, or where a user stopped"
+    " the operation or marked the resource.",
     ("stack", "resource"),
     kinds=(
         "stack * FAILED",
@@ -326,12 +369,18 @@ def _found_wanting(observation: Observation, change: Change) -> bool:
     ),
 )
 def failed_for_reason(observation: Observation, change: Change) -> Witness | None:
-    """Something must have gone wrong before anything says so."""
-    if change.new is None or change.new.status != "FAILED" or (change.old is not None and change.old.status == "FAILED"):
+    """Something must have gone wrong before anything says so. A delete, cancel or rollback is a reason for what it stops, not for its own
+    failure or for what begins when it is over."""
+    new, old = change.new, change.old
+    if new is None:
         return None
-    if _reasons(observation) or _found_wanting(observation, change):
+    if change.aspect == "stack" and _begins(old, new):
+        _note_stops(observation, new)
+    if new.status != "FAILED" or (old is not None and old.status == "FAILED") or observation.faults:
         return None
-    return witness(f"{change.aspect} {change.new.action} FAILED", key=change.key, reason=getattr(change.new, "reason", None))
+    if _stack_may_fail(observation, new) if change.aspect == "stack" else _resource_may_fail(observation, new):
+        return None
+    return witness(f"{change.aspect} {new.action} FAILED", key=change.key, reason=getattr(new, "reason", None))
 
 
 @at_rest(

@@ -116,6 +116,23 @@ def rollback_to_template(observation: Observation, change: Change) -> bool:
     return template is not None and len(template) > 0
 
 
+def _completes(change: Change, action: str) -> bool:
+    old, new = change.old, change.new
+    return old is not None and new is not None and (new.action, new.status) == (action, "COMPLETE") and old.status != "COMPLETE"
+
+
+@sometimes("delete completed", "A delete ends COMPLETE.", {"stack"})
+def delete_completed(_observation: Observation, change: Change) -> bool:
+    """A design that refuses or fails each one keeps what is asked of a deleted stack."""
+    return _completes(change, "DELETE")
+
+
+@sometimes("rollback completed", "A rollback ends COMPLETE.", {"stack"})
+def rollback_completed(_observation: Observation, change: Change) -> bool:
+    """As for a delete."""
+    return _completes(change, "ROLLBACK")
+
+
 @sometimes("replacement replaced", "A replacement is itself replaced.", {"resource"})
 def replacement_replaced(_observation: Observation, change: Change) -> bool:
     """Chains of replacements."""
@@ -162,7 +179,7 @@ def drifted(observation: Observation, change: Change) -> bool:
 
 
 STATES = (
-    update_meets_lock, update_meets_update, automatic_rollback, rollback_in_progress, rollback_to_template, replacement_replaced,
-    broken_replaced, dead_lock, two_of_a_name, orphaned, drifted,
+    update_meets_lock, update_meets_update, automatic_rollback, rollback_in_progress, rollback_to_template,
+    delete_completed, rollback_completed, replacement_replaced, broken_replaced, dead_lock, two_of_a_name, orphaned, drifted,
 )  # fmt: skip
 SITUATIONS = (*CONTENTION, *RECOVERY, *PATHS, *STATES)

@@ -26,9 +26,12 @@ CHECK, CANCEL, DELETE = Operation("check"), Operation("cancel"), Operation("dele
 MARK, SIGNAL = Operation("mark unhealthy", resource="A"), Operation("signal", resource="A")
 
 
+REASON = "failed only for a reason"
+
+
 def driver(spec: str, given: Scenario) -> Driver:
     """A run that is asked what these properties ask."""
-    return Driver(catalogue.load(spec), given, [*ACCEPTED, *ACCEPTED_AT_REST])
+    return Driver(catalogue.load(spec), given, [*ACCEPTED, *ACCEPTED_AT_REST, ALL[REASON]])
 
 
 def go_on(made: Driver, until: str = "") -> None:
@@ -55,6 +58,7 @@ def broken(spec: str, *operations: Operation, faults: Sequence[tuple[str, str]] 
     return answered(made)
 
 
+FOUND = ("rest: what a check found is heeded", "taken for well")
 CHECKED, OWED = "a check vouches for what it saw", "rest: a failure is rolled back"
 VIOLATED: dict[str, tuple[str, tuple[Operation, ...], tuple[tuple[str, str], ...], tuple[str, str]]] = {
     "a failure that a check found": ("check-failures-dropped", (create([A, B]), CHECK), (("sicken", "A@T1.1"),), (CHECKED, "found not well")),
@@ -67,6 +71,10 @@ VIOLATED: dict[str, tuple[str, tuple[Operation, ...], tuple[tuple[str, str], ...
     "a rollback": (
         "rollback-unasked", (create([A]), update([BAD])), (), ("a rollback was asked for", "nobody asked for a rollback")
     ),
+    "what a check found": ("check-failure-not-recorded", (create([A]), CHECK), (("sicken", "A@T1.1"),), FOUND),
+    "what a check found changed": ("check-failure-not-recorded", (create([A]), CHECK), (("change", "A@T1.1"),), FOUND),
+    "a delete that nobody stops": ("delete-stops-itself", (create([A, B]), DELETE), (), (REASON, "stack DELETE FAILED")),
+    "a delete behind what failed": ("delete-stops-itself", (create([A]), update([BAD]), DELETE), (), (REASON, "stack DELETE FAILED")),
     "a mark": ("mark-not-written", (create([A]), MARK), (), ("a mark is written", "mark without effect")),
     "a mark before an update": ("marked-updated-in-place", (create([A]), MARK, update([CHANGED])), (), ("rest: a mark is heeded", "taken for well")),
 }  # fmt: skip
@@ -94,6 +102,48 @@ def test_one_of_two_signals_can_be_lost() -> None:
     assert answers == [{("a signal is written", "signal without effect")}, set()]
 
 
+def stopped(spec: str, stop: Operation, *after: Operation) -> tuple[str, set[tuple[str, str]]]:
+    """How an update ends that is stopped when its set-up is to begin, and what is violated."""
+    made = driver(spec, scenario(create([A]), update([CHANGED]), stop, *after, engines=1, threads=1))
+    go_on(made, "update#2")
+    while (made.observation.stacks["S"].action, len(made.world.tasks)) != ("UPDATE", 1):
+        made.perform(made.world.default() or Action("", ""))
+    made.perform(Action("operate", f"{stop.kind}#3", "E1"))
+    found = answered(made)
+    return f"{made.observation.stacks['S'].action} {made.observation.stacks['S'].status}", found
+
+
+ROLLBACK = Operation("rollback")
+
+
+def test_a_rollback_that_nobody_stops_does_not_fail() -> None:
+    """What it is asked to stop is none of its own."""
+    assert stopped("heat", ROLLBACK) == ("ROLLBACK COMPLETE", set())
+    assert stopped("heat+rollback-to-the-goal", ROLLBACK) == ("ROLLBACK FAILED", {(REASON, "stack ROLLBACK FAILED")})
+
+
+@pytest.mark.parametrize(("spec", "reached"), [("heat", {"delete completed"}), ("heat+delete-stops-itself", set())])
+def test_whether_a_delete_completes_is_told(spec: str, reached: set[str]) -> None:
+    asked = [ALL["delete completed"], ALL["rollback completed"]]
+    made = Driver(catalogue.load(spec), scenario(create([A]), DELETE, engines=1, threads=1), asked)
+    go_on(made)
+    assert made.monitor.reached == reached
+
+
+def test_whether_a_rollback_completes_is_told() -> None:
+    asked = [ALL["delete completed"], ALL["rollback completed"]]
+    made = Driver(catalogue.load("heat"), scenario(create([A]), update([BAD], rollback=True), engines=1, threads=1), asked)
+    go_on(made)
+    assert made.monitor.reached == {"rollback completed"}
+
+
+def test_what_is_over_stops_nothing() -> None:
+    """The cancel is a reason for the update, and none for a delete after it."""
+    assert stopped("heat", CANCEL) == ("UPDATE FAILED", set())
+    assert stopped("heat", CANCEL, DELETE) == ("DELETE COMPLETE", set())
+    assert stopped("heat+delete-stops-itself", CANCEL, DELETE) == ("DELETE FAILED", {(REASON, "stack DELETE FAILED")})
+
+
 # ------------------------------------------------------------------------------------------------ what they let pass
 
 
@@ -105,6 +155,31 @@ def test_what_breaks_after_the_look_is_excused() -> None:
     made.perform(Action("sicken", "A@T1.1"))
     assert answered(made) == set()
     assert (made.observation.stacks["S"].action, made.observation.stacks["S"].status) == ("CHECK", "COMPLETE")
+
+
+def test_what_is_well_again_is_not_asked_for() -> None:
+    """Replaced by the update; and found well by the check after it."""
+    made = driver("heat", scenario(create([A]), CHECK, update([CHANGED]), CHECK, engines=1, threads=1, faults={"sicken": 1}))
+    go_on(made, "check#2")
+    made.perform(Action("sicken", "A@T1.1"))
+    assert answered(made) == set()
+    assert [row.physical for row in made.observation.resources.values()] == ["A@T3.1"]
+
+
+def test_a_delete_that_is_defined_to_fail_may() -> None:
+    assert broken("heat", create([resource("A", {"p": 1}, fails=["delete"])]), DELETE) == set()
+
+
+def test_a_delete_may_stop_another() -> None:
+    made = driver("heat", scenario(create([A, B]), DELETE, DELETE, engines=1, threads=1))
+    go_on(made, "delete#2")
+    made.perform(Action("operate", "delete#2", "E1"))
+    while made.observation.stacks["S"].action != "DELETE":
+        made.perform(Action("step", "delete#2"))
+    made.perform(Action("operate", "delete#3", "E1"))
+    while "FAILED" not in made.observation.stacks["S"].status:
+        made.perform(Action("step", "delete#3"))
+    assert answered(made) == set()
 
 
 def test_a_class_that_cannot_be_looked_at_is_believed() -> None:

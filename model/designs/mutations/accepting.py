@@ -8,11 +8,11 @@ from __future__ import annotations
 from typing import Any
 
 from heatproof.model.designs.heat import Heat
-from heatproof.model.designs.heat.resource import Job
+from heatproof.model.designs.heat.resource import Job, ResourceFailure
 from heatproof.model.designs.heat.sync import NONE, Failures
-from heatproof.model.designs.heat.values import CHECK, COMPLETE, FAILED, GNode, ResourceRow, StackCopy
+from heatproof.model.designs.heat.values import CHECK, COMPLETE, DELETE, FAILED, GNode, ResourceRow, StackCopy
 from heatproof.model.effects import Handler, Me
-from heatproof.model.templates import ResourceDef
+from heatproof.model.templates import ResourceDef, Template
 
 
 class CheckFailuresDropped(Heat):
@@ -82,6 +82,41 @@ class MarkedUpdatedInPlace(Heat):
         return super().needs_update(job, after, values)
 
 
+class CheckFailureNotRecorded(Heat):
+    """What a check has found broken makes the stack CHECK FAILED, and its row says COMPLETE (DO-1, LK-5)."""
+
+    name = "check-failure-not-recorded"
+
+    def fail(self, job: Job, action: str, outcome: str) -> Handler:
+        """LK-5 releases as COMPLETE after a check."""
+        yield from self.unlock(job, action, COMPLETE if action == CHECK else FAILED)
+        raise ResourceFailure(f"{action} of {job.row.name}: {outcome}")
+
+
+class DeleteStopsItself(Heat):
+    """A delete stops the traversal that owns the stack when that is its own already (DL-2 after DL-3)."""
+
+    name = "delete-stops-itself"
+
+    def publish(self, me: Me, st: StackCopy, content: Template) -> Handler:
+        """SU-5 behind DL-2."""
+        if st.action == DELETE:
+            yield from self.stop_traversal(me, StackCopy(st.row))
+        yield from super().publish(me, st, content)
+
+
+class RollbackToGoal(Heat):
+    """A rollback goes to the template that the stack has, not to the one before it (RB-1)."""
+
+    name = "rollback-to-the-goal"
+
+    def rollback(self, me: Me, st: StackCopy, threads: bool = True, from_worker: bool = True) -> Handler:
+        """RB-1 with the template that failed."""
+        if st.prev_template is not None:
+            st.set(prev_template=st.template)
+        yield from super().rollback(me, st, threads, from_worker)
+
+
 ACCEPTING = (
     CheckFailuresDropped,
     CheckWithoutLook,
@@ -89,4 +124,7 @@ ACCEPTING = (
     RollbackUnasked,
     MarkNotWritten,
     MarkedUpdatedInPlace,
+    CheckFailureNotRecorded,
+    DeleteStopsItself,
+    RollbackToGoal,
 )
