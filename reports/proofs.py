@@ -12,10 +12,12 @@ from heatproof.model.design import Design
 from heatproof.model.errors import DesignError, NotEnabled
 from heatproof.model.world import World
 from heatproof.properties.base import Property
+from heatproof.properties.catalogue import REST_IS_REACHED
 from heatproof.properties.costs import shown
 from heatproof.properties.monitor import Violation
 from heatproof.reports import verdicts
 from heatproof.reports.cases import Case, dump
+from heatproof.reports.circling import CIRCLE
 from heatproof.reports.judging import noted, replay_command
 from heatproof.reports.story import story
 from heatproof.reports.tables import Line, counted, plain_table
@@ -133,12 +135,13 @@ def failure_of(design: Design, properties: Sequence[Property], found: Found, key
             shown_by = violation.witness if found.around else found.witness
             return failure_of(design, properties, Found(found.scenario, tuple(e.action for e in driver.world.log), shown_by), key)
     if violation is None and found.around and comes_again(design, found):
-        violation = Violation(*key, found.witness, len(found.actions))
+        violation = Violation(key[0], REST_IS_REACHED.sentence, found.witness, len(found.actions))
     if violation is None:
         raise ValueError(f"the search found {key} after {len(found.actions)} actions, and a world that does them does not show it")
     if bound is not None:  # it may have rested on the way, and have been judged by less than its worst
         violation = violation._replace(witness=found.witness, step=len(found.actions))
-    return Failure(found.scenario, list(found.actions), violation, deviations)
+    lap = found.around if violation.key == CIRCLE else 0
+    return Failure(found.scenario, list(found.actions), violation, deviations, around=lap)
 
 
 def done_again(design: Design, properties: Sequence[Property], found: Found, key: Key) -> Failure:
@@ -220,8 +223,9 @@ def _files(
     if key in driver.monitor.violations:
         files[f"{name}.case.json"] = dump(noted(case, design, failure.actions), heatproof.__version__)
     else:
-        end = "There is no case of it: a replay ends under the default policy, and that leaves this circle. Its last steps go round it once."
-    files[f"{name}.story.txt"] = f"{story(driver.world, failure.deviations, failure.violation)}\n\n  {end}\n"
+        end = "There is no case of it: a replay ends under the default policy, and that leaves this circle."
+    told = story(driver.world, failure.deviations, failure.violation, around=failure.around)
+    files[f"{name}.story.txt"] = f"{told}\n\n  {end}\n"
     return files
 
 
