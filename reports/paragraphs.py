@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Callable, Iterator, Sequence, Set
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Iterator, Sequence, Set
+from typing import Any, NamedTuple
 
 from heatproof.model.faults import FAULTS
 from heatproof.model.observation import Change
@@ -205,18 +205,35 @@ def _told(step: Step, was_there: set[Place], number: Callable[[int], str]) -> st
 
 
 def _did(step: Step, was_there: set[Place], number: Callable[[int], str]) -> str:
-    """What it changed, row by row, and which of its writes were lost; where it is neither, the effect in words."""
-    lost = [_lost(touch, step, was_there, number) for touch in step.touches if touch.outcome == "lost"]
+    """What it changed, row by row in the order of its statements, which of its writes were lost, and what it sent in a transaction; where it is
+    nothing of that, the effect in words."""
+    lost = any(touch.outcome == "lost" for touch in step.touches)
     if not lost and not any(touch.inside or touch.kind == "update" for touch in step.touches):
         return step.phrase
-    changed = [_changed(change, step) for change in step.changes if change.aspect == "row" and None not in (change.old, change.new)]
-    for verb, one in (
-        ("inserts", [c for c in step.changes if c.old is None]),
-        ("deletes", [c for c in step.changes if c.new is None]),
-    ):
-        for table, keys in _by_table(one).items():
-            changed.append(f"{verb} {table} {keys[0]}" if len(keys) == 1 else f"{verb} {len(keys)} of {table}")
-    return "; ".join([*changed, *lost]) or step.phrase
+    changes = {change.key: change for change in step.changes if change.aspect == "row"}
+    found: dict[Any, str] = {}
+    for index, touch in enumerate(step.touches):
+        if touch.outcome == "lost":
+            found[index] = _lost(touch, step, was_there, number)
+        elif (change := changes.get((touch.table, touch.key))) is not None and touch.kind not in ("read", "query"):
+            _tell_change(found, change, step, changes.values())
+    for change in changes.values():  # what no statement of its own wrote
+        _tell_change(found, change, step, changes.values())
+    sent = [f"sends {name}" for name in step.sent] if any(touch.inside for touch in step.touches) else []
+    return "; ".join([*found.values(), *sent, *step.vanished]) or step.phrase
+
+
+def _tell_change(found: dict[Any, str], change: Change, step: Step, changes: Iterable[Change]) -> None:
+    """Tell of a row what became of it, unless it is among what is ``found``; of those that were inserted into a table, or deleted, together."""
+    table, key = change.key
+    if None not in (change.old, change.new):
+        found.setdefault(change.key, _changed(change, step))
+        return
+    verb = "inserts" if change.old is None else "deletes"
+    alike = sum(
+        one.key[0] == table and (one.old is None, one.new is None) == (change.old is None, change.new is None) for one in changes
+    )
+    found.setdefault((verb, table), f"{verb} {table} {shown_key(key)}" if alike == 1 else f"{verb} {alike} of {table}")
 
 
 def _changed(change: Change, step: Step) -> str:
@@ -225,15 +242,6 @@ def _changed(change: Change, step: Step) -> str:
     values = ", ".join(f"{column}={shown(getattr(change.new, column))}" for column in columns)
     blind = any(touch.table == table and touch.key == key and not touch.where and not touch.inside for touch in step.touches)
     return f"writes {table} {shown_key(key)}{' blindly' if blind else ''} ({values})"
-
-
-def _by_table(changes: Sequence[Change]) -> dict[str, list[str]]:
-    found: dict[str, list[str]] = {}
-    for change in changes:
-        if change.aspect == "row":
-            table, key = change.key
-            found.setdefault(table, []).append(shown_key(key))
-    return found
 
 
 def _lost(touch: Touch, step: Step, was_there: set[Place], number: Callable[[int], str]) -> str:
