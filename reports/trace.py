@@ -103,7 +103,8 @@ class Step(NamedTuple):
     ``at``: the step id in the design, ``phrase``: the effect in words, ``matters``: it changed something or failed; all empty where no
     task went a step. ``sent``, ``started``: names of messages and tasks that came to be; ``taken``: the message delivered; ``vanished``: that
     messages are sent to engines that are not there, in words. ``ended``: empty, "ends", or the exception with which the task ended.
-    ``fault``: its kind, or empty. ``changes``: what is different afterwards, once for each thing; the aspects are *row* (key: table name and key), *message*, *task*, *engine*, *reality*, *request*, *held back* and *broken*.
+    ``fault``: its kind, or empty. ``changes``: what is different afterwards, once for each thing; the
+    aspects are *row* (key: table name and key), *message*, *task*, *engine*, *reality*, *request*, *held back* and *broken*.
     """
 
     number: int
