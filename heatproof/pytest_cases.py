@@ -114,7 +114,7 @@ def replays(session: pytest.Session, items: Sequence[pytest.Item], file: Path) -
     it says."""
     case = cases.read(file)
     options = session.config.option
-    machines = [(item, machine) for item in items if (machine := machine_of(item)) is not None and item.parent is not None]
+    machines = [(item, machine) for item in items if (machine := machine_of(item)) is not None]
     chosen = (
         [one for one in machines if _is_named(one[0])]
         or [one for one in machines if _is_about(case.design, one[1].setting.design)]
@@ -123,6 +123,7 @@ def replays(session: pytest.Session, items: Sequence[pytest.Item], file: Path) -
     found: dict[object, tuple[pytest.Item, pytest.Item]] = {}
     for item, machine in chosen:
         setting = machine.setting
+        assert item.parent is not None
         asked = {"design": setting.design, "properties": setting.properties}
         key = type(setting.design), setting.properties  # shards would all say the same
         if key not in found:
