@@ -92,7 +92,11 @@ def main() -> None:
 @click.option("--property", "wanted", multiple=True, help="Ask only this property (may be given several times).")
 @click.option("--seed", default=0, show_default=True, help="The same seed and number of examples find the same.")
 @click.option("--seconds", type=Seconds(), help="Time budget, shrinking included. [default: 60 if --examples is not given]")
-@click.option("--examples", type=click.IntRange(1), help="Stop after so many scenarios.")
+@click.option(
+    "--examples",
+    type=click.IntRange(1),
+    help="Stop after so many scenarios, rounded up to a multiple of 10: they come in batches of 10.",
+)
 @click.option(
     "--processes", default=os.cpu_count() or 1, show_default="one a core", type=click.IntRange(1, 256), help="Worker processes."
 )

@@ -20,6 +20,7 @@ from heatproof.model.faults import HOLDS
 from heatproof.model.scenario import KINDS, Operation, Scope
 from heatproof.options import Place, Seconds, report_option
 from heatproof.reports import cases, tables, verdicts
+from heatproof.reports.files import refuse_no_file
 from heatproof.reports.judging import replay_command
 from heatproof.strategies import scenario_files
 from heatproof.strategies.asked import names_for
@@ -147,6 +148,8 @@ def _checkpoint(path: Path | None, resume: bool, scenarios: int) -> tuple[Path, 
     files = [path] if scenarios == 1 else [path.with_name(f"{path.name}.{number + 1}") for number in range(scenarios)]
     there = any(file.exists() for file in files)
     if there and not resume:
+        for file in files:
+            refuse_no_file(file)
         raise HeatproofError(f"the checkpoint {path} exists: --resume goes on with it; else take it away, or name another")
     if resume and not there:
         raise HeatproofError(f"there is no checkpoint {path} to go on from; leave out --resume to begin one")
@@ -158,7 +161,8 @@ def _tell(prover: Prover, outcome: Outcome, folder: Path, console: Console) -> i
 
     spec, design = prover.spec, prover.design
     faults = {kind for member in prover.members for kind in member.scenario.faults}
-    table = proofs.lines(prover.properties, outcome.proofs, faults, design.survives, outcome.fewest)
+    asked = [member.scenario for member in prover.members]
+    table = proofs.lines(prover.properties, outcome.proofs, faults, design.survives, outcome.fewest, asked)
     if outcome.interrupted and not outcome.proofs.states and (folder / verdicts.FILE).exists():
         say(f"Interrupted. Nothing was done, so the report of before stays in {folder}/")
         return INCOMPLETE

@@ -108,21 +108,42 @@ class CaseItem(pytest.Item):
         return self.file, None, self.file.name
 
 
-def replays(session: pytest.Session, items: Sequence[pytest.Item], file: Path) -> list[pytest.Item]:
-    """The tests that ``--heatproof-replay`` runs: the case on the design of each stateful test it is about, or else as it says."""
+def replays(session: pytest.Session, items: Sequence[pytest.Item], file: Path) -> tuple[list[pytest.Item], list[pytest.Item]]:
+    """The tests that ``--heatproof-replay`` runs, and those in whose place they stand: the case on the design of each stateful test that is
+    named on the command line; else of each that it is about; else of each in a file that is named, or that ``-k`` or ``-m`` have left; or else as
+    it says."""
     case = cases.read(file)
-    found: dict[object, pytest.Item] = {}
-    for item in items:
-        machine = machine_of(item)
-        if machine is not None and item.parent is not None and _is_about(case.design, machine.setting.design):
-            setting = machine.setting
-            asked = {"design": setting.design, "properties": setting.properties}
-            key = type(setting.design), setting.properties  # shards would all say the same
-            if key not in found:
-                found[key] = CaseItem.from_parent(item.parent, name=item.name, file=file, show=True, **asked)
+    options = session.config.option
+    machines = [(item, machine) for item in items if (machine := machine_of(item)) is not None]
+    chosen = (
+        [one for one in machines if _is_named(one[0])]
+        or [one for one in machines if _is_about(case.design, one[1].setting.design)]
+        or [one for one in machines if options.keyword or options.markexpr or session.isinitpath(one[0].path)]
+    )
+    found: dict[object, tuple[pytest.Item, pytest.Item]] = {}
+    for item, machine in chosen:
+        setting = machine.setting
+        assert item.parent is not None
+        asked = {"design": setting.design, "properties": setting.properties}
+        key = type(setting.design), setting.properties  # shards would all say the same
+        if key not in found:
+            found[key] = CaseItem.from_parent(item.parent, name=item.name, file=file, show=True, **asked), item
     if not found:
-        return [CaseItem.from_parent(CaseFile.from_parent(session, path=file), name="replay", file=file, show=True)]
-    return list(found.values())
+        return [CaseItem.from_parent(CaseFile.from_parent(session, path=file), name="replay", file=file, show=True)], list(
+            items[:1]
+        )
+    return [kept for kept, _ in found.values()], [item for _, item in found.values()]
+
+
+def _is_named(item: pytest.Item) -> bool:
+    """Whether a test, or the class that it is of, is named on the command line, and not only its file."""
+    for argument in item.config.args:
+        path, _, name = argument.partition("::")
+        of_file = Path(os.path.normpath(item.config.invocation_params.dir / path)) == item.path
+        own = item.nodeid.partition("::")[2]
+        if name and of_file and (own == name or own.startswith(f"{name}::")):
+            return True
+    return False
 
 
 def _is_about(spec: str, design: Design) -> bool:

@@ -70,20 +70,25 @@ def _looks_like_case(file: Path) -> bool:
     return b'"heatproof"' in head or b'"schedule"' in head or not head.strip()
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(config: pytest.Config, session: pytest.Session, items: list[pytest.Item]) -> None:
-    """Let the stateful tests heed the options; replay one case instead of all, if asked to."""
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_collection_modifyitems(
+    config: pytest.Config, session: pytest.Session, items: list[pytest.Item]
+) -> Generator[None, object, object]:
+    """Let the stateful tests heed the options; replay one case instead of those that are left when others have chosen, if asked to."""
     options = config.stash[OPTIONS]
     if "heatproof.strategies.machine" in sys.modules:
         from heatproof import pytest_machines
 
         pytest_machines.prepare(items, options, config.rootpath)
+    result = yield
     if options.replay is not None:
         from heatproof.pytest_cases import replays
 
-        kept = replays(session, items, options.replay)
-        config.hook.pytest_deselected(items=items[:])
+        kept, instead = replays(session, items, options.replay)
+        if left := [item for item in items if item not in instead]:
+            config.hook.pytest_deselected(items=left)
         items[:] = kept
+    return result
 
 
 # ---------------------------------------------------------------------------------------------------------------- runs

@@ -124,7 +124,7 @@ def _walk(case: Case, driver: Driver, every: bool, until: int | None) -> int:
         violated = [f"! {v.name}: {v.witness}" for key, v in driver.monitor.violations.items() if key not in known]
         known.update(driver.monitor.violations)
         frames.append(
-            "\n".join([f"{len(world.log)} of {count}: {_happened(entry)}{instead}", *states.shown(now, before), *violated])
+            "\n".join([f"{len(world.log)} of {count}: {_happened(entry, world)}{instead}", *states.shown(now, before), *violated])
         )
         before = now
 
@@ -157,10 +157,10 @@ def _end(case: Case, world: World, misfit: Misfit | None) -> str:
     return "Nothing can happen any more." if world.at_rest else "Here the schedule ends, before rest."
 
 
-def _happened(entry: Entry) -> str:
+def _happened(entry: Entry, world: World) -> str:
     if entry.before is None or entry.task is None:
         return str(entry.action)
-    told = tell(entry)
+    told = tell(entry, world)
     fault = f"FAULT {entry.action.kind}: " if entry.action.kind != "step" else ""
     return f"{fault}{entry.task.name}: {told.step} {told.phrase}"
 

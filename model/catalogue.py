@@ -56,7 +56,7 @@ def load(spec: str) -> Design:
                 f"design {name!r} has no mutation or repair {mutation!r}{meant(mutation, known)}; 'heatproof designs' lists them"
             )
         if mutation in mutations[:number]:
-            raise DesignError(f"{mutation!r} stands twice in {spec!r}")
+            raise DesignError(f"{mutation!r} stands twice in {spec!r:.200}")
     if not mutations:
         return base()
     mixed = type(

@@ -12,9 +12,10 @@ Rules of this file:
 from __future__ import annotations
 
 import linecache
+from collections import deque
 from collections.abc import Callable, Collection, Generator
 from contextlib import AbstractContextManager
-from types import FrameType
+from types import FrameType, GeneratorType
 from typing import Any
 
 from heatproof.model.bodies import alike, place_of, settled
@@ -30,6 +31,9 @@ LIMIT = 400_000
 
 NESTED = 100
 """Generators that may wait for one another in a handler that somebody looks into."""
+
+LAST = 100
+"""Effects of a handler that does not end in which one looks where it goes round."""
 
 
 class Node:
@@ -96,6 +100,9 @@ class Program:
         self.max_effects = max_effects
         self.roots: dict[Any, Root] = {}  # by handler, arguments and task
         self.nodes = 0
+        self.chains: deque[list[Any]] = deque(
+            maxlen=LAST
+        )  # what waited for what at the last effects of a handler that does not end
 
     def start(self, handler: str, args: tuple[Any, ...], me: Me) -> Node:
         """The first node of a call. Raises :class:`DesignError` if there is no such handler or it is no generator function."""
@@ -138,9 +145,11 @@ class Program:
             gen = self._again(node)
         node.gen = None
         child = Node(node.root, node, result, gen)
+        if child.depth > self.max_effects - LAST and (chain := self._chain(node.root, gen)):
+            self.chains.append(chain)
         if child.depth > self.max_effects:
             raise DesignError(
-                f"{self._where(node, gen)}: handler {node.root.handler!r} yielded more than {self.max_effects} effects for one"
+                f"{self._loops(node, gen)}: handler {node.root.handler!r} yielded more than {self.max_effects} effects for one"
                 " message and does not end; where it waits for others let it give way ('yield Sleep(\"step id\")'), bound its attempts, or let it"
                 " send itself a message instead of looping"
             )
@@ -251,6 +260,25 @@ class Program:
     def _where(self, node: Node, gen: Generator[Any, Any, Any] | None = None) -> str:
         return _where(gen or node.gen) or place_of(self.handlers[node.root.handler])
 
+    def _loops(self, node: Node, gen: Generator[Any, Any, Any]) -> str:
+        """Where a handler goes round: in the innermost generator that has been waiting or running for the last effects."""
+        own = [chain for chain in self.chains if chain[0] is gen]
+        around = [one for one in (own or [[]])[-1] if all(any(one is other for other in chain) for chain in own)]
+        return _place(around[-1].gi_frame) if around else self._where(node, gen)
+
+    def _chain(self, root: Root, gen: Generator[Any, Any, Any]) -> list[Any]:
+        """The generators that wait for one another, the handler first; of a wrapper that goes on with what it wraps itself, that too."""
+        function: Any = self.handlers.get(root.handler)
+        found: list[Any] = []
+        inner: Any = gen
+        while isinstance(inner, GeneratorType) and inner.gi_frame is not None:
+            found.append(inner)
+            held = inner.gi_frame.f_locals.values()
+            inner = inner.gi_yieldfrom
+            if inner is None and (function := getattr(function, "__wrapped__", None)) is not None:
+                inner = next((one for one in held if _runs(one, function)), None)
+        return found
+
     def watchdog(self, seconds: float = 5.0) -> AbstractContextManager[None]:
         """See :func:`heatproof.model.watchdog.watchdog`; a target of its own may have none."""
         return watchdog(seconds)
@@ -328,6 +356,12 @@ def _innermost(gen: Any) -> FrameType | None:
         gen = inner
         frame = gen.gi_frame
     return frame
+
+
+def _runs(one: object, function: Any) -> bool:
+    """Whether something is a generator of this function that has not ended."""
+    code = getattr(function, "__code__", None)
+    return isinstance(one, GeneratorType) and one.gi_frame is not None and one.gi_code is code
 
 
 def _place(frame: FrameType) -> str:

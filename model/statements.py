@@ -25,10 +25,13 @@ class Statement(NamedTuple):
     writes: tuple[Write, ...]
 
 
-def statements(database: Database, effect: Any, known: tuple[Any, ...] = ()) -> tuple[list[Statement], Any]:
+def statements(
+    database: Database, effect: Any, known: tuple[Any, ...] = (), outbox: list[fx.Send] | None = None
+) -> tuple[list[Statement], Any]:
     """What ``effect`` would do if it were done now, and the result of the whole; nothing is changed.
 
-    ``known``: results of the first statements, of a transaction that was split after them; these write nothing.
+    ``known``: results of the first statements, of a transaction that was split after them; these write nothing. ``outbox``: takes what a transaction
+    would send.
     """
     seen: list[Statement] = []
     journal = database.journal
@@ -57,7 +60,7 @@ def statements(database: Database, effect: Any, known: tuple[Any, ...] = ()) -> 
             seen.append(Statement(inner, result, met, tuple(writes)))
 
     mark = len(journal)
-    whole = database.transact(fx.Transaction(effect.step, body, getattr(effect, "args", ())), known)
+    whole = database.transact(fx.Transaction(effect.step, body, getattr(effect, "args", ())), known, outbox=outbox)
     database.rollback(mark)
     return seen, whole
 

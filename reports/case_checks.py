@@ -117,8 +117,8 @@ def refuse_expected(expected: tuple[str, str], known: Mapping[str, Property]) ->
     if prop.expectation == "sometimes":
         raise HeatproofError(f"{name!r} is a situation to be reached, which no single run violates - at `$.expected.property`")
     if not prop.has_kind(kind):
-        kinds = ", ".join(map(repr, prop.kinds))
-        raise HeatproofError(f"property {name!r} has no witness {kind!r}; it has {kinds}, * for any text - at `$.expected.witness`")
+        kinds = ", ".join(map(repr, prop.kinds)) + (" (* stands for any text)" if any("*" in one for one in prop.kinds) else "")
+        raise HeatproofError(f"property {name!r} has no witness {kind!r}; it has {kinds} - at `$.expected.witness`")
 
 
 def _refuse_resources(scenario: Scenario) -> None:

@@ -277,8 +277,9 @@ def load(data: bytes, place: str) -> Case:
         raise HeatproofError(f"{place} is no case: {in_one_line(told(error, data))}") from error
     if version not in (1, SCHEMA):
         newer = "; a newer heatproof has written it: update this one" if version > SCHEMA else ""
+        shown = str(version) if len(str(version)) <= 40 else f"{str(version)[:40]}..."
         raise HeatproofError(
-            f"{place}: cases of schema {version} cannot be read by this heatproof, which reads 1 and {SCHEMA}{newer}"
+            f"{place}: cases of schema {shown} cannot be read by this heatproof, which reads 1 and {SCHEMA}{newer}"
         )
     shape: type[_Case] | type[_Case1] = _Case if version == SCHEMA else _Case1
     try:

@@ -34,7 +34,8 @@ def write_whole(path: Path, text: str) -> None:
             with contextlib.suppress(OSError):
                 os.unlink(temporary)
         if isinstance(error, OSError):
-            raise HeatproofError(f"cannot write {path}: {error.strerror or error}; that file is as it was") from error
+            same = "; that file is as it was" if os.path.lexists(path) else ""
+            raise HeatproofError(f"cannot write {path}: {error.strerror or error}{same}") from error
         raise
 
 

@@ -1,8 +1,8 @@
 """What of a run a story tells: all of it, what changed something, or only what has to do with the failure.
 
 A step is of the failure if it is a deviation or a fault; if it went by an outdated read, lost its write or overwrote what it did not
-know, or is one of the two steps that made it so (the read, and the write in between); if it raised an exception or met a row that was gone; if it
-made something that the witness names, or changed it last; or if it is the one at which the property was violated.
+know, or is one of the two steps that made it so (the read, and the write in between); if it sent a message to nobody; if it raised an exception
+or met a row that was gone; if it made something that the witness names, or changed it last; or if it is the one at which the property was violated.
 """
 
 from __future__ import annotations
@@ -89,7 +89,13 @@ def _is_named(change: Change, named: frozenset[str]) -> bool:
 def _failing(trace: Trace, violation: Violation) -> Iterator[int]:
     written: dict[tuple[str, Any], int] = {}
     for step in trace.steps:
-        if step.instead is not None or step.fault or step.ended not in ("", "ends") or step.number == violation.step:
+        if (
+            step.instead is not None
+            or step.fault
+            or step.vanished
+            or step.ended not in ("", "ends")
+            or step.number == violation.step
+        ):
             yield step.number
         for stale in step.stale:
             yield from (step.number, stale.read, stale.changed)
@@ -106,7 +112,9 @@ def steps_of_the_design(trace: Trace) -> list[str]:
     for step in trace.steps:
         if step.instead is not None and step.instead.at:
             found[step.instead.at] = None
-        if step.at and (step.stale or step.fault or step.ended not in ("", "ends") or _met_nothing(step, was_there)):
+        if step.at and (
+            step.stale or step.fault or step.vanished or step.ended not in ("", "ends") or _met_nothing(step, was_there)
+        ):
             found[step.at] = None
         was_there.update(change.key for change in step.changes if change.aspect == "row")
     return list(found)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Sequence, Set
+from typing import Any, NamedTuple
 
 from heatproof.model.faults import FAULTS
 from heatproof.model.observation import Change
+from heatproof.reports.repeats import Said, pieces
 from heatproof.reports.staleness import Place, Stale
 from heatproof.reports.telling import intention, shown, shown_key
 from heatproof.reports.trace import Instead, Step, Touch, Trace
@@ -15,23 +17,123 @@ WIDTH = 110
 INDENT = " " * 12
 
 
-def paragraphs(trace: Trace, told: Set[int]) -> Iterator[str]:
-    """The lines of the log. Steps of tasks that are not ``told`` are left out; where that leaves nothing, one line says who was at work."""
+class _Paragraph(NamedTuple):
+    """What one task did without a break: its steps, whether it is told, the line of its deviation, its head, and of each of the steps after
+    that the text and what it is like."""
+
+    steps: Sequence[Step]
+    told: bool
+    deviation: str
+    head: str
+    rest: Sequence[tuple[str, Said]]
+
+    @property
+    def said(self) -> Said:
+        """What it is like, to look whether it comes again."""
+        first, last = self.steps[0].number, self.steps[-1].number
+        once = f" {first}" if any(step.fault for step in self.steps) else ""  # each fault is told
+        texts = [f"{self.told}{once}", self.deviation, self.head, *(said.text for _, said in self.rest)]
+        return Said(first, last, "\n".join(texts), tuple(step for _, said in self.rest for step in said.steps))
+
+
+class _Again(NamedTuple):
+    """What stands in the place of paragraphs that are others again."""
+
+    steps: Sequence[Step]
+    text: str
+
+
+def paragraphs(trace: Trace, told: Set[int], whole: bool = False, after: int = 0) -> Iterator[str]:
+    """The lines of the log ``after`` so many steps. Steps of tasks that are not ``told`` are left out; where that leaves nothing, one line says who
+    was at work. What comes again several times in a row is told once, with how often and up to which step, unless all is to be told in ``whole``."""
+    found = [paragraph for paragraph in _paragraphs(trace.steps, told, after) if paragraph.steps[0].number > after]
     folded: list[Step] = []
-    was_there: set[Place] = set()
-    for group in _groups(trace.steps):
-        if any(_is_told(step, told) for step in group):
+    for paragraph in _once(found, whole):
+        if isinstance(paragraph, _Again):
             yield from _folded(folded)
             folded = []
-            if group[0].instead is not None:
-                yield from _wrapped("      >>  ", f"{_passed_over(group[0].instead, group[0])}:")
-            head, rest = _head(group)
-            text = "; ".join(_told(step, was_there) for step in rest if step.number in told or step.fault)
-            yield from _wrapped(f"{_numbers(group):>8}  ", f"{head}: {text}" if text else head)
+            yield from _wrapped(f"{_numbers(paragraph.steps):>8}  ", paragraph.text)
+        elif paragraph.told:
+            yield from _folded(folded)
+            folded = []
+            if paragraph.deviation:
+                yield from _wrapped("      >>  ", paragraph.deviation)
+            text = "; ".join(_texts(paragraph.rest, whole))
+            yield from _wrapped(f"{_numbers(paragraph.steps):>8}  ", f"{paragraph.head}: {text}" if text else paragraph.head)
         else:
-            folded += group
-        was_there.update(change.key for step in group for change in step.changes if change.aspect == "row")
+            folded += paragraph.steps
     yield from _folded(folded)
+
+
+def _paragraphs(steps: Sequence[Step], told: Set[int], after: int) -> Iterator[_Paragraph]:
+    was_there: set[Place] = set()
+    for group in [*_groups(steps[:after]), *_groups(steps[after:])]:
+        deviation = "" if group[0].instead is None else f"{_passed_over(group[0].instead, group[0])}:"
+        head, rest = _head(group)
+        texts = []
+        for step in group:
+            if step is not group[0] or rest is group:
+                texts.append(_both(step, was_there, step.number in told or bool(step.fault)))
+            was_there.update(change.key for change in step.changes if change.aspect == "row")
+        yield _Paragraph(group, any(_is_told(step, told) for step in group), deviation, head, texts)
+
+
+def _both(step: Step, was_there: set[Place], told: bool) -> tuple[str, Said]:
+    """The text of a step (empty if it is not told), and what it is like."""
+    steps: list[int] = []
+
+    def noted(number: int) -> str:
+        steps.append(number)
+        return "#"
+
+    like = f"{told}{f' {step.number}' if step.fault else ''} {_told(step, was_there, noted)}"
+    return _told(step, was_there, str) if told else "", Said(step.number, step.number, like, tuple(steps))
+
+
+def _once(found: Sequence[_Paragraph], whole: bool) -> Iterator[_Paragraph | _Again]:
+    """The paragraphs; in the place of those that are one block of them again, a line that says so, with their steps."""
+    if whole:
+        yield from found
+        return
+    for begin, size, times in pieces([paragraph.said for paragraph in found]):
+        block = found[begin : begin + size]
+        if times == 1:
+            yield from block
+        elif not any(paragraph.told for paragraph in block):
+            yield from found[begin : begin + size * times]
+        else:
+            yield from _once(block, whole)
+            again = [step for paragraph in found[begin + size : begin + size * times] for step in paragraph.steps]
+            numbers = _numbers([step for paragraph in block for step in paragraph.steps])
+            count = sum(bool(paragraph.deviation) for paragraph in block)
+            deviations = f", each with {count} deviation{'s' if count > 1 else ''}" if count else ""
+            yield _Again(again, f"... the same as {numbers}, {times - 1} more times{deviations}")
+
+
+def _texts(rest: Sequence[tuple[str, Said]], whole: bool) -> Iterator[str]:
+    """The texts of steps; in the place of those that are one block of them again, a text that says so."""
+    if whole:
+        yield from (text for text, _ in rest if text)
+        return
+    for begin, size, times in pieces([said for _, said in rest]):
+        block = rest[begin : begin + size]
+        if times == 1:
+            yield from (text for text, _ in block if text)
+        elif any(text for text, _ in block):
+            yield from _texts(block, whole)
+            first, last = block[0][1].first, block[-1][1].last
+            numbers = f"{first}" if first == last else f"{first}-{last}"
+            yield f"... the same as {numbers}, {times - 1} more times, to {rest[begin + size * times - 1][1].last}"
+
+
+def happenings(trace: Trace) -> list[Said]:
+    """What happened at each step, whether by default or not, to look whether it comes again."""
+    found, was_there = [], set[Place]()
+    for step in trace.steps:
+        _, said = _both(step, was_there, step.at != "")
+        found.append(said._replace(text=f"{step.action} {said.text}"))
+        was_there.update(change.key for change in step.changes if change.aspect == "row")
+    return found
 
 
 def _is_told(step: Step, told: Set[int]) -> bool:
@@ -87,14 +189,14 @@ def _head(group: Sequence[Step]) -> tuple[str, Sequence[Step]]:
     return head, group[1:]
 
 
-def _told(step: Step, was_there: set[Place]) -> str:
-    """One step of a task: its id, what it did, what it ran into, and how the task ended."""
-    text = f"{step.at} {_did(step)}"
+def _told(step: Step, was_there: set[Place], number: Callable[[int], str]) -> str:
+    """One step of a task: its id, what it did, what it ran into, and how the task ended. ``number`` writes the number of another step."""
+    text = f"{step.at} {_did(step, was_there, number)}"
     if any(touch.outcome == "missing" and (touch.table, touch.key) in was_there for touch in step.touches):
         text = text.replace("(not there)", "(gone)")
     if step.fault:
         text = f"FAULT {step.fault} at {text}"
-    notes = [_stale(one) for one in step.stale if one.kind != "lost"]
+    notes = [_stale(one, number) for one in step.stale if one.kind != "lost"]
     if notes:
         text += f" [{'; '.join(notes)}]"
     if step.ended not in ("", "ends"):
@@ -102,19 +204,36 @@ def _told(step: Step, was_there: set[Place]) -> str:
     return text
 
 
-def _did(step: Step) -> str:
-    """What it changed, row by row, and which of its writes were lost; where it is neither, the effect in words."""
-    lost = [_lost(touch, step) for touch in step.touches if touch.outcome == "lost"]
+def _did(step: Step, was_there: set[Place], number: Callable[[int], str]) -> str:
+    """What it changed, row by row in the order of its statements, which of its writes were lost, and what it sent in a transaction; where it is
+    nothing of that, the effect in words."""
+    lost = any(touch.outcome == "lost" for touch in step.touches)
     if not lost and not any(touch.inside or touch.kind == "update" for touch in step.touches):
         return step.phrase
-    changed = [_changed(change, step) for change in step.changes if change.aspect == "row" and None not in (change.old, change.new)]
-    for verb, one in (
-        ("inserts", [c for c in step.changes if c.old is None]),
-        ("deletes", [c for c in step.changes if c.new is None]),
-    ):
-        for table, keys in _by_table(one).items():
-            changed.append(f"{verb} {table} {keys[0]}" if len(keys) == 1 else f"{verb} {len(keys)} of {table}")
-    return "; ".join([*changed, *lost]) or step.phrase
+    changes = {change.key: change for change in step.changes if change.aspect == "row"}
+    found: dict[Any, str] = {}
+    for index, touch in enumerate(step.touches):
+        if touch.outcome == "lost":
+            found[index] = _lost(touch, step, was_there, number)
+        elif (change := changes.get((touch.table, touch.key))) is not None and touch.kind not in ("read", "query"):
+            _tell_change(found, change, step, changes.values())
+    for change in changes.values():  # what no statement of its own wrote
+        _tell_change(found, change, step, changes.values())
+    sent = [f"sends {name}" for name in step.sent] if any(touch.inside for touch in step.touches) else []
+    return "; ".join([*found.values(), *sent, *step.vanished]) or step.phrase
+
+
+def _tell_change(found: dict[Any, str], change: Change, step: Step, changes: Iterable[Change]) -> None:
+    """Tell of a row what became of it, unless it is among what is ``found``; of those that were inserted into a table, or deleted, together."""
+    table, key = change.key
+    if None not in (change.old, change.new):
+        found.setdefault(change.key, _changed(change, step))
+        return
+    verb = "inserts" if change.old is None else "deletes"
+    alike = sum(
+        one.key[0] == table and (one.old is None, one.new is None) == (change.old is None, change.new is None) for one in changes
+    )
+    found.setdefault((verb, table), f"{verb} {table} {shown_key(key)}" if alike == 1 else f"{verb} {alike} of {table}")
 
 
 def _changed(change: Change, step: Step) -> str:
@@ -125,33 +244,23 @@ def _changed(change: Change, step: Step) -> str:
     return f"writes {table} {shown_key(key)}{' blindly' if blind else ''} ({values})"
 
 
-def _by_table(changes: Sequence[Change]) -> dict[str, list[str]]:
-    found: dict[str, list[str]] = {}
-    for change in changes:
-        if change.aspect == "row":
-            table, key = change.key
-            found.setdefault(table, []).append(shown_key(key))
-    return found
-
-
-def _lost(touch: Touch, step: Step) -> str:
+def _lost(touch: Touch, step: Step, was_there: set[Place], number: Callable[[int], str]) -> str:
     text = f"writes {touch.table} {shown_key(touch.key)}: LOST, "
     if touch.met is None:
-        return f"{text}it is not there any more"
+        return text + ("it is not there any more" if (touch.table, touch.key) in was_there else "there is none")
     text += " and ".join(f"{column} should be {shown(wanted)} but is {shown(there)}" for column, wanted, there in touch.mismatch)
     reason = next((one for one in step.stale if one.kind == "lost" and (one.table, one.key) == (touch.table, touch.key)), None)
     if reason is not None and reason.read:
-        return f"{text} [read at {reason.read}, overwritten at {reason.changed} by {reason.by}]"
-    return text + (f" [since {touch.set.step}, by {touch.set.by}]" if touch.set is not None else "")
+        return f"{text} [read at {number(reason.read)}, overwritten at {number(reason.changed)} by {reason.by}]"
+    return text + (f" [since {number(touch.set.step)}, by {touch.set.by}]" if touch.set is not None else "")
 
 
-def _stale(one: Stale) -> str:
+def _stale(one: Stale, number: Callable[[int], str]) -> str:
     row = f"{one.table} {shown_key(one.key)}"
+    read, changed = number(one.read), number(one.changed)
     if one.kind == "overwrites":
-        return f"read at {one.read}, OVERWRITES what {one.by} wrote at {one.changed}"
-    return (
-        f"goes by {row} as read at {one.read}, overwritten at {one.changed} by {one.by}; else it would {intention(one.otherwise)}"
-    )
+        return f"read at {read}, OVERWRITES what {one.by} wrote at {changed}"
+    return f"goes by {row} as read at {read}, overwritten at {changed} by {one.by}; else it would {intention(one.otherwise)}"
 
 
 def _passed_over(instead: Instead, step: Step) -> str:
@@ -180,4 +289,4 @@ def _wrapped(head: str, text: str) -> Iterator[str]:
     ) or [head.rstrip()]
 
 
-__all__ = ["WIDTH", "paragraphs"]
+__all__ = ["WIDTH", "happenings", "paragraphs"]

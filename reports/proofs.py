@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -10,13 +10,15 @@ import heatproof
 from heatproof.model import catalogue
 from heatproof.model.design import Design
 from heatproof.model.errors import DesignError, NotEnabled
+from heatproof.model.scenario import Scenario
 from heatproof.model.world import World
 from heatproof.properties.base import Property
-from heatproof.properties.catalogue import UNJUDGED, judged
+from heatproof.properties.catalogue import REST_IS_REACHED, UNJUDGED, judged
 from heatproof.properties.costs import shown
 from heatproof.properties.monitor import Violation
 from heatproof.reports import verdicts
 from heatproof.reports.cases import Case, dump
+from heatproof.reports.circling import CIRCLE
 from heatproof.reports.judging import noted, replay_command
 from heatproof.reports.story import story
 from heatproof.reports.tables import Line, counted, plain_table
@@ -25,6 +27,9 @@ from heatproof.strategies.proving.proofs import Found, Proofs, excuses
 from heatproof.strategies.running import Driver
 from heatproof.strategies.schedules import record
 from heatproof.strategies.shrinking import Failure, Key
+
+ANEW = "while it was learning what it goes by, before it began (or began anew)"
+"""Where a search was cut that has no states to go on from."""
 
 SHOWN = 10
 """How many scenarios that were not searched to their end are named."""
@@ -36,8 +41,10 @@ def lines(
     faults: Iterable[str],
     survives: frozenset[str],
     fewest: Mapping[Key, Least] | None = None,
+    asked: Collection[Scenario] = (),
 ) -> list[Line]:
-    """The table: violated properties first, one line for each kind of witness, then what held or is incomplete, then the situations."""
+    """The table: violated properties first, one line for each kind of witness, then what held or is incomplete, then the situations. Where the run
+    with the fewest deviations is of none of the scenarios that were ``asked``, that is said."""
     violated, held, situations = [], [], []
     seen = f"{proofs.states:,} states"
     for prop in properties:
@@ -52,7 +59,7 @@ def lines(
             found = proofs.violations[key]
             steps = ("" if found.shortest else "at most ") + counted(len(found.actions), "step")
             many = f", in {proofs.violated[key]} of {counted(proofs.expected, 'scenario')}" if proofs.expected > 1 else ""
-            detail = f"{key[1]}{_worst(prop, proofs, ', ')}{many}{_deviations((fewest or {}).get(key))}"
+            detail = f"{key[1]}{_worst(prop, proofs, ', ')}{many}{_deviations((fewest or {}).get(key), asked)}"
             violated.append(Line(prop.name, prop.expectation, "violated", steps, detail, key[1]))
         if not keys:
             verdict = "not asked" if not judged(prop) else "held" if proofs.settled(prop) else "incomplete"
@@ -71,10 +78,11 @@ def _worst(prop: Property, proofs: Proofs, before: str) -> str:
     return f"{before}worst{'' if proofs.settled(prop) else ' so far'}: {number}"
 
 
-def _deviations(found: Least | None) -> str:
+def _deviations(found: Least | None, asked: Collection[Scenario]) -> str:
     if found is None:
         return ""
-    return f"; {counted(len(found.failure.deviations), 'deviation')}, {'the least' if found.proven else 'perhaps fewer'}"
+    smaller = ", in a smaller scenario" if asked and found.failure.scenario not in asked else ""
+    return f"; {counted(len(found.failure.deviations), 'deviation')}, {'the least' if found.proven else 'perhaps fewer'}{smaller}"
 
 
 def summary(proofs: Proofs, stopped: str) -> list[str]:
@@ -94,10 +102,8 @@ def summary(proofs: Proofs, stopped: str) -> list[str]:
         return [f"{scenarios} searched to the end: {counts}.", sure, *circles]
     told = [f"{proofs.complete} of {scenarios} searched to the end; seen in all: {counts}.", sure]
     for loose in sorted(proofs.loose)[:SHOWN]:
-        told.append(
-            f"Cut: {loose.label}: {loose.cut} after {loose.states:,} states, at depth {loose.depth}, with {loose.waiting:,} states still to"
-            " go on from."
-        )
+        rest = f"with {loose.waiting:,} states still to go on from" if loose.waiting else ANEW
+        told.append(f"Cut: {loose.label}: {loose.cut} after {loose.states:,} states, at depth {loose.depth}, {rest}.")
     if len(proofs.loose) > SHOWN:
         told.append(f"Cut likewise: {len(proofs.loose) - SHOWN} more.")
     left = proofs.expected - proofs.complete - len(proofs.loose)
@@ -134,12 +140,13 @@ def failure_of(design: Design, properties: Sequence[Property], found: Found, key
             shown_by = violation.witness if found.around else found.witness
             return failure_of(design, properties, Found(found.scenario, tuple(e.action for e in driver.world.log), shown_by), key)
     if violation is None and found.around and comes_again(design, found):
-        violation = Violation(*key, found.witness, len(found.actions))
+        violation = Violation(key[0], REST_IS_REACHED.sentence, found.witness, len(found.actions))
     if violation is None:
         raise ValueError(f"the search found {key} after {len(found.actions)} actions, and a world that does them does not show it")
     if bound is not None:  # it may have rested on the way, and have been judged by less than its worst
         violation = violation._replace(witness=found.witness, step=len(found.actions))
-    return Failure(found.scenario, list(found.actions), violation, deviations)
+    lap = found.around if violation.key == CIRCLE else 0
+    return Failure(found.scenario, list(found.actions), violation, deviations, around=lap)
 
 
 def done_again(design: Design, properties: Sequence[Property], found: Found, key: Key) -> Failure:
@@ -221,8 +228,9 @@ def _files(
     if key in driver.monitor.violations:
         files[f"{name}.case.json"] = dump(noted(case, design, failure.actions), heatproof.__version__)
     else:
-        end = "There is no case of it: a replay ends under the default policy, and that leaves this circle. Its last steps go round it once."
-    files[f"{name}.story.txt"] = f"{story(driver.world, failure.deviations, failure.violation)}\n\n  {end}\n"
+        end = "There is no case of it: a replay ends under the default policy, and that leaves this circle."
+    told = story(driver.world, failure.deviations, failure.violation, around=failure.around)
+    files[f"{name}.story.txt"] = f"{told}\n\n  {end}\n"
     return files
 
 

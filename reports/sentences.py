@@ -119,9 +119,9 @@ def intention(effect: fx.Effect | str) -> str:
         case fx.Delete(_, table, where):
             text = f"delete from {table} where {columns(where)}"
         case fx.Transaction(_, body, args, _):
-            text = f"do {getattr(body, '__name__', 'a transaction')}({', '.join(a for a in args if isinstance(a, str))})"
+            text = f"do {getattr(body, '__name__', 'a transaction')}({', '.join(str(a) for a in args if isinstance(a, str | int))})"
         case fx.Send(_, message, args, _):
-            text = f"send {message}({', '.join(a for a in args if isinstance(a, str))})"
+            text = f"send {message}({', '.join(str(a) for a in args if isinstance(a, str | int))})"
         case fx.Spawn(_, handler, _):
             text = f"start {handler}"
         case fx.Probe(_, engine):

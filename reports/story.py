@@ -10,6 +10,7 @@ from heatproof.model.templates import Attr, Ref, ResourceDef, Template
 from heatproof.model.world import World
 from heatproof.properties.monitor import Violation
 from heatproof.reports import folding
+from heatproof.reports.circling import CIRCLE, Circle, circle_from
 from heatproof.reports.paragraphs import WIDTH, paragraphs
 from heatproof.reports.trace import Trace, trace
 from heatproof.strategies.schedules import Deviation
@@ -17,22 +18,33 @@ from heatproof.strategies.schedules import Deviation
 SCREEN = 40
 """Lines that a story may have before what does not matter to the failure is folded."""
 
+SHORT = 20
+"""Steps after the last one of which all are told, and lines in which the way to a circle may be told besides the circle."""
 
-def story(world: World, deviations: Sequence[Deviation], violation: Violation, title: str = "", full: bool = False) -> str:
-    """The story of the run in ``world`` as text. ``deviations`` are those of its schedule, in order.
+
+def story(
+    world: World, deviations: Sequence[Deviation], violation: Violation, title: str = "", full: bool = False, around: int = 0
+) -> str:
+    """The story of the run in ``world`` as text. ``deviations`` are those of its schedule, in order. Its last steps go ``around`` a circle once, if
+    that is not 0.
 
     It tells every step if it is to be ``full``; else as much as fits one screen, and in any case what is of the failure.
     """
-    taken = trace(world)
+    taken, circle = trace(world), None
+    if violation.key == CIRCLE:
+        circle = Circle(taken, len(taken.steps) - around + 1, around) if around else circle_from(world)
     for level in folding.LEVELS[:1] if full else folding.LEVELS:
         told = folding.told(taken, violation, level)
-        lines = _lines(taken, told, deviations, violation, title)
+        lines = _lines(taken, told, deviations, violation, title, full, circle)
         if len(lines) <= SCREEN:
             break
     return "\n".join(lines)
 
 
-def _lines(taken: Trace, told: frozenset[int], deviations: Sequence[Deviation], violation: Violation, title: str) -> list[str]:
+def _lines(
+    taken: Trace, told: frozenset[int], deviations: Sequence[Deviation], violation: Violation, title: str, full: bool,
+    circle: Circle | None,
+) -> list[str]:  # fmt: skip
     scenario, *operations = setting(taken.world.scenario)
     count = f"; {_count(len(deviations), 'deviation')} from the default order" if deviations else ""
     lines = [title or f"{violation.name}: {violation.witness.kind}", ""]
@@ -40,9 +52,11 @@ def _lines(taken: Trace, told: frozenset[int], deviations: Sequence[Deviation], 
     if taken.world.setting:
         lines += wrapped(f"on {taken.world.setting}")
     lines += [line for operation in operations for line in wrapped(operation)]
-    lines += ["", *paragraphs(taken, told), ""]
+    lines += ["", *paragraphs(taken, told, full), ""]
     lines += wrapped(f"Violated after step {violation.step}: {violation.sentence}")
     lines += wrapped(f"Witness: {violation.witness}")
+    if circle is not None:
+        lines += _circle(circle, len(taken.steps), full)
     steps = folding.steps_of_the_design(taken)
     if steps:
         lines += wrapped(f"Steps of the design: {', '.join(steps)}")
@@ -50,6 +64,25 @@ def _lines(taken: Trace, told: frozenset[int], deviations: Sequence[Deviation], 
     if folded:
         lines += wrapped(f"Folded: {_count(folded, 'step')}; 'heatproof replay --full' tells all.")
     return lines
+
+
+def _circle(circle: Circle, seen: int, full: bool) -> list[str]:
+    """Where a run goes round, and, where that is after the last of the steps ``seen``, what goes on there."""
+    first, size = circle.begins, circle.size
+    last = first + size - 1
+    steps = f"step {first} comes" if size == 1 else f"steps {first}-{last} come"
+    if last <= seen:
+        return wrapped(f"From step {first} on it goes round in a circle: {steps} again and again, and so on for ever.")
+    told = frozenset(step.number for step in circle.run.steps if full or last - seen <= SHORT or step.matters)
+    way, lap = (
+        list(paragraphs(circle.run._replace(steps=circle.run.steps[:last]), told, full, after)) for after in (seen, first - 1)
+    )
+    return [
+        *wrapped(
+            f"After step {seen} it goes on by default, and from step {first} on in a circle: {steps} again and again, and so on for ever."
+        ),
+        *(way if full or len(way) <= SHORT else lap),
+    ]
 
 
 def wrapped(text: str) -> list[str]:

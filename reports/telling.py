@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from heatproof.model import effects as fx
-from heatproof.model.world import Entry
+from heatproof.model.database import MISSING
+from heatproof.model.world import Entry, World
 
 
 class Told(NamedTuple):
@@ -16,17 +17,36 @@ class Told(NamedTuple):
     matters: bool
 
 
-def tell(entry: Entry) -> Told:
-    """The effect of a step of the log."""
+def tell(entry: Entry, world: World) -> Told:
+    """The effect of the last step of the log of ``world``."""
     assert entry.before is not None
     assert entry.after is not None
     effect, result = entry.before.effect, entry.after.result
     assert effect is not None
     thrown = type(result) is fx.Thrown
-    phrase, matters = _phrase(effect, result, thrown)
+    if type(effect) is fx.Send:
+        phrase, matters = sending(world, effect, next(iter(_posted(world)), "")), True
+    else:
+        phrase, matters = _phrase(effect, result, thrown)
     if thrown:
         phrase, matters = f"{phrase}: {type(result.exception).__name__}", True
     return Told(effect.step, phrase, matters)
+
+
+def _posted(world: World) -> list[str]:
+    """The names of the messages that came to be with the last step."""
+    return [name for table, name, old in world.journal[world.marks[-1] :] if table is world.bag and old is MISSING]
+
+
+def sending(world: World, effect: fx.Send, name: str = "") -> str:
+    """That a message is sent, by the ``name`` that it got, and that it is lost where it is for an engine that is not there."""
+    text = f"sends {name or world.design.label(effect.message, effect.args)}{f' to {effect.to}' if effect.to else ''}"
+    return f"{text}, but no engine {effect.to} is alive: the message is lost" if vanishes(world, effect) else text
+
+
+def vanishes(world: World, effect: fx.Send) -> bool:
+    """Whether a message is for an engine that is not there."""
+    return effect.to is not None and effect.to not in world.free
 
 
 def _phrase(effect: fx.Effect, result: Any, thrown: bool) -> tuple[str, bool]:
@@ -52,8 +72,6 @@ def _phrase(effect: fx.Effect, result: Any, thrown: bool) -> tuple[str, bool]:
                 return f"{result.told()}{': LOST' if lost else ''}", lost or result.writes
             text = f"{name}({', '.join(_brief_text(a) for a in args)})"
             return (f"{text}: LOST" if lost else text), lost or not reads_only
-        case fx.Send(_, message, args, to):
-            return f"sends {message}({', '.join(str(a) for a in args if isinstance(a, str))}){f' to {to}' if to else ''}", True
         case fx.Spawn(_, handler, _):
             return f"starts {handler}", True
         case fx.Probe(_, engine):
@@ -89,8 +107,8 @@ def _brief(values: Any) -> dict[str, Any]:
 
 
 def _brief_text(value: Any) -> str:
-    if isinstance(value, str):
-        return value
+    if isinstance(value, str | int):
+        return str(value)
     brief = _brief(value)
     return _columns(brief) if brief else "..."
 
@@ -130,9 +148,9 @@ def intention(effect: fx.Effect | str) -> str:
         case fx.Delete(_, table, where):
             text = f"delete from {table} where {_columns(where)}"
         case fx.Transaction(_, body, args, _):
-            text = f"do {getattr(body, '__name__', 'a transaction')}({', '.join(a for a in args if isinstance(a, str))})"
+            text = f"do {getattr(body, '__name__', 'a transaction')}({', '.join(str(a) for a in args if isinstance(a, str | int))})"
         case fx.Send(_, message, args, _):
-            text = f"send {message}({', '.join(a for a in args if isinstance(a, str))})"
+            text = f"send {message}({', '.join(str(a) for a in args if isinstance(a, str | int))})"
         case fx.Spawn(_, handler, _):
             text = f"start {handler}"
         case fx.Probe(_, engine):

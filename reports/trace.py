@@ -19,7 +19,7 @@ from heatproof.model.program import Node
 from heatproof.model.statements import Statement, statements
 from heatproof.model.world import Action, Entry, World
 from heatproof.reports.staleness import Knowledge, Place, Stale, Written
-from heatproof.reports.telling import tell
+from heatproof.reports.telling import sending, tell, vanishes
 from heatproof.strategies.schedules import Anchor, Anchors, deviate
 
 SPLITS = frozenset(a.name for a in ANOMALIES)
@@ -101,9 +101,10 @@ class Step(NamedTuple):
 
     ``number``: from 1. ``who``: the task that acts or is acted on, None for the user, the message layer, engines and reality.
     ``at``: the step id in the design, ``phrase``: the effect in words, ``matters``: it changed something or failed; all empty where no
-    task went a step. ``sent``, ``started``: names of messages and tasks that came to be; ``taken``: the message delivered. ``ended``: empty, "ends",
-    or the exception with which the task ended. ``fault``: its kind, or empty. ``changes``: what is different afterwards, once for each
-    thing; the aspects are *row* (key: table name and key), *message*, *task*, *engine*, *reality*, *request*, *held back* and *broken*.
+    task went a step. ``sent``, ``started``: names of messages and tasks that came to be; ``taken``: the message delivered; ``vanished``: that
+    messages are sent to engines that are not there, in words. ``ended``: empty, "ends", or the exception with which the task ended.
+    ``fault``: its kind, or empty. ``changes``: what is different afterwards, once for each thing; the
+    aspects are *row* (key: table name and key), *message*, *task*, *engine*, *reality*, *request*, *held back* and *broken*.
     """
 
     number: int
@@ -116,6 +117,7 @@ class Step(NamedTuple):
     physical: Physical | None
     taken: str
     sent: tuple[str, ...]
+    vanished: tuple[str, ...]
     started: tuple[str, ...]
     ended: str
     fault: str
@@ -176,7 +178,8 @@ class _Tracer:
             deviate(world, default, action)
         mark = len(world.journal)
         node, who = world.nodes.get(action.subject), self.running.get(action.subject)
-        inside = self._inside(action, node)
+        inside, outbox = self._inside(action, node)
+        vanished = tuple(sending(world, sent) for sent in outbox if vanishes(world, sent))
         touches = tuple(self._touches(action.subject, inside))
         stale = self._conflicts(action.subject, touches)
         if node is not None and self.pure:
@@ -191,11 +194,12 @@ class _Tracer:
         self._learn(number, action, entry, touches, changes, inside)
         if entry.before is not None and entry.after is not None and self.pure:
             stale += self.knowledge.steps(action.subject, number, entry.before, entry.after)
-        told = tell(entry) if entry.before is not None else None
+        stale = [self._named(one) for one in stale]
+        told = tell(entry, world) if entry.before is not None else None
         made = {a: tuple(c.key for c in changes if c.aspect == a and c.old is None) for a in ("message", "task")}
         step = Step(
             number, action, who, told.step if told else "", told.phrase if told else "", told.matters if told else False, touches,
-            _physical(entry), action.subject if action.kind == "deliver" else "", made["message"],
+            _physical(entry), action.subject if action.kind == "deliver" else "", made["message"], vanished,
             tuple(name for name in made["task"] if name != action.subject), _ended(entry),
             action.kind if action.kind in FAULTS and not (action.kind == "restart" and instead is None) else "",
             instead, tuple(stale), changes,
@@ -214,22 +218,24 @@ class _Tracer:
         if not self.pure:  # what it would do is known only by doing it, and taking it back is dear
             effect = world.nodes[default.subject].effect
             return Instead(anchor, default, effect.step if effect is not None else "", "")
-        told = tell(world.perform(default))
+        told = tell(world.perform(default), world)
         world.undo()
         return Instead(anchor, default, told.step, told.phrase)
 
-    def _inside(self, action: Action, node: Node | None) -> list[tuple[Statement, bool]]:
-        """The statements of what is about to be done, and whether they will last."""
+    def _inside(self, action: Action, node: Node | None) -> tuple[list[tuple[Statement, bool]], list[fx.Send]]:
+        """The statements of what is about to be done, and whether they will last; what it will send."""
         kind, database = action.kind, self.world.database
+        if node is not None and type(node.effect) is fx.Send and kind == "step":
+            return [], [node.effect]
         if not self.pure or node is None or not fx.is_database(node.effect) or kind not in ("step", "disconnect", *SPLITS):
-            return []
+            return [], []
         effect: Any = node.effect
-        known = self.world.split.get(action.subject, ())
-        found, whole = statements(database, effect, known)
+        known, outbox = self.world.split.get(action.subject, ()), list[fx.Send]()
+        found, whole = statements(database, effect, known, outbox)
         if kind in SPLITS:  # only its first reads are done now
-            return [(one, True) for one in found[: splits(database, effect)[kind]]]
+            return [(one, True) for one in found[: splits(database, effect)[kind]]], []
         lasts = type(effect) is not fx.Transaction or type(whole) is not fx.Thrown
-        return [(one, lasts) for one in found[len(known) :]]
+        return [(one, lasts) for one in found[len(known) :]], outbox if lasts else []
 
     def _touches(self, task: str, inside: list[tuple[Statement, bool]]) -> Iterator[Touch]:
         transaction = type(self.world.nodes[task].effect) is fx.Transaction if inside else False
@@ -256,6 +262,13 @@ class _Tracer:
                     differing = frozenset(column for column, _, _ in touch.mismatch)
                     touch = touch._replace(set=self.knowledge.last_changed((table.name, key), differing))
                 yield touch
+
+    def _named(self, one: Stale) -> Stale:
+        """With what would be sent otherwise by the name of the message."""
+        effect = one.otherwise
+        if type(effect) is not fx.Send:
+            return one
+        return one._replace(otherwise=f"send {self.world.design.label(effect.message, effect.args)} ({effect.step})")
 
     def _conflicts(self, task: str, touches: tuple[Touch, ...]) -> list[Stale]:
         """What the writes of a step run into because rows have changed since the task saw them."""

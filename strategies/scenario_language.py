@@ -91,6 +91,8 @@ class Template:
     script_face = frozenset({"resources", "key"})
 
     def __init__(self, resources: Mapping[str, RsrcDef] | None = None, key: object = None):
+        if not isinstance(resources, Mapping | None):
+            raise TemplateError(f"a template is made of a dictionary of resources by name, not of {resources!r:.80}")
         self.resources: dict[str, RsrcDef] = dict(resources or {})
         self.key = key
         for name, definition in self.resources.items():

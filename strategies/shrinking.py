@@ -61,6 +61,7 @@ class Failure:
     violation: Violation
     deviations: list[Deviation] = field(default_factory=list)
     small: bool = False  # whether a shrinker has done with it, and was not cut
+    around: int = 0  # so many of the actions, the last ones, go round a circle once; 0: that is not known
 
     @property
     def score(self) -> tuple[int, ...]:

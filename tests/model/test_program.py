@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Generator
-from functools import partial
+from functools import partial, wraps
 from typing import Any
 
 import pytest
@@ -263,6 +263,29 @@ def test_a_handler_that_yields_for_ever() -> None:
         " where it waits for others let it give way ('yield Sleep(\"step id\")'), bound its attempts, or let it send itself a message instead"
         " of looping"
     )
+
+
+def test_a_handler_that_does_not_end_is_told_by_its_own_loop() -> None:
+    def waits(self: Design) -> Handler:
+        yield Sleep("X-1")
+        yield Sleep("X-2")
+
+    def loops(self: Design, me: Me, number: int, operation: Operation) -> Handler:
+        while True:
+            yield from waits(self)
+
+    @wraps(loops)
+    def create(self: Design, me: Me, number: int, operation: Operation) -> Handler:
+        running = loops(self, me, number, operation)
+        effect = next(running)
+        while True:
+            effect = running.send((yield effect))
+
+    design = toy(create=create)
+    world = World(design, asking(), Program(design.handlers(), PERFORMERS, max_effects=50))
+    with pytest.raises(DesignError) as caught:
+        by_default(world)
+    assert str(caught.value).startswith(f"{place(loops, 'yield from')}: handler 'create' yielded more than 50 effects")
 
 
 def test_a_transaction_that_reads_for_ever() -> None:

@@ -193,13 +193,13 @@ def test_a_failure_is_a_story_and_how_to_see_it_again_and_then_the_blob(project:
 
     arguments = [*shlex.split(by_test)[1:], "-p", "no:cacheprovider"]
     shown = project.runpytest_subprocess(*arguments)
-    shown.assert_outcomes(failed=1, deselected=1)
+    shown.assert_outcomes(failed=1)
     assert "  Witness: two for one row; " in shown.stdout.str()
     assert table(shown)[0] == "1 case: 1 violated"
     assert [path.name for path in project.path.glob(".heatproof/pytest/*.case.json")] == [Path(kept).name + ".case.json"]
 
     mend(project)
-    project.runpytest_subprocess(*arguments).assert_outcomes(passed=1, deselected=1)
+    project.runpytest_subprocess(*arguments).assert_outcomes(passed=1)
 
 
 SUMMARY = re.compile(
@@ -329,6 +329,48 @@ def test_a_design_that_cannot_be_named_is_replayed_by_its_test(project: pytest.P
     shown = project.runpytest_subprocess("-p", "no:cacheprovider", *shlex.split(command))
     shown.assert_outcomes(failed=1)
     assert "  Witness: two for one row; " in shown.stdout.str()
+
+
+OTHERS = """
+from once import PROPERTIES, Once
+
+from heatproof import machine
+
+class Mended(Once):
+    def creates(self, row):
+        return (yield from ())
+
+class Spoilt(Once):
+    pass
+
+TestOnce = machine(Once(), PROPERTIES, faults=["duplicate"]).TestCase
+TestMended = machine(Mended(), PROPERTIES, faults=["duplicate"]).TestCase
+TestSpoilt = machine(Spoilt(), PROPERTIES, faults=["duplicate"]).TestCase
+"""
+
+
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        (["test_others.py::TestMended"], "test_others.py::TestMended::runTest,1 test collected"),
+        (["-k", "Mended"], "test_others.py::TestMended::runTest,1/4 tests collected (3 deselected)"),
+        (["test_others.py"], "test_others.py::TestOnce::runTest,1/3 tests collected (2 deselected)"),
+        (
+            ["test_others.py::TestMended", "test_others.py::TestSpoilt"],
+            "test_others.py::TestMended::runTest,test_others.py::TestSpoilt::runTest,2 tests collected",
+        ),
+        (["cases"], f"{CASE}::replay,1 test collected"),
+    ],
+    ids=["test", "keyword", "file", "tests", "case"],
+)
+def test_a_case_is_replayed_on_the_design_of_the_test_that_is_asked_for(
+    project: pytest.Pytester, asked: list[str], told: str
+) -> None:
+    (project.path / "test_once.py").unlink()
+    (project.path / "test_others.py").write_text(OTHERS)
+    found = project.runpytest_inprocess("-p", "no:cacheprovider", "--collect-only", "-q", "--heatproof-replay", CASE, *asked)
+    lines = [re.sub(r" in .*", "", line) for line in found.outlines if line.strip()]
+    assert ",".join(lines) == told
 
 
 def test_where_nothing_can_be_written_the_failure_comes_as_python(project: pytest.Pytester) -> None:

@@ -21,7 +21,7 @@ from heatproof.strategies.proving import graph, storage
 from heatproof.strategies.proving import proofs as proofs_module
 from heatproof.strategies.proving.circles import Circles
 from heatproof.strategies.proving.least import least
-from heatproof.strategies.proving.proofs import Found, Live, Proof, Proofs, excuses, prove
+from heatproof.strategies.proving.proofs import Found, Live, Loose, Proof, Proofs, excuses, prove
 from tests.model.toys import ACCOUNT, asking
 from tests.proving.test_costs import CHEAP_THEN_DEAR
 from tests.toys import ADDING, AWAITING, HEAT, SPINNING, seen_toy, sending, small, sum_is_two
@@ -99,6 +99,10 @@ def test_what_is_cut_is_incomplete_and_says_how_much_was_seen() -> None:
     table = lines(properties_for("heat"), proofs, (), frozenset())
     assert {line.verdict for line in table} <= {"incomplete", "reached", "not asked"}
     told = summary(proofs, "enough")
+    learning = Proofs(1, loose=[Loose(0, "one", "enough", 0, 0, 0)])
+    assert summary(learning, "enough")[2] == (
+        "Cut: one: enough after 0 states, at depth 0, while it was learning what it goes by, before it began (or began anew)."
+    )
     assert any(f"Cut: one: enough after {proof.states:,} states" in line for line in told)
 
 
@@ -308,6 +312,12 @@ def test_the_least_deviations_are_the_least() -> None:
     assert len(few.failure.deviations) == 1, "it takes one: the second message before the first writes"
     assert few.failure.violation.key == failure.violation.key
     assert not least(ADDING, [sum_is_two], failure, 0).proven
+
+    def told(asked: list[Scenario]) -> str:
+        return lines([sum_is_two], added(lost_update()), (), frozenset(), {("sum", "sum is 1"): few}, asked)[0].detail
+
+    assert told([few.failure.scenario]).endswith("; 1 deviation, the least")
+    assert told([asking(engines=2, threads=3)]).endswith("; 1 deviation, the least, in a smaller scenario")
 
 
 def test_a_search_for_fewer_deviations_that_has_begun_ends_with_the_time() -> None:

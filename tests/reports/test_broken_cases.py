@@ -42,6 +42,7 @@ BROKEN: dict[str, tuple[bytes, str]] = {
     ),
     "no such schema": (at("schema", value=0), "cases of schema 0 cannot be read by this heatproof, which reads 1 and 2$"),
     "a large schema": (at("schema", value=10**30), "cases of schema 1000000000000000000000000000000 cannot be read"),
+    "an endless schema": (at("schema", value=10**400), f"cases of schema {10**39!s}\\.\\.\\. cannot be read"),
     "a schema that is true": (at("schema", value=True), "is no case: Expected `int`, got `bool` - at `\\$.schema`"),
     # fields and types
     "unknown field": (at("colour", value="red"), "is a broken case: Object contains unknown field `colour`"),

@@ -8,12 +8,13 @@ from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 import pytest
 from hypothesis import given
 
 from heatproof.model.design import Design
-from heatproof.model.effects import Handler, Insert, Me, Send, Update
+from heatproof.model.effects import Delete, Handler, Insert, Me, Send, Transaction, Update
 from heatproof.model.faults import FAULTS
 from heatproof.model.scenario import Operation, Scenario, create, scenario, update
 from heatproof.model.templates import resource
@@ -230,3 +231,57 @@ def test_a_row_that_was_never_there_is_not_gone() -> None:
     lines = told(ADDING, asking(), [sum_is_two], [OVERLAP]).splitlines()
     assert any("R-1 reads account A (not there)" in line for line in lines)
     assert any("(gone)" in line for line in STORIES["rest-no-superfluous-rows-tombstone.story.txt"])
+
+
+# ------------------------------------------------------------------------------------------------------- what a step did
+
+
+def doing(*effects: Any) -> str:
+    """The story, in one line, of an operation that does these effects."""
+
+    def operate(self: Design, me: Me, number: int, operation: Operation) -> Handler:
+        for effect in effects:
+            _ = yield effect
+
+    def note(self: Design, me: Me, *what: object) -> Handler:
+        yield from ()
+
+    driver = Driver(seen_toy(create=operate, note=note), asking(), [])
+    driver.settle()
+    return " ".join(line.strip() for line in story(driver.world, [], NONE).splitlines())
+
+
+def whole() -> Handler:
+    """A transaction that inserts, writes, inserts, sends and writes what is not there."""
+    yield Insert("T-1", ACCOUNT, Account("B"))
+    yield Update("T-1", ACCOUNT, "A", {"value": 3})
+    yield Send("T-1", "note", (3,))
+    yield Send("T-1", "note", (4,), "E9")
+
+
+def test_a_message_to_an_engine_that_is_not_there_is_told_to_be_lost() -> None:
+    text = doing(Send("S-1", "note", ("x",), "E1"), Send("S-2", "note", ("y",), "E7"))
+    assert "S-1 sends note(x) to E1; S-2 sends note(y) to E7, but no engine E7 is alive: the message is lost" in text
+    assert text.endswith("Steps of the design: S-2")
+
+
+def test_a_message_is_called_by_its_name() -> None:
+    text = doing(Send("S-1", "note", ("x", 1)), Send("S-1", "note", ("x", 2)), Send("S-1", "note", ("x", 2)))
+    assert "S-1 sends note(x, 1); S-1 sends note(x, 2); S-1 sends note(x, 2)#2" in text
+    assert "takes note(x, 1)" in text
+
+
+def test_a_transaction_is_told_in_the_order_of_its_statements() -> None:
+    text = doing(Insert("I-1", ACCOUNT, Account("A")), Transaction("T-1", whole, ()))
+    assert (
+        "T-1 inserts account B; writes account A (value=3); sends note(3); sends note(4) to E9, but no engine E9 is alive: the message"
+        " is lost" in text
+    )
+
+
+def test_a_row_that_never_was_is_not_called_gone() -> None:
+    lost = Update("U-1", ACCOUNT, "A", {"value": 1}, where={"value": 0})
+    assert "U-1 writes account A: LOST, there is none" in doing(lost)
+    assert "U-1 writes account A: LOST, it is not there any more" in doing(
+        Insert("I-1", ACCOUNT, Account("A")), Delete("D-1", ACCOUNT, {"id": "A"}), lost
+    )

@@ -129,6 +129,7 @@ def test_what_is_no_python_is_refused(text: str | bytes, message: str) -> None:
         ("Template({'A': RsrcDef({'a': GetRes('B')}, [])})", "resource 'A' refers to 'B', which the template does not define"),
         ("Template({'A': RsrcDef({}, ['A'])})", "the template has a cycle: A -> A"),
         ("Template({'A': RsrcDef({}, ['B']), 'B': RsrcDef({'x': GetAtt('A', 'a')}, [])})", "the template has a cycle"),
+        ("Template([1, 2])", "a template is made of a dictionary of resources by name, not of [1, 2]"),
         ("Template({'A': 1})", "resource 'A' is 1, not RsrcDef(properties, depends_on)"),
         ("Template({1: RsrcDef({}, [])})", "the name of a resource is text of 1 to 255 characters without '/': 1 will not do"),
         ("Template({'a/b': RsrcDef({}, [])})", "the name of a resource is text of 1 to 255 characters"),
