@@ -61,7 +61,9 @@ def heats_scenarios(design: Design, options: Options) -> tuple[Scenario, ...]:
         return ()
     found = []
     for file in scenario_files.find_files([folder]):
-        scenario = replace(scenario_files.as_scenario(file), scope=Scope(options.engines, options.threads))
+        scenario = replace(
+            scenario_files.as_scenario(file), scope=Scope(max(options.engines, design.least_engines), options.threads)
+        )
         kinds = {o.kind for o in scenario.operations}
         fits = scenario.size <= options.resources and len(scenario.operations) <= options.operations
         if fits and (options.kinds is None or kinds <= {"create", *options.kinds}):

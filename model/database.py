@@ -109,8 +109,6 @@ class Database:
             return 0
         values = effect.values
         if isinstance(values, dict):
-            if wrong := moves(table, key, values):
-                raise DesignError(f"step {effect.step}: {wrong}")
             new = row._replace(**values)
         elif plain_kind(values) is table.row:
             new = values
@@ -118,6 +116,8 @@ class Database:
             raise DesignError(
                 f"step {effect.step}: an update of table {table} takes a dict or a {table.row.__name__}, not {values!r:.200}"
             )
+        if wrong := moves(table, key, values):
+            raise DesignError(f"step {effect.step}: {wrong}")
         if table.references and self.foreign_keys and (broken := self._dangling(table, row, new)):
             return broken
         if table in self._indexes and any(getattr(row, c) != getattr(new, c) for c in table.index):

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
 WRITES = (fx.Insert, fx.Update, fx.Delete, fx.Transaction)
 HOLDS = {"stall": ("10", "40", "rest"), "pause": ("10", "40"), "slow": ("10", "40")}
-"""For how many actions a message, an engine or a physical operation may be held back; ``rest``: until nothing else can run."""
+"""For how many actions a message, an engine or a physical operation may be held back; ``rest``: until nothing else can run, or for
+long only those that sleep."""
 
 PATIENCE = 300
 """Actions after which the default policy stops passing over a task that a deviation held back, and those that only sleep no longer count as
@@ -285,13 +286,20 @@ def enabled(world: World) -> list[Action]:
     return actions
 
 
+def remaining(until: int, now: int) -> int:
+    """What is left of being held back until then: so many actions; or, where that is until nothing else can run, a number below 0: for how many
+    actions it has been so, up to PATIENCE, from which on more make no difference."""
+    more = until - now
+    return max(0, more) if more < _REST // 10 else -1 - min(_REST - more, PATIENCE)
+
+
 def holding(world: World) -> dict[str, int]:
     """Who is held back now, and until when. Whoever waits until nothing else can run does not wait for those that poll, for longer than PATIENCE
     actions: they may poll for what he brings."""
     now, held = len(world.log), world.held
-    waited = [name for name, until in held.items() if now + 1_000_000 <= until <= now + _REST - PATIENCE]
-    if waited and all(type(world.next_access(action)) is fx.Sleep for action in world.free_to_act(held)):
-        return {name: until for name, until in held.items() if name not in waited}
+    long = [name for name, until in held.items() if remaining(until, now) < -PATIENCE]
+    if long and all(type(world.next_access(action)) is fx.Sleep for action in world.free_to_act(held)):
+        return {name: until for name, until in held.items() if name not in long}
     return held
 
 

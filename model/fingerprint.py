@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from heatproof.model.contents import CONTENT, Opaque, attributes, beside, fields, tells_all, title
 from heatproof.model.errors import DesignError
+from heatproof.model.faults import remaining
 
 if TYPE_CHECKING:
     from heatproof.model.program import Node
@@ -91,11 +92,12 @@ def fingerprint(world: World, standing: Callable[[Node], int] | None = None) -> 
             total += digest("row", table.name, key, row)
     for thing in world.reality.things.values():
         total += digest("thing", thing)
-    ahead: dict[str, int] = {}  # how many messages of a topic are before the next one, where that matters
+    ahead: dict[tuple[str, str | None], int] = {}  # how many messages of a queue are before the next one, where that matters
     for message in world.bag.values():
+        queue = message.handler, message.to
         if not world.any_order:
-            ahead[message.handler] = ahead.get(message.handler, 0) + 1
-        position = ahead.get(message.handler)
+            ahead[queue] = ahead.get(queue, 0) + 1
+        position = ahead.get(queue)
         total += digest("message", message.handler, message.args, message.to, _left(world, message.name, now), position)
     for name, task in world.tasks.items():
         to = None if task.message is None else (task.message.to,)
@@ -115,7 +117,7 @@ def fingerprint(world: World, standing: Callable[[Node], int] | None = None) -> 
 
 
 def _left(world: World, name: str, now: int) -> int:
-    return max(0, world.held.get(name, 0) - now)
+    return remaining(world.held.get(name, 0), now)
 
 
 def node_digest(node: Node) -> int:

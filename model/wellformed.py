@@ -75,12 +75,11 @@ def mismatch(table: fx.Table, key: object) -> str | None:
 
 
 def moves(table: fx.Table, key: Any, values: Any) -> str | None:
-    """What is wrong with an update that gives a row another key; None if it does not. At a row that tells who looks at it nobody looks for that."""
-    if not isinstance(values, Mapping) and type(values) is not table.row:
-        return None
+    """What is wrong with an update that gives a row another key; None if it does not. A row that tells who looks at it is read past that, for
+    it is nobody's look."""
     for column, part in zip(table.key_columns, (key,) if isinstance(table.key, str) else key, strict=True):
-        value = values.get(column, part) if isinstance(values, Mapping) else getattr(values, column)
-        if value != part:
+        value = values.get(column, part) if isinstance(values, Mapping) else tuple.__getitem__(values, table.columns.index(column))
+        if value is not part and value != part:
             return f"it gives the row {part!r:.80} of table {table} another key, {column}={value!r:.80}; delete the row and insert another"
     return None
 

@@ -114,7 +114,9 @@ def check_heeded(observation: Observation) -> Iterator[Witness]:
             continue
         state = f"{row.action} {row.status}"
         if row.status == "COMPLETE":
-            yield witness("taken for well", row=row.id, physical=thing.id, is_=thing.state, state=state)
+            yield witness(
+                "taken for well", row=row.id, physical=thing.id, is_="drifted" if thing.drifted else thing.state, state=state
+            )
         elif claims_convergence(stack) and stack.traversal != found[0] and _serves(observation, stack, row):
             yield witness("not healed", row=row.id, physical=thing.id, state=state, stack=f"{stack.action} {stack.status}")
 

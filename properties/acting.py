@@ -173,8 +173,12 @@ def _stood_in_for(observation: Observation, thing: Physical) -> bool:
 
 
 def _note_lost(observation: Observation, change: Change) -> None:
-    """Note for which things a healthy one that vanishes or sickens has stood in."""
+    """Note for which things a healthy one that vanishes or sickens has stood in, until there is another that does."""
     old, new = change.old, change.new
+    if new is not None and new.state == "healthy" and (old is None or old.state != "healthy"):
+        for other in _siblings(observation, new):
+            if observation.memory.get(("stand-in lost", other.id)):
+                observation.remember(("stand-in lost", other.id), False)
     if old is None or old.state != "healthy" or (new is not None and new.state != "unhealthy"):
         return
     if not any(busy.operation == "delete" for busy in old.busy):  # else it has not been lost

@@ -45,6 +45,7 @@ def lines(
 ) -> list[Line]:
     """The table: violated properties first, one line for each kind of witness, then what held or is incomplete, then the situations. Where the run
     with the fewest deviations is of none of the scenarios that were ``asked``, that is said."""
+    asked = frozenset(asked)
     violated, held, situations = [], [], []
     seen = f"{proofs.states:,} states"
     for prop in properties:

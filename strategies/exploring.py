@@ -131,6 +131,8 @@ def batch(
     if options.fixed and number % 4 == 3:
         for scenario in options.fixed:
             explore(scenario)
+        if errors:
+            raise errors[0]
         return findings
     strategy = scenarios(
         design, max_resources=options.resources, max_operations=options.operations, max_engines=options.engines,

@@ -15,7 +15,7 @@ from typing import Any
 
 from heatproof.model.design import Design
 from heatproof.model.errors import HeatproofError, NeverYields
-from heatproof.model.faults import PATIENCE
+from heatproof.model.faults import PATIENCE, remaining
 from heatproof.model.program import Program
 from heatproof.model.scenario import Scenario
 from heatproof.model.world import Action, World
@@ -23,9 +23,6 @@ from heatproof.properties.base import Property
 from heatproof.properties.catalogue import REST_IS_REACHED
 from heatproof.strategies.running import Driver
 from heatproof.strategies.schedules import deviate
-
-EVER = 100_000
-"""What is held back for longer than this is held back for ever."""
 
 OFTEN = 200
 """After so many actions it is asked whether time is up: a run or two."""
@@ -199,7 +196,7 @@ def standing(world: World, by_default: bool = True) -> Hashable:
     default policy is part of it: the order of messages and tasks, and what is passed over."""
     now = len(world.log)
     reality, database = world.reality, world.database
-    held = tuple((name, min(until - now, EVER)) for name, until in world.held.items() if until > now) if world.held else ()
+    held = tuple((name, remaining(until, now)) for name, until in world.held.items() if until > now) if world.held else ()
     order = tuple if by_default or not world.any_order else frozenset
     ranks = tuple(tuple(sorted(of, key=of.__getitem__)) for of in (world.ranks, world.slept)) if by_default else ()
     return hash((

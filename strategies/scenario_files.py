@@ -204,7 +204,7 @@ class Run:
         self.file = file
         try:
             mixed = directly(design, Mocked if as_heats else DirectRollback)
-            self.world = mixed.open(Scenario(tuple(file.engine.operations), Scope(1, 1)))
+            self.world = mixed.open(Scenario(tuple(file.engine.operations), Scope(mixed.least_engines, 1)))
         except ScenarioError as error:
             raise ScenarioError(f"{file.script.path}: {error}") from error
         file.reality.look = self.world.reality.things.values

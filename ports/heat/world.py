@@ -82,6 +82,11 @@ class EngineWorld(World):
         """The tasks that wait for a lock which another transaction holds: they are no choice."""
         return self.waits.get(len(self.log), frozenset())
 
+    def free_to_act(self, held: dict[str, int]) -> list[Action]:
+        """What the system can do if only these, of those that are held back, wait; who waits for a lock can do nothing."""
+        blocked = self.blocked
+        return [a for a in super().free_to_act(held) if a.kind != "step" or a.subject not in blocked]
+
     def progress(self) -> list[Action]:
         """What the system itself can do next. Where only what is held back could end a wait for a lock, it goes on."""
         actions = super().progress()

@@ -297,7 +297,7 @@ class LearningWorld(World):
         if group == "node":
             static, member, name = identity
             held = self.members[member][1]
-            return self.by_name(("node", static, held if self.own_names else Nameless(held), name), unit)
+            return self.by_name(("node", static, held if self.own_names else Nameless(held), name), unit, self.keeps_order)
         if group.startswith(PRESENT):
             return (group, identity)
         if group == "message":

@@ -77,7 +77,7 @@ class PlacedWorld(LearningWorld):
             held, shown = places.renamed(self.members[member][1], own), self._shown.get(id(static))
             if shown is None:  # there is one object for equal ones, which is kept
                 shown = self._shown[id(static)] = places.renamed(static, own)
-            return self.by_name(("node", shown, held if self.own_names else Nameless(held), name, ties), unit)
+            return self.by_name(("node", shown, held if self.own_names else Nameless(held), name, ties), unit, self.keeps_order)
         content = super().content(column, number)
         if group.startswith(ROW):
             met = places.met(identity)

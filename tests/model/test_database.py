@@ -263,6 +263,7 @@ def test_an_error_of_the_database_is_raised_in_the_body(database: Database) -> N
         (Read("", PAIR, "p"), "step : the key of table pair is a tuple of"),
         (Update("", PAIR, ("p",), {}), "step : the key of table pair is a tuple of"),
         (Update("", ACCOUNT, "A", {"id": "B"}), "step : it gives the row 'A' of table account another key, id='B'"),
+        (Update("", ACCOUNT, "A", Account("B")), "step : it gives the row 'A' of table account another key, id='B'"),
         (Query("", Table("other", Account), {}), "step X-1: Query: table other is not among the tables of the design"),
         (Query("", LINK, {"nxt": 1}), "step X-1: Query: where names column 'nxt'"),
     ],

@@ -9,13 +9,14 @@ from typing import Any
 
 import pytest
 
-from heatproof.model.effects import Begin, Handler, Insert, Look, Me, Read, Send, Update
+from heatproof.model.effects import Begin, Handler, Insert, Look, Me, Read, Send, Sleep, Update
 from heatproof.model.observation import Change, Observation
 from heatproof.model.reality import Spec
 from heatproof.model.scenario import Operation, Scenario, create, scenario, update
 from heatproof.model.templates import resource
 from heatproof.properties.base import Property, Witness, always, at_rest, witness
 from heatproof.strategies.proving import expanding, kernel
+from heatproof.strategies.proving.proofs import prove
 from heatproof.strategies.proving.search import Search
 from heatproof.strategies.proving.stale import renew
 from heatproof.strategies.running import Driver
@@ -187,3 +188,50 @@ def test_what_was_compiled_against_another_kernel_is_forgotten(tmp_path: Path, m
     monkeypatch.setattr(kernel, "__file__", str(changed))
     renew(function)
     assert not old.exists()
+
+
+# ------------------------------------------------------------------------------------- what comes back to a queue
+
+
+def sends_boxes(*boxes: Any, block: bool = False) -> Any:
+    def asked(self: Design, me: Me, number: int, operation: Operation) -> Handler:
+        for box in boxes:
+            yield Send("C-1", "work", (box,))
+        if block:
+            yield Send("C-2", "block", ())
+
+    return asked
+
+
+def work(self: Design, me: Me, box: Any) -> Handler:
+    key = yield Insert("W-1", ACCOUNT, Account(f"try{box[0]}", 0, me.engine))
+    while not key.endswith("#2"):
+        yield Sleep("W-2")
+
+
+def block(self: Design, me: Me) -> Handler:
+    yield Insert("B-1", ACCOUNT, Account("block", 0, me.engine))
+    while True:
+        yield Sleep("B-2")
+
+
+@always("order", "Nothing is done again before something else.", {"resource"})
+def order(observation: Observation, change: Change) -> Witness | None:
+    rows, new = observation.resources, change.new
+    for one, other in ("ab", "ba"):
+        if change.old is None and new is not None and change.key == f"try{one}#2" and f"try{other}#2" not in rows:
+            first = rows.get("trya"), rows.get("tryb")
+            beside = any(row.owner == new.owner for key, row in rows.items() if key.startswith("block"))  # type: ignore[attr-defined]
+            if None not in first and len({row.owner for row in first}) == 1 and beside:  # type: ignore[union-attr]
+                return witness(f"first {one}")
+    return None
+
+
+@pytest.mark.parametrize("labels", [True, False])
+def test_which_of_two_messages_of_one_name_comes_back_first_counts(labels: bool) -> None:
+    """An argument that is no text or number is no part of the name: the messages are called alike, but come back in the order of their tasks."""
+    a, b = ("a", "b") if labels else (("a",), ("b",))
+    design = seen_toy("late", "fifo", create=sends_boxes(a), update=sends_boxes(b, block=True), work=work, block=block)
+    proof = prove(design, asking("update", engines=2, threads=2, faults={"crash": 1}), [order])
+    assert proof.complete
+    assert sorted(kind for _, kind in proof.violations) == ["first a", "first b"]

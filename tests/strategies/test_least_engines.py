@@ -10,6 +10,7 @@ from heatproof.model.effects import Handler, Insert, Me, Send
 from heatproof.model.errors import DesignError, ScenarioError
 from heatproof.model.scenario import Operation, Scenario
 from heatproof.model.world import World
+from heatproof.strategies.exploring import Options, batch
 from heatproof.strategies.proving.scopes import Limits, one_shape
 from heatproof.strategies.running import Driver, Plan, run
 from heatproof.strategies.scenarios import scenarios
@@ -54,6 +55,12 @@ def test_fewer_are_refused() -> None:
     driver = Driver(DESIGN, asking(engines=3), [SEEN])
     assert driver.settle() == "rest"
     assert list(driver.monitor.violations) == [("seen", "A")]
+
+
+def test_an_error_in_a_scenario_of_heats_is_not_swallowed() -> None:
+    """Every fourth batch takes these instead of what is drawn."""
+    with pytest.raises(ScenarioError, match="needs at least 3 engines"):
+        batch(DESIGN, [SEEN], Options(fixed=(asking(engines=2),)), 3)
 
 
 @pytest.mark.parametrize("number", [0, 11, "3", True])

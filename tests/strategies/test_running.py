@@ -172,6 +172,20 @@ def test_who_polls_for_what_a_stalled_message_brings_gets_it(poll: Any, gave_up:
     assert ("x" in driver.world.database.rows[ACCOUNT]) == gave_up
 
 
+@pytest.mark.parametrize("stalled", [True, False])
+def test_a_message_that_nobody_can_take_hides_no_circle(stalled: bool) -> None:
+    """Who polls has the only thread, and would go on for ever also without the stall."""
+    design = seen_toy(create=sending(("wait", "x"), ("set_flag",)), wait=wait, set_flag=set_flag)
+    driver = Driver(design, asking(engines=1, threads=1, faults={"stall": 1}), [REST_IS_REACHED])
+    driver.perform(Action("operate", "create#1", "E1"))
+    while driver.world.tasks:
+        driver.perform(Action("step", "create#1"))
+    if stalled:
+        driver.perform(Action("stall", "set_flag()", "rest"))
+    assert driver.settle(3_000) == "circle"
+    assert list(driver.monitor.violations) == [ENDLESS]
+
+
 def test_what_a_task_is_about_to_write_counts_though_it_holds_it_no_more() -> None:
     """And a task that stands in many generators is looked at no further."""
 
