@@ -171,7 +171,7 @@ def test_a_cut_search_is_incomplete(tmp_path: Path) -> None:
     done = prove(*words, "--seconds", "0.1", "--property", "one worker at a time", "--report", tmp_path / "out")
     assert done.exit_code == 3, done.stdout + done.stderr
     assert "incomplete  one worker at a time" in done.stdout
-    assert "the time budget was used after" in done.stdout
+    assert "the time budget was used" in done.stdout  # after so many states, or on a slow machine before the first
     done = prove(*words, "--memory", "1M", "--property", "one worker at a time", "--report", tmp_path / "out")
     assert done.exit_code == 3, done.stdout + done.stderr
     assert "the memory budget was used after" in done.stdout

@@ -84,11 +84,14 @@ def test_each_deviation_stands_where_it_was(asked: Scenario, plan: Plan) -> None
     deviations = record(driver, run(HEAT, asked, [], plan).actions)
     where = places(driver.world)
     assert [driver.world.log[number - 1].action for number in where] == [deviation.instead for deviation in deviations]
-    lines = story(driver.world, deviations, NONE).splitlines()
+    lines = story(driver.world, deviations, NONE, full=True).splitlines()
     marks = [number for number, line in enumerate(lines) if line.startswith("      >>")]
     firsts = [next(line for line in lines[mark + 1 :] if re.match(r" {0,8}\d", line)) for mark in marks]
     marked = [int(re.split(r"[ -]+", line.strip())[0]) for line in firsts]
     assert marked == where
+    folded = " ".join(story(driver.world, deviations, NONE).split())
+    again = sum(int(times) * int(each) for times, each in re.findall(r"(\d+) more times, each with (\d+) deviation", folded))
+    assert folded.count(" >> ") + again == len(where), "what comes again says how many it has"
 
 
 @given(scenarios(HEAT), plans())
