@@ -117,6 +117,7 @@ class Search:
         self.world = (PlacedWorld if self.leave_open and self.live is not None else self.kind)(
             self.design, self.scenario, self.properties, self.space, self.merge, names_matter, own_names, numbered, self.live
         )
+        self.world.versions.pilot = self.pilot
         self.open = isinstance(self.world, PlacedWorld)  # whether it is open which engine a task is on
         self.world.settles = not self.reduce  # else not every lesson is one of a state that is searched
         self.tables = Tables(self.world, renderers(self.scenario, self.symmetric and not self.open), self.reduce)

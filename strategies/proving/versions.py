@@ -51,6 +51,7 @@ class Versions:
     def __init__(self, world: LearningWorld, names: dict[Table, tuple[str, ...]]):
         self.world, self.space, self.names = world, world.space, names
         self.wrong: set[str] = set()  # tables whose versions were misused
+        self.pilot = False  # whether the search is for learning only: with the numbers it sees more states, and learns more
         self.holdings: dict[Node, Holding] = {}
         self.views: dict[Column, View] = {}
         self.gone = View(self.space, "gone")
@@ -81,7 +82,7 @@ class Versions:
     def check(self) -> None:
         """Raises :class:`VersionsMatter` if versions were misused. Of a handler that was merged with others wrongly it may not be so: what it does
         not expect to look at it does not hold, and later it does not know that it has written that version."""
-        if self.wrong and self.world.misled:
+        if self.wrong and self.world.misled and not self.pilot:
             self.wrong.clear()
         elif self.wrong:
             raise VersionsMatter(self.wrong)
