@@ -220,9 +220,9 @@ def order(observation: Observation, change: Change) -> Witness | None:
     rows, new = observation.resources, change.new
     for one, other in ("ab", "ba"):
         if change.old is None and new is not None and change.key == f"try{one}#2" and f"try{other}#2" not in rows:
-            first = rows.get("trya"), rows.get("tryb")
-            beside = any(row.owner == new.owner for key, row in rows.items() if key.startswith("block"))  # type: ignore[attr-defined]
-            if None not in first and len({row.owner for row in first}) == 1 and beside:  # type: ignore[union-attr]
+            owners = {key: row.owner for key, row in rows.items()}  # type: ignore[attr-defined]  # rows are accounts here
+            beside = any(owner == new.owner for key, owner in owners.items() if key.startswith("block"))
+            if "trya" in rows and "tryb" in rows and owners["trya"] == owners["tryb"] and beside:
                 return witness(f"first {one}")
     return None
 

@@ -120,7 +120,7 @@ class Written(Design):
         observation: Any = WorldObservation(world)
         observation.resources = world.database.rows[CELL]
         observation.pairs = world.database.rows[PAIR]
-        return observation  # type: ignore[no-any-return]
+        return observation  # type: ignore[no-any-return]  # an attribute was put on it
 
 
 # ------------------------------------------------------------------------------------- what is drawn may call these by name

@@ -109,7 +109,7 @@ def test_a_story_of_polling_fits_a_screen_and_says_where_the_circle_begins() -> 
     assert len(lines) < SCREEN
     taken = next(n for n, entry in enumerate(driver.world.log, 1) if str(entry.action) == "step take(y)")
     joined = " ".join(line.strip() for line in lines)
-    times = int(re.search(rf"the same as {taken}-{taken + 1}, (\d+) more times, to", joined)[1])  # type: ignore[index]
+    times = int(re.search(rf"the same as {taken}-{taken + 1}, (\d+) more times, to", joined)[1])  # type: ignore[index]  # None is a failure
     assert f"to {taken + 1 + 2 * times}" in joined
     said = f"From step {taken} on it goes round in a circle: steps {taken}-{taken + 1} come again and again, and so on for ever."
     assert said in joined

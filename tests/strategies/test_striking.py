@@ -48,10 +48,10 @@ def test_what_cannot_strike_now_strikes_as_soon_as_it_can() -> None:
     assert strikes.draw() is None, "nothing else is left"
     struck = []
     while world.tasks:
-        fault = strikes.due()
+        effect, fault = world.nodes["create#1"].effect, strikes.due()
         world.perform(fault or world.progress()[0])
-        if fault is not None:
-            struck.append((fault.kind, world.log[-2].after.effect.step if world.log[-2].after is not None else ""))  # type: ignore[union-attr]
+        if fault is not None and effect is not None:
+            struck.append((fault.kind, effect.step))
     assert struck == [("timeout", "X-2"), ("false-dead", "X-3")]
     assert not strikes.to_come
 
