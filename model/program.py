@@ -100,9 +100,8 @@ class Program:
         self.max_effects = max_effects
         self.roots: dict[Any, Root] = {}  # by handler, arguments and task
         self.nodes = 0
-        self.chains: deque[list[Any]] = deque(
-            maxlen=LAST
-        )  # what waited for what at the last effects of a handler that does not end
+        # What waited for what at the last effects of a handler that does not end.
+        self.chains: deque[list[Any]] = deque(maxlen=LAST)
 
     def start(self, handler: str, args: tuple[Any, ...], me: Me) -> Node:
         """The first node of a call. Raises :class:`DesignError` if there is no such handler or it is no generator function."""
@@ -224,9 +223,8 @@ class Program:
         performer = self.performers.get(type(effect))
         if performer is None:
             raise DesignError(_no_effect(node.root.handler, gen, effect))
-        if not again and (
-            wrong := mistake(effect, self.handlers, self.tables)
-        ):  # what comes again must be equal to what was looked at before
+        # What comes again must be equal to what was looked at before.
+        if not again and (wrong := mistake(effect, self.handlers, self.tables)):
             raise DesignError(_wrong_effect(node.root.handler, gen, effect, wrong))
         node.effect = effect if again else settled(effect)
         node.perform = performer
