@@ -26,6 +26,7 @@ from heatproof.model.effects import (
     Update,
 )
 from heatproof.model.errors import PASSING, DesignError, NeverYields, place_of_error, raised, spelt
+from heatproof.model.in_order import InOrder
 from heatproof.model.watchdog import RUNNING, Stuck
 from heatproof.model.wellformed import mismatch, mistake, moves
 
@@ -49,7 +50,7 @@ class Database:
     """The tables of one world. ``rows[table]`` maps keys to rows; treat it as read-only."""
 
     def __init__(self, tables: Iterable[Table], journal: Journal):
-        self.rows: dict[Table, dict[Key, Row]] = {table: {} for table in tables}
+        self.rows: dict[Table, dict[Key, Row]] = {table: InOrder() for table in tables}
         if len({table.name for table in self.rows}) < len(self.rows):
             raise DesignError(f"two tables have the same name; the tables are {', '.join(map(repr, self.rows))}")
         for table in self.rows:

@@ -44,7 +44,13 @@ def crash(world: World, engine: str) -> None:
     if back and not world.any_order:
         _put_first(world, back)
     for message in world.messages_to(engine):
-        world.put(world.bag, message.name, MISSING)
+        lose(world, message.name)
+
+
+def lose(world: World, name: str) -> None:
+    """A message is gone, and nothing that was said of it is said of another that will be called like it."""
+    for table in (world.bag, world.held, world.ranks):
+        world.put(table, name, MISSING)
 
 
 def _put_first(world: World, back: list[Message]) -> None:

@@ -6,13 +6,14 @@ Each kind is switched on by giving it a budget in the scenario; every injection 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from heatproof.model import anomalies, engines
 from heatproof.model import effects as fx
+from heatproof.model.canonical import canonical
 from heatproof.model.database import MISSING
-from heatproof.model.errors import NotEnabled, ScenarioError
+from heatproof.model.errors import DesignError, NotEnabled, ScenarioError
 from heatproof.model.reality import drift_of
 
 if TYPE_CHECKING:
@@ -51,24 +52,8 @@ class Fault(NamedTuple):
         return subject in DOMAINS[self.domain](world) and self.fits(world, subject)
 
 
-class _ordered(Collection[str]):
-    """The keys of a dictionary in their order; whether one is among them is asked of the dictionary alone."""
-
-    def __init__(self, table: Mapping[str, object]):
-        self.table = table
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(sorted(self.table))
-
-    def __len__(self) -> int:
-        return len(self.table)
-
-    def __contains__(self, name: object) -> bool:
-        return name in self.table
-
-
 def _things(world: World) -> Collection[str]:
-    return _ordered(world.reality.things)
+    return world.reality.things
 
 
 DOMAINS: dict[str, Callable[[World], Collection[str]]] = {
@@ -90,7 +75,7 @@ def _always(_world: World, _subject: str) -> bool:
 
 
 def _lose(world: World, action: Action) -> Entry:
-    world.put(world.bag, action.subject, MISSING)
+    engines.lose(world, action.subject)
     return world.note(action)
 
 
@@ -227,7 +212,17 @@ def _clocks(world: World) -> dict[str, object]:
     topics = world.limits_asked()
     for thing in world.reality.things.values():
         topics.update(b.topic for b in thing.busy if b.topic is not None and b.task)
-    return {str(t): t for t in sorted(topics - world.expired.keys(), key=str)}
+    found: dict[str, object] = {}
+    for topic in sorted(topics - world.expired.keys(), key=canonical):
+        refuse_alike(topic, found.values())
+        found[str(topic)] = topic
+    return found
+
+
+def refuse_alike(topic: object, others: Iterable[object]) -> None:
+    """Raise :class:`DesignError` if another time limit reads like this one: what runs out is said by how it reads."""
+    if alike := [other for other in others if str(other) == str(topic) and other != topic]:
+        raise DesignError(f"two time limits read {topic}: {alike[0]!r} and {topic!r}; call them by names that read differently")
 
 
 def _timeout(world: World, action: Action) -> Entry:

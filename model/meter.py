@@ -11,10 +11,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 from heatproof.model import effects as fx
 from heatproof.model.anomalies import ANOMALIES, splits
+from heatproof.model.contents import exact
 from heatproof.model.database import MISSING
 from heatproof.model.statements import Statement, statements
 from heatproof.model.templates import Template
@@ -137,7 +139,7 @@ class Metering:
         self.world = world
         self.accesses: list[Access] = []
         self.origins: dict[str, int] = {}
-        self.sizes: dict[tuple[type[Any], Any], int] = {}
+        self.sizes: dict[Any, tuple[Any, int]] = {}
 
     def perform(self, action: Action) -> None:
         """Do it, and note what it asks of the database."""
@@ -152,8 +154,12 @@ class Metering:
         self.before(action)
         entry = world.perform(action)
         parent = world.state["issued"] if action.kind == "operate" else self.origins.get(action.subject, 0)
+        moved: set[tuple[int, str]] = set()  # who was there before is not new, though it was taken out and put back
         for table, name, old in world.journal[mark:]:
-            if old is MISSING and (table is world.bag or table is world.tasks) and name in table:
+            if (table is not world.bag and table is not world.tasks) or (id(table), name) in moved:
+                continue
+            moved.add((id(table), name))
+            if old is MISSING and name in table:
                 made = table[name]
                 known = mine.get((made.handler, made.args))
                 self.origins[name] = known.pop(0) if known else parent
@@ -183,12 +189,12 @@ class Metering:
             self.accesses.append(Access(effect.step, "transaction", "", *common, outcome, apart=apart))
         done = splits(world.database, effect)[action.kind] if action.kind in SPLITS else len(inside)
         found: set[Any] = set()  # what the queries of a union have asked for and found
+        mine = len(self.accesses)
         for one in inside[len(known) : done]:
-            unchanged = type(one.result) is not fx.Thrown and all(w.before == w.after for w in one.writes)
-            if type(one.effect) is fx.Update and one.effect.compared and unchanged:
+            if not is_sent(one.effect, one.result, ((w.before, w.after) for w in one.writes)):
                 continue
             numbers = self._measure(one)
-            joined = getattr(one.effect, "joined", False)
+            joined = getattr(one.effect, "joined", False) and len(self.accesses) > mine  # else there is nothing to be joined to
             if type(one.effect) is fx.Query:
                 found = {*(found if joined else ()), *([tuple(one.effect.where.values())] if one.result else ())}
             if joined:
@@ -222,10 +228,27 @@ class Metering:
                 return one.result, 0, 0
 
     def _size(self, row: Any) -> int:
-        key = (type(row), row)
+        key = exact(self.sizes, row, itemgetter(0))  # the text of True is longer than that of 1
         if key not in self.sizes:
-            self.sizes[key] = size(row)
-        return self.sizes[key]
+            self.sizes[key] = row, size(row)
+        return self.sizes[key][1]
+
+
+def accesses_of(world: World, entry: Entry) -> int:
+    """How many accesses to the database the last action of a world was, which has this entry: one or none."""
+    effect: Any = None if entry.before is None else entry.before.effect
+    if entry.after is None or not fx.is_database(effect):
+        return 0
+    if not getattr(effect, "compared", False) or entry.action.kind == "abort":
+        return 1
+    rows, result = world.database.rows[effect.table], None if entry.action.kind == "disconnect" else entry.after.result
+    return is_sent(effect, result, ((old, rows.get(key)) for table, key, old in world.journal[world.marks[-1] :] if table is rows))
+
+
+def is_sent(effect: Any, result: Any, writes: Iterable[tuple[Any, Any]]) -> bool:
+    """Whether a statement is sent to the database at all; ``writes``: the rows that it wrote, before and after (``Update.compared``)."""
+    spares = type(effect) is fx.Update and effect.compared and type(result) is not fx.Thrown
+    return not spares or any(before != after for before, after in writes)
 
 
 def _kind(effect: Any) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from heatproof.model.database import MISSING, Journal
+from heatproof.model.in_order import InOrder
 from heatproof.model.templates import Plain
 
 
@@ -65,7 +66,7 @@ class Reality:
     """The physical resources of one world, by physical id."""
 
     def __init__(self, journal: Journal):
-        self.things: dict[str, Physical] = {}
+        self.things: dict[str, Physical] = InOrder()
         self.made: dict[str, int] = {}  # how many were ever made for each owner
         self.broken: dict[str, bool] = {}  # names whose operations fail from now on
         self.alone: dict[str, bool] = {}  # where an operation may go on whose task is gone
@@ -87,9 +88,13 @@ class Reality:
         self.things[physical] = thing
 
     def remove(self, physical: str) -> None:
-        """Make it vanish."""
-        self.journal.append((self.things, physical, self.things[physical]))
+        """Make it vanish, and with it what is in progress there."""
+        thing = self.things[physical]
+        self.journal.append((self.things, physical, thing))
         del self.things[physical]
+        for busy in thing.busy:
+            if busy.task:
+                self._work(busy.task, -1)
 
     def create(self, task: str, owner: str, spec: Spec, cause: str | None, topic: Any) -> str:
         """Begin to create; the id of the new thing."""
@@ -117,8 +122,6 @@ class Reality:
 
     def finish(self, task: str, physical: str, outcome: str) -> str:
         """End the operation that ``task`` has in progress there, with ``outcome`` unless reality knows better; the outcome."""
-        if task:
-            self._work(task, -1)
         thing = self.things.get(physical)
         if thing is None:
             return "not found"
@@ -131,9 +134,12 @@ class Reality:
         if not task and all(b.task for b in rest):
             self.journal.append((self.alone, physical, True))
             del self.alone[physical]
-        if outcome == "not found":
+        if outcome == "not found" or (outcome == "done" and busy.operation == "delete"):
             self.remove(physical)
-        elif outcome == "conflict":
+            return outcome
+        if task:
+            self._work(task, -1)
+        if outcome == "conflict":
             self._put(physical, thing._replace(busy=rest))
         elif outcome == "done":
             self._done(thing, busy, rest)
@@ -143,9 +149,7 @@ class Reality:
         return outcome
 
     def _done(self, thing: Physical, busy: Busy, rest: tuple[Busy, ...]) -> None:
-        if busy.operation == "delete":
-            self.remove(thing.id)
-        elif busy.operation == "create":
+        if busy.operation == "create":
             self._put(thing.id, thing._replace(busy=rest, state="healthy"))
         elif busy.operation == "update":
             assert busy.spec is not None

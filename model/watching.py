@@ -7,6 +7,7 @@ from typing import Any
 
 from heatproof.model import effects as fx
 from heatproof.model.database import MISSING
+from heatproof.model.in_order import Listed
 from heatproof.model.observation import Change, Event, Request
 from heatproof.model.program import Node
 from heatproof.model.world import World
@@ -25,7 +26,7 @@ class WorldObservation:
         self.sync_points: Mapping[Any, Any] = NOTHING
         self.templates: Mapping[Any, Any] = NOTHING
         self.reality = world.reality.things
-        self.tasks = world.tasks
+        self.tasks: Mapping[str, Any] = Listed(world.tasks)
         self.engines = world.free
         self.faults = world.happened
         self.memory = world.memory

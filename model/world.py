@@ -24,6 +24,7 @@ from heatproof.model.design import Design
 from heatproof.model.effects import Me, Refused, Sleep
 from heatproof.model.errors import DesignError, NotEnabled, ScenarioError
 from heatproof.model.faults import PATIENCE
+from heatproof.model.in_order import InOrder
 from heatproof.model.lookup import Lookup
 from heatproof.model.program import Node, Program
 from heatproof.model.reality import Reality
@@ -121,11 +122,11 @@ class World(Lookup):
         self.ranks: dict[str, int] = {}  # what the default policy passes over, since when
         self.slept: dict[str, int] = {}  # when a task gave way last: the default policy lets them go on in turn
         self.left: dict[str, int] = dict(scenario.faults)
-        self.happened: dict[str, int] = {}
+        self.happened: dict[str, int] = InOrder()
         self.state: dict[str, int] = {"issued": 0}
         self.requests: dict[int, tuple[str, str, tuple[int, ...]]] = {}  # an operation -> outcome so far, reason, those beside it
         self.asked: dict[str, int] = {}  # the task that handles an operation -> the operation's number
-        self.memory: dict[Any, Any] = {}  # what properties remember
+        self.memory: dict[Any, Any] = InOrder()  # what properties remember
         self.log: list[Entry] = []
         self.marks: list[int] = []
         self._ordered: tuple[tuple[dict[str, Any], Callable[[tuple[str, Any]], Any]], ...] = (

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 from heatproof.model import effects as fx
 from heatproof.model import interrupting
+from heatproof.model.canonical import canonical
 from heatproof.model.database import MISSING
 from heatproof.model.errors import HeatproofError, NotEnabled, ScenarioError
-from heatproof.model.fingerprint import canonical
 from heatproof.model.program import Program
 from heatproof.model.scenario import Operation, Scenario
 from heatproof.model.world import Action, Entry, World

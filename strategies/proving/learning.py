@@ -15,7 +15,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from typing import Any, NamedTuple, SupportsIndex
 
-from heatproof.model import effects as fx
 from heatproof.model import engines
 from heatproof.model.columns import Live
 from heatproof.model.contents import Opaque, exact
@@ -23,7 +22,8 @@ from heatproof.model.continuations import Pool
 from heatproof.model.database import MISSING
 from heatproof.model.design import Design
 from heatproof.model.errors import HeatproofError, NotEnabled
-from heatproof.model.faults import FAULTS, limit
+from heatproof.model.faults import FAULTS, limit, refuse_alike
+from heatproof.model.meter import accesses_of
 from heatproof.model.pending import pending
 from heatproof.model.program import Node, refuse_nested
 from heatproof.model.scenario import Scenario
@@ -131,8 +131,7 @@ class LearningWorld(World):
         self.own_names, self.named = own_names or not merge, self.named or own_names or names_matter
         # In which tasks of an engine began: so their messages come back to a queue.
         self.keeps_order = self.late and not self.any_order
-        self.me, self.own_name_read = watched_names(self), False
-        self.space = space
+        self.me, self.own_name_read, self.space = watched_names(self), False, space
         self.looks = None if self.watched is None else Looks(design.tables)
         self.merge = merge
         self.pool = Pool(design)
@@ -149,7 +148,7 @@ class LearningWorld(World):
         self.started: list[tuple[int, int]] = []
         self._exchange()
         self.observation = design.observation(self)
-        self.observation.tasks = Tasks(self)  # type: ignore[assignment]  # all that properties may do with it
+        self.observation.tasks = Tasks(self)  # all that properties may do with it
         self.monitor = monitor(properties, self, self.observation)
 
     @property
@@ -167,8 +166,8 @@ class LearningWorld(World):
         space, database, reality = self.space, self.database, self.reality
         place = engines.place
 
-        def by_engine(engine: str) -> Any:
-            return place((engine, None))
+        def by_engine(names: Iterable[str]) -> list[str]:
+            return sorted(names, key=lambda engine: place((engine, None)))
 
         plain: list[tuple[View, dict[Any, Any]]] = []
 
@@ -202,7 +201,7 @@ class LearningWorld(World):
         self.left = view(self.left, "left")
         self.happened = view(self.happened, "happened", members=True)
         self.state = view(self.state, "state")
-        self.requests = view(self.requests, "request", members=True, sort=lambda number: number)
+        self.requests = view(self.requests, "request", members=True)
         self.asked = view(self.asked, "asked")
         self.memory = view(self.memory, "memory", members=True)
         # what follows from the rest, so that who asks for the tasks of one engine need not look at those of others
@@ -367,6 +366,7 @@ class LearningWorld(World):
 
     def limits_asked(self) -> set[Any]:
         """As in a world, without a look at where every task stands."""
+        self.space.searched[CLOCK] = None  # there may be more limits than anybody has asked for so far
         return {topic for topic, names in self.clocks.items() if names}
 
     def messages_to(self, engine: str) -> list[Message]:
@@ -414,10 +414,9 @@ class LearningWorld(World):
             self.versions.check()
             return self._lesson(False)
         self._ask(lambda: monitor.after(1))
-        accesses = 0
+        accesses = accesses_of(self, entry)
         if entry.before is not None and entry.after is not None:
             monitor.saw((met(entry.before, entry.after),))
-            accesses = int(type(entry.before.effect) in fx.DATABASE)
         self.versions.settle(entry)
         writes = self._written()
         if self.watched is not None:
@@ -484,10 +483,11 @@ class LearningWorld(World):
         if column in before:
             was = {limit(self.space.values[column][before[column]])} - {None}
         else:  # taken away without a look
-            was = set(self.clocks)
+            self.space.searched[CLOCK], was = None, set(self.clocks)
         for topic in was - {after}:
             del self.clocks[topic][name]
         if after is not None:
+            refuse_alike(after, self.clocks)
             self.clocks.setdefault(after, View(self.space, CLOCK + str(after)))[name] = True
 
 

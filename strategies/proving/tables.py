@@ -311,6 +311,8 @@ class Tables:
         ends = [*self.assumed.pop(unit, ()), *self.searched.get(unit.group, ())]
         if unit.group.startswith(PRESENT):
             ends += self.searched.get(OWNED + unit.key, ())
+        if unit.group.startswith(CLOCK):  # it may be the first task to ask for this limit
+            ends += self.searched.get(CLOCK, ())
         for end in ends:
             node, born = end
             if column >= born:

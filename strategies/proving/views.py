@@ -15,11 +15,12 @@ that also serves the random runs.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from heatproof.model.contents import exact, same
 from heatproof.model.errors import HeatproofError
+from heatproof.model.in_order import in_order
 
 if TYPE_CHECKING:
     from heatproof.strategies.proving.looks import Looks
@@ -138,9 +139,9 @@ class View(dict[Any, Any]):
 
     ``members``: whether which keys it has is a unit of its own. Where it is not, looking through it reads the unit of every key
     that any state ever had; that is dear where it happens often, and otherwise spares the many who put something in a dependence
-    on everything else that is in. ``ordered``: whether the order in which entries came is part of the state. ``encode`` answers
-    for a key and a value what tells the value from others, and what stands for it from then on; ``decode`` makes a value of that again.
-    ``looks`` takes down which columns of rows are looked at; None: nobody does.
+    on everything else that is in. ``ordered``: whether the order in which entries came is part of the state; ``sort`` puts keys in
+    order where it is not. ``encode`` answers for a key and a value what tells the value from others, and what stands for it from then on;
+    ``decode`` makes a value of that again. ``looks`` takes down which columns of rows are looked at; None: nobody does.
     """
 
     __slots__ = (
@@ -155,7 +156,7 @@ class View(dict[Any, Any]):
         encode: Callable[[Any, Any], tuple[Hashable, Any]] | None = None,
         members: bool = False,
         ordered: bool = False,
-        sort: Callable[[Any], Any] = str,
+        sort: Callable[[Iterable[Any]], list[Any]] = in_order,
         decode: Callable[[Any, Any], Any] | None = None,
         looks: Looks | None = None,
     ):
@@ -250,7 +251,7 @@ class View(dict[Any, Any]):
         if self.ordered:
             first = [key for key in before if dict.__contains__(self, key) and key not in self.dirty]
             return first + [key for key in present if key in self.dirty]
-        return sorted(present, key=self.sort)
+        return self.sort(present)
 
     # ------------------------------------------------------------------------------- what the world does with a dictionary
 
@@ -348,4 +349,4 @@ class View(dict[Any, Any]):
         """The keys after what was written, without reading what was not."""
         kept = [key for key in self._before() if key not in self.dirty]
         fresh = [key for key in self.dirty if dict.__contains__(self, key)]
-        return kept + fresh if self.ordered else sorted(kept + fresh, key=self.sort)
+        return kept + fresh if self.ordered else self.sort(kept + fresh)

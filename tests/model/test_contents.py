@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from heatproof.model.canonical import canonical
 from heatproof.model.contents import exact, same
-from heatproof.model.fingerprint import canonical
 from heatproof.strategies.proving.symmetry import Renderer
 
 

@@ -11,11 +11,12 @@ from typing import Any
 
 import pytest
 
+from heatproof.model.canonical import canonical
 from heatproof.model.design import Design
 from heatproof.model.designs.heat import Heat
 from heatproof.model.effects import Begin, Finish, Handler, Insert, Me, Read, Send, Sleep, Update
 from heatproof.model.errors import DesignError
-from heatproof.model.fingerprint import canonical, fingerprint
+from heatproof.model.fingerprint import fingerprint
 from heatproof.model.reality import Spec
 from heatproof.model.scenario import Operation, create, scenario, update
 from heatproof.model.templates import Ref, Template, resource

@@ -27,7 +27,10 @@ from heatproof.model.meter import Access, Tally, meter, size
 from heatproof.model.scenario import Operation, create, scenario
 from heatproof.model.templates import Ref, Template, resource
 from heatproof.model.world import Action, World
+from heatproof.properties.costs import at_most
+from heatproof.strategies.proving.costs import costs
 from tests.model.toys import ACCOUNT, Account, asking, by_default, toy, wander
+from tests.toys import seen_toy
 
 ROW = len('{"id":"A","value":0,"owner":null}')
 
@@ -233,3 +236,71 @@ def test_sizes() -> None:
         '{"A":{"name":"A","in_place":[["p",{"resource":"B"}]],"replace":[],"depends_on":[],"kind":"thing","fails":[]},'
         '"B":{"name":"B","in_place":[],"replace":[],"depends_on":[],"kind":"thing","fails":[]}}'
     )
+
+
+def reading(self: Design, me: Me, *what: Any) -> Handler:
+    """Two accesses."""
+    yield Read("W-1", ACCOUNT, "A")
+    yield Read("W-2", ACCOUNT, "A")
+
+
+def sends(*what: int) -> Any:
+    def operate(self: Design, me: Me, number: int, operation: Operation) -> Handler:
+        for one in what:
+            yield Send("S-1", "work", (one,))
+
+    return operate
+
+
+@pytest.mark.parametrize(("acknowledge", "fault"), [("early", Action("overtake", "work(2)")), ("late", Action("crash", "E1"))])
+def test_what_is_put_back_into_a_queue_stays_with_its_operation(acknowledge: str, fault: Action) -> None:
+    queue = {"order": "fifo", "acknowledge": acknowledge, "front": "api"}
+    design = toy(create=sends(1, 2), update=sends(3, 4), work=reading, handlers=queue)
+    world = World(design, asking("update", engines=1, threads=1, reorder=False, faults={fault.kind: 1}))
+    for name in ("create#1", "update#2"):
+        world.perform(Action("operate", name, "api"))
+        while name in world.tasks:
+            world.perform(Action("step", name))
+    if fault.kind == "crash":
+        world.perform(Action("deliver", "work(1)", "E1"))
+    world.perform(fault)
+    while (action := world.default()) is not None:
+        world.perform(action)
+    assert {number: tally.accesses for number, tally in meter(world).by("operation").items()} == {1: 4, 2: 4}
+
+
+def test_what_is_compared_and_changes_nothing_is_no_access_in_a_search_either() -> None:
+    def writes(self: Design, me: Me, number: int, operation: Operation) -> Handler:
+        yield Insert("X-1", ACCOUNT, Account("A", 1))
+        yield Update("X-2", ACCOUNT, "A", {"value": 1}, compared=True)
+        yield Update("X-3", ACCOUNT, "A", {"value": 2}, compared=True)
+        yield Update("X-4", ACCOUNT, "B", {"value": 2}, compared=True)
+        yield Update("X-5", ACCOUNT, "A", {"value": 2})
+
+    design = seen_toy(create=writes)
+    assert meter(by_default(World(design, asking()))).total.accesses == 3
+    assert costs(design, asking(), [at_most(3)]).bounded == {at_most(3).name: 3}
+
+
+def test_what_is_to_be_joined_to_nothing_counts_by_itself() -> None:
+    def reads(self: Design, me: Me, number: int, operation: Operation) -> Handler:
+        yield Read("X-1", ACCOUNT, "A", joined=True)
+        yield Query("X-2", ACCOUNT, {}, joined=True)
+        yield Transaction("X-3", alone)
+
+    def alone() -> Generator[Any, Any, None]:
+        yield Query("", ACCOUNT, {}, joined=True)
+
+    counted = meter(by_default(World(toy(create=reads), asking()))).accesses
+    assert [(access.step, access.kind) for access in counted] == [
+        ("X-1", "read"), ("X-2", "query"), ("X-3", "transaction"), ("X-3", "query"),
+    ]  # fmt: skip
+
+
+def test_bytes_are_those_of_the_row_itself() -> None:
+    def writes(self: Design, me: Me, number: int, operation: Operation) -> Handler:
+        yield Insert("X-1", ACCOUNT, Account("A", 1))
+        yield Insert("X-2", ACCOUNT, Account("B", True))
+
+    one, true = (access.written for access in meter(by_default(World(toy(create=writes), asking()))).accesses)
+    assert true == one + len("true") - len("1")

@@ -63,3 +63,26 @@ def test_those_of_one_engine_come_back_in_the_order_in_which_it_took_them() -> N
         world.perform(Action("deliver", f"work({number})", "E1"))
     world.perform(Action("crash", "E1"))
     assert list(world.bag) == ["work(1)", "work(2)", "work(3)"]
+
+
+@pytest.mark.parametrize("fault", [Action("lose", "work(1)"), Action("crash", "E2")])
+def test_what_is_said_of_a_message_goes_with_it(fault: Action) -> None:
+    """Another that is called like it is not held back because that one was."""
+
+    def twice(self: Design, me: Me, number: int, operation: Operation) -> Handler:
+        yield Send("X-1", "work", (1,), to="E2" if fault.kind == "crash" else None)
+        yield Sleep("X-2")
+        yield Send("X-3", "work", (1,))
+        yield Sleep("X-4")
+
+    world = World(toy(create=twice, work=work), asking(engines=2, threads=1, faults={fault.kind: 1, "stall": 1}))
+    world.perform(Action("operate", "create#1", "E1"))
+    world.perform(Action("step", "create#1"))
+    world.perform(Action("stall", "work(1)", "rest"))
+    world.pass_over(Action("deliver", "work(1)", "E2"))
+    world.perform(fault)
+    assert not world.held
+    assert not world.ranks
+    for _ in range(2):
+        world.perform(Action("step", "create#1"))
+    assert "work(1)" in [action.subject for action in world.progress()]

@@ -19,16 +19,26 @@ class Seen:
 
     def __init__(self, state: State, plainly: Any):
         self.state = state
-        self.resources, self.pairs = state.rows["cell"], state.rows.get("pair", {})
-        self.reality, self.tasks, self.engines, self.memory = state.things, state.tasks, state.idle, state.memory
-        self.faults = {kind: count - state.faults[kind] for kind, count in plainly.budget.items() if count > state.faults[kind]}
+        self.resources, self.pairs = _sorted(state.rows["cell"]), _sorted(state.rows.get("pair", {}))
+        self.reality, self.tasks, self.engines = _sorted(state.things), _sorted(state.tasks), state.idle
+        struck = {kind: count - state.faults[kind] for kind, count in plainly.budget.items()}
+        self.faults = _sorted({kind: count for kind, count in struck.items() if count})
         operations = plainly.scenario.operations
         self.requests = [Request(number, operations[number - 1], *answer) for number, answer in sorted(state.requests.items())]
         self.places = {**state.rows, "reality": state.things, "request": state.requests}
 
+    @property
+    def memory(self) -> dict[Any, Any]:
+        """What is remembered so far."""
+        return _sorted(self.state.memory)
+
     def remember(self, name: Any, value: Any) -> None:
         """Part of the state from now on."""
         self.state.memory[name] = value
+
+
+def _sorted(entries: dict[Any, Any]) -> dict[Any, Any]:
+    return dict(sorted(entries.items()))
 
 
 def ask(state: State, plainly: Any, properties: Iterable[Property]) -> None:

@@ -12,6 +12,28 @@ from __future__ import annotations
 BEFORE = """c = d = p = y = h = e = None
 n, cs, ps, acc, it, box, f = 0, (), (), [], iter(()), Box(), int
 vs, g, vals, bag, tally, names = iter(()), ticks(0), [], collections.deque([], 2), collections.Counter(), {}"""
+VARIABLES = (
+    "c",
+    "d",
+    "p",
+    "cs",
+    "ps",
+    "x",
+    "y",
+    "n",
+    "h",
+    "acc",
+    "it",
+    "f",
+    "box",
+    "e",
+    "vs",
+    "g",
+    "vals",
+    "bag",
+    "tally",
+    "names",
+)
 BEFORE_POLLING = "c = d = y = None\nn = 0"
 
 GRAMMAR: dict[str, tuple[str, ...]] = {
@@ -250,6 +272,9 @@ HOLDING = (
     "\n        yield fx.Update({s}, CELL, r.id, {'value': len(held)})\n    return len(held)\nx = yield fx.Transaction({t}, body)\nheld.append(1)",
 )
 """What holds things in ways of their own."""
+
+FORGETTING = ("c = None", "x = 0", "x = y = 0", "c = d = None", "n = 0", "n = 1", "d = c = None\nx = y = 0", "x = 1")
+"""What lets go of what a handler goes by."""
 
 LOOPS = ("if {C}:\n    break", "if {C}:\n    continue")
 

@@ -49,6 +49,13 @@ def memory(observation: Any, change: Change) -> Witness | None:
     return None
 
 
+@always("listed", "Nothing is written while there is anything.", ["cell", "reality"])
+def listed(observation: Any, change: Change) -> Witness | None:
+    """One kind for what there is, as it is come across."""
+    values = [row.value for row in observation.resources.values() if row.owner is None]
+    return witness(f"{values} {list(observation.reality)} {list(observation.memory)} {list(observation.faults)}")
+
+
 @at_rest("resting", "Nothing comes to rest.", needs=["memory"])
 def resting(observation: Any) -> Iterator[Witness]:
     """Two kinds for each rest."""
@@ -76,4 +83,4 @@ SEEN = [seen(f"step {number} {outcome}", "That.", (f"S-{number}", outcome))
 
 MEMORY: Property = memory
 
-WANTED: list[Property] = [cells, pairs, requests, things, MEMORY, resting, both, pending, *SEEN]
+WANTED: list[Property] = [cells, pairs, requests, things, listed, MEMORY, resting, both, pending, *SEEN]

@@ -13,7 +13,7 @@ import itertools
 import operator
 import re
 import types
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -31,7 +31,19 @@ from heatproof.model.watching import WorldObservation
 from heatproof.model.world import World
 from heatproof.properties.base import EVERY
 from tests.proving.machines import CELL, Cell, Gone
-from tests.proving.statements import BEFORE, BEFORE_POLLING, GRAMMAR, HOLDING, LOOPS, POLLING, STATEMENTS, WAITING, WHOLE
+from tests.proving.statements import (
+    BEFORE,
+    BEFORE_POLLING,
+    FORGETTING,
+    GRAMMAR,
+    HOLDING,
+    LOOPS,
+    POLLING,
+    STATEMENTS,
+    VARIABLES,
+    WAITING,
+    WHOLE,
+)
 
 
 class Pair(NamedTuple):
@@ -212,31 +224,59 @@ class _Writer:
     def __init__(self, draw: st.DrawFn):
         self.draw, self.steps, self.number, self.polling, self.loops = draw, 0, 0, False, 0
         self.holds = draw(st.booleans())
+        self.theme: list[str] = []
+
+    def one_of(self, templates: Sequence[str]) -> str:
+        """One of these; most often one about the variables that this handler is about, so that what one statement holds another looks at."""
+        near = [template for template in templates if any(re.search(rf"\b{name}\b", template) for name in self.theme)]
+        return self.draw(st.sampled_from(near if near and self.draw(st.integers(0, 3)) else templates))
 
     def block(self, depth: int, most: int) -> str:
         """Some statements."""
         return "\n".join(self.statement(depth) for _ in range(self.draw(st.integers(1, most))))
 
+    def several(self) -> str:
+        """A handler of any statements."""
+        return self.block(2, 5)
+
     def waiting(self) -> str:
         """A handler that reads what others write, holds it in some way while it waits, and then writes what it makes of it."""
         still = [template for template in (*STATEMENTS, *HOLDING) if "yield" not in template and "{V}" not in template]
-        parts = [self.draw(st.sampled_from(still)) for _ in range(self.draw(st.integers(1, 4)))]
-        after = [self.draw(st.sampled_from(still)) for _ in range(self.draw(st.integers(0, 2)))]
         lines = [
             "c = yield fx.Read({s}, CELL, 'A')\nx = val(c)",
-            *parts,
+            self.drawn(still, 1, 4),
             "yield fx.Sleep({s})",
-            *after,
+            self.drawn(still, 0, 2),
             "yield fx.Update({s}, CELL, 'A', {'value': {V}})",
         ]
-        return "\n".join(self.filled(line, 0) for line in lines)
+        return "\n".join(self.filled(line, 0) for line in lines if line)
+
+    def forking(self) -> str:
+        """A handler that comes to hold the like in two ways, by what it has read; what has told it so is gone before it goes on."""
+        still = [template for template in (*STATEMENTS, *HOLDING) if "yield" not in template and "{V}" not in template]
+        ways = [indent(self.drawn(still, 1, 4), "    ") for _ in range(2)]
+        lines = [
+            self.draw(st.sampled_from(["", "c = yield fx.Read({s}, CELL, 'A')", "c = yield fx.Read({s}, CELL, 'A')\nx = val(c)"])),
+            self.drawn(still, 0, 2),
+            f"if x:\n{ways[0]}\nelse:\n{ways[1]}",
+            self.drawn(FORGETTING, 1, 3),
+            "yield fx.Update({s}, CELL, 'A', {'value': 0})",
+            "yield fx.Sleep({s})",
+            self.drawn(still, 0, 3),
+            "yield fx.Update({s}, CELL, 'A', {'value': {V}})",
+        ]
+        return "\n".join(self.filled(line, 0) for line in lines if line)
+
+    def drawn(self, templates: Sequence[str], least: int, most: int) -> str:
+        """Some of these, one below the other."""
+        return "\n".join(self.one_of(templates) for _ in range(self.draw(st.integers(least, most))))
 
     def statement(self, depth: int) -> str:
         choice = [*POLLING] if self.polling else [*STATEMENTS, *(HOLDING if self.holds else ()), *(WHOLE if depth else ())]
         if self.loops:
             choice += LOOPS
         return self.filled(
-            self.draw(st.sampled_from([template for template in choice if depth or not {"{B}", "{L}"} & set(template.split())])),
+            self.one_of([template for template in choice if depth or not {"{B}", "{L}"} & set(template.split())]),
             depth,
         )
 
@@ -260,12 +300,13 @@ class _Writer:
         if symbol == "H":
             return f'"work{self.draw(st.integers(min(self.number, 2), 2))}"'
         holes = {**GRAMMAR, **WAITING} if self.polling else GRAMMAR
-        return self.filled(self.draw(st.sampled_from(holes[symbol])), depth)
+        return self.filled(self.one_of(holes[symbol]), depth)
 
     def handler(self, name: str, arguments: str, first: str, polls: bool) -> str:
         """A handler; what it sends is handled by those that come after it."""
-        self.polling = polls
-        body = self.block(2, 5) if polls or not self.draw(st.booleans()) else self.waiting()
+        self.polling, self.theme = polls, self.draw(st.lists(st.sampled_from(VARIABLES), max_size=3))
+        write = self.draw(st.sampled_from([self.several, self.waiting, self.forking])) if not polls else self.several
+        body = write()
         body += "" if "yield" in first + body else "\nyield fx.Sleep('S-0')"
         self.number += 1
         return f"    def {name}(self, me, {arguments}):\n" + indent(
@@ -291,8 +332,9 @@ def sources(draw: st.DrawFn) -> str:
         "patient": draw(st.sampled_from([False, False, True])),
     }
     sent = "".join(
-        f'yield fx.Send("F-3", "work{which}", ({draw(st.integers(0, 1))},))\n'
+        f'yield fx.Send("F-3", "work{which}", ({value},))\n'
         for which in draw(st.lists(st.integers(0, 2), max_size=3))
+        for value in draw(st.sampled_from([(0,), (1,), (0, 1)]))
     )
     parts = [
         writer.handler("first", "number, operation", draw(st.sampled_from(some)) + sent + "x = None\n", False),
