@@ -17,7 +17,7 @@ from heatproof.model import catalogue
 from heatproof.model.design import Design
 from heatproof.model.errors import HeatproofError, ScenarioError
 from heatproof.model.faults import HOLDS
-from heatproof.model.scenario import KINDS, Operation, Scope
+from heatproof.model.scenario import KINDS, Scope
 from heatproof.options import Place, Seconds, report_option
 from heatproof.reports import cases, tables, verdicts
 from heatproof.reports.files import refuse_no_file
@@ -242,12 +242,12 @@ def _stored(design: Design, given: Mapping[str, Any], faults: dict[str, int]) ->
     scope = scenario.scope._replace(
         engines=given["engines"] or scenario.scope.engines, threads=given["threads"] or scenario.scope.threads
     )
-    scopes.refuse_impossible(design, Limits(tuple(map(_asked, scenario.operations)), None, scope, budget))
+    if not scenario.operations:
+        raise ScenarioError(f"{path}: its scenario asks nothing; a search begins with an operation")
+    scopes.refuse_faults(design, budget, scope)
+    if reason := design.refuses(scenario.operations, scope.engines):
+        raise ScenarioError(reason)
     return [Member(path.name, replace(scenario, scope=scope, faults=budget))], notes
-
-
-def _asked(operation: Operation) -> scopes.Asked:
-    return scopes.Asked(operation.kind)
 
 
 def _is_case(path: Path) -> bool:

@@ -143,6 +143,14 @@ def texts(design: Design) -> Iterator[str]:
         yield from _texts(variable.before)
 
 
+def mentions(handler: Any, name: str) -> bool:
+    """Whether a function, or one of its own modules that it names, directly or not, speaks of something by this name. So does what cannot be
+    looked into, for all that one knows."""
+    alone: Any = type("Alone", (), {"handlers": lambda _: {"": handler}})()
+    reached = _reached(alone)
+    return not reached or any(name in (*code.co_names, *code.co_consts) for f in reached for code in _codes(f.__code__))
+
+
 def _texts(value: Any) -> Iterator[str]:
     if isinstance(value, str):
         yield value

@@ -26,7 +26,9 @@ def mistake(effect: fx.Effect, handlers: Mapping[str, Any] | None = None, tables
     if not isinstance(step, str):
         return f"its step id is {step!r:.80}; the first argument of an effect is the id of the step in the design's text"
     match effect:
-        case fx.Send(message=name, args=args) | fx.Spawn(handler=name, args=args):
+        case fx.Send(message=name, args=args, to=to):
+            return _handler(name, handlers) or _arguments(args) or _name(to, "it is for engine")
+        case fx.Spawn(handler=name, args=args):
             return _handler(name, handlers) or _arguments(args)
         case fx.Read(table=table, key=key):
             return _table(table, tables) or _key(table, key)
@@ -40,10 +42,17 @@ def mistake(effect: fx.Effect, handlers: Mapping[str, Any] | None = None, tables
             return wrong or moves(table, key, values)
         case fx.Delete(table=table, where=where):
             return _table(table, tables) or _columns(table, where, "where")
-        case fx.Begin(operation=operation):
-            return _operation(operation)
+        case fx.Begin(operation=operation, subject=subject, spec=spec, topic=topic, cause=cause):
+            wrong = _operation(operation) or _name(subject, f"it is to {operation}") or _spec(operation, spec)
+            return wrong or _name(topic, "its time limit is") or _name(cause, "its cause is")
         case fx.Finish(physical=physical):
-            return _physical(physical)
+            return _physical(physical) or _name(physical, "it waits for the end of")
+        case fx.Look(physical=physical):
+            return _name(physical, "it looks at")
+        case fx.Probe(engine=engine):
+            return _name(engine, "it asks after engine")
+        case fx.Listen(topic=topic) | fx.Cancel(topic=topic) | fx.Expired(topic=topic):
+            return _name(topic, "its topic is")
         case fx.Transaction(body=body):
             if name := assigned(body):
                 return (
@@ -102,6 +111,19 @@ def _handler(name: object, handlers: Mapping[str, Any] | None) -> str | None:
 def _operation(operation: object) -> str | None:
     known = operation in OPERATIONS
     return None if known else f"{operation!r:.80} is no physical operation; take {', '.join(OPERATIONS[:-1])} or {OPERATIONS[-1]}"
+
+
+def _spec(operation: object, spec: object) -> str | None:
+    from heatproof.model.reality import Spec  # which goes by the database, which asks here
+
+    if isinstance(spec, Spec) or (spec is None and operation in ("delete", "check")):
+        return None if hashable(spec) else f"what it is to make holds something that cannot be hashed: {spec!r:.200}"
+    return f"what it is to make must be a Spec (heatproof.model.reality), not {spec!r:.80}; only delete and check need none"
+
+
+def _name(name: object, what: str) -> str | None:
+    """What is wrong with the name of something, or a topic; None if nothing is."""
+    return None if hashable(name) else f"{what} {name!r:.80}, which cannot be hashed; take a text, a number or a tuple of such"
 
 
 def _physical(physical: object) -> str | None:

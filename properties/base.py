@@ -75,7 +75,7 @@ class Property:
     - ``kinds``: the kinds of its witnesses, with ``*`` for any text, so that a case which expects another one is known to be wrong.
       Empty: nobody says.
     - ``bound``: for *cost* the other way to say it, instead of a check; see :mod:`heatproof.properties.costs`.
-    - ``needs``: the names of the properties whose notes (``observation.remember``) it goes by: they are asked wherever it is.
+    - ``needs``: the names of the properties whose notes (``observation.remember``) it goes by: they are asked wherever it is. None: nobody says.
     """
 
     name: str
@@ -87,7 +87,7 @@ class Property:
     seen: frozenset[tuple[str, str]] = frozenset()
     kinds: tuple[str, ...] = ()
     bound: Bound | None = None
-    needs: tuple[str, ...] = ()
+    needs: tuple[str, ...] | None = None
 
     def has_kind(self, kind: str) -> bool:
         """Whether a witness of that kind can be one of this property."""
@@ -107,10 +107,21 @@ AtRest = Callable[[Observation], Iterable[Witness]]
 
 
 def always(
-    name: str, sentence: str, watches: Iterable[str], tolerates: frozenset[str] = EVERY, kinds: Iterable[str] = ()
+    name: str,
+    sentence: str,
+    watches: Iterable[str],
+    tolerates: frozenset[str] = EVERY,
+    kinds: Iterable[str] = (),
+    needs: Iterable[str] | None = None,
 ) -> Callable[[Always], Property]:
     """Declare an *always* property whose check is the decorated function."""
-    return lambda check: Property(name, "always", sentence, tolerates, _aspects(watches), check, kinds=tuple(kinds))
+    return lambda check: Property(
+        name, "always", sentence, tolerates, _aspects(watches), check, kinds=tuple(kinds), needs=_names(needs)
+    )
+
+
+def _names(needs: Iterable[str] | None) -> tuple[str, ...] | None:
+    return None if needs is None else (needs,) if isinstance(needs, str) else tuple(needs)
 
 
 def _aspects(watches: Iterable[str]) -> frozenset[str]:
@@ -118,15 +129,21 @@ def _aspects(watches: Iterable[str]) -> frozenset[str]:
 
 
 def at_rest(
-    name: str, sentence: str, tolerates: frozenset[str] = EVERY, kinds: Iterable[str] = (), needs: Iterable[str] = ()
+    name: str,
+    sentence: str,
+    tolerates: frozenset[str] = EVERY,
+    kinds: Iterable[str] = (),
+    needs: Iterable[str] | None = None,
 ) -> Callable[[AtRest], Property]:
     """Declare an *at rest* property whose check is the decorated function."""
-    return lambda check: Property(name, "at rest", sentence, tolerates, frozenset(), check, kinds=tuple(kinds), needs=tuple(needs))
+    return lambda check: Property(name, "at rest", sentence, tolerates, frozenset(), check, kinds=tuple(kinds), needs=_names(needs))
 
 
-def sometimes(name: str, sentence: str, watches: Iterable[str]) -> Callable[[Callable[[Observation, Change], bool]], Property]:
+def sometimes(
+    name: str, sentence: str, watches: Iterable[str], needs: Iterable[str] | None = None
+) -> Callable[[Callable[[Observation, Change], bool]], Property]:
     """Declare a *sometimes* property that is reached by a change."""
-    return lambda check: Property(name, "sometimes", sentence, EVERY, _aspects(watches), check)
+    return lambda check: Property(name, "sometimes", sentence, EVERY, _aspects(watches), check, needs=_names(needs))
 
 
 def seen(name: str, sentence: str, *events: tuple[str, str]) -> Property:

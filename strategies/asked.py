@@ -13,6 +13,7 @@ from heatproof.model.faults import FAULTS
 from heatproof.model.scenario import KINDS
 from heatproof.properties.base import Property
 from heatproof.properties.catalogue import ALL
+from heatproof.strategies.notes import goes_by, with_their_notes
 
 
 def names_for(spec: str, wanted: Sequence[str], unwanted: Sequence[str]) -> tuple[str, ...]:
@@ -24,9 +25,15 @@ def names_for(spec: str, wanted: Sequence[str], unwanted: Sequence[str]) -> tupl
     left = tuple([p.name for p in properties_for(spec, wanted) if p.name not in unwanted])
     if not left:
         raise HeatproofError("with these properties left out nothing would be asked")
-    for prop in properties_for(spec, left):
-        if relied := [name for name in prop.needs if name in unwanted]:
-            raise HeatproofError(f"{prop.name!r} goes by what {relied[0]!r} notes: leave both out, or neither")
+    known = properties_for(spec)
+    for prop in known:
+        if prop.name in left and (relied := [name for name in goes_by(prop, known) if name in unwanted]):
+            if prop.needs is not None:
+                raise HeatproofError(f"{prop.name!r} goes by what {relied[0]!r} notes: leave both out, or neither")
+            raise HeatproofError(
+                f"{prop.name!r} looks at what properties remember and does not say whose notes it goes by, and {relied[0]!r} takes some: leave both"
+                f" out, or neither, or declare {prop.name!r} with needs=(), or the names of those whose notes it goes by"
+            )
     return left
 
 
@@ -49,10 +56,12 @@ def properties_for(spec: str, wanted: Sequence[str] = ()) -> list[Property]:
             known = {name: p for name, p in ALL.items() if p.expectation != "sometimes"}
     if unknown := [name for name in wanted if name not in known]:
         raise HeatproofError(f"unknown property {unknown[0]!r}{meant(unknown[0], known)}; 'heatproof properties {spec}' lists them")
-    asked = [p for name, p in known.items() if not wanted or name in wanted]
-    needed = {name for p in asked for name in p.needs}
-    known = {name: ALL[name] for name in sorted(needed - known.keys())} | known
-    return [p for name, p in known.items() if p in asked or name in needed]
+    for prop in known.values():
+        if missing := [name for name in prop.needs or () if name not in known and name not in ALL]:
+            raise HeatproofError(f"{prop.name!r} needs what {missing[0]!r} notes, and there is no property of that name")
+    asked = with_their_notes(wanted or known, known.values())
+    known = {name: ALL[name] for name in sorted(asked - known.keys()) if name in ALL} | known
+    return [p for name, p in known.items() if name in asked]
 
 
 def _own(path: str, properties: Any) -> dict[str, Property]:

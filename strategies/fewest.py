@@ -9,10 +9,12 @@ fewest steps. That is what a shrunk case can be measured by.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any
 
+from heatproof.model.contents import exact
 from heatproof.model.design import Design
 from heatproof.model.errors import HeatproofError, NeverYields
 from heatproof.model.faults import PATIENCE, remaining
@@ -72,7 +74,8 @@ class Fewest:
         self.over = over
         self.key, self.budget, self.performed = key, budget, 0
         self.driver = Driver(design, scenario, [p for p in properties if p.name != REST_IS_REACHED.name], program)
-        self.seen: dict[Hashable, list[tuple[int, int]]] = {}
+        self.standing = Standing()
+        self.seen: dict[int, list[tuple[int, int]]] = {}
         self.best: tuple[Action, ...] | None = None
         self.steps = 0
         self.longest = 0
@@ -169,7 +172,7 @@ class Fewest:
     def _new(self, used: int, here: int) -> bool:
         """Whether this state was not reached before with no more deviations in no more steps."""
         everything = self.steps == sys.maxsize
-        state = standing(self.driver.world, by_default=not everything)
+        state = self.standing.of(self.driver.world, by_default=not everything)
         if everything:
             used = here = 0
         reached = self.seen.setdefault(state, [])
@@ -191,27 +194,35 @@ class Fewest:
             self._undo(path.pop().mark)
 
 
-def standing(world: World, by_default: bool = True) -> Hashable:
-    """Where a world stands, within one program: equal for equal states. With ``by_default`` all that decides how it goes on under the
-    default policy is part of it: the order of messages and tasks, and what is passed over."""
-    now = len(world.log)
-    reality, database = world.reality, world.database
-    held = tuple((name, remaining(until, now)) for name, until in world.held.items() if until > now) if world.held else ()
-    order = tuple if by_default or not world.any_order else frozenset
-    ranks = tuple(tuple(sorted(of, key=of.__getitem__)) for of in (world.ranks, world.slept)) if by_default else ()
-    return hash((
-        tuple(frozenset(rows.items()) for rows in database.rows.values()), frozenset(database.used.items()),
-        frozenset(reality.things.items()), frozenset(reality.made.items()), tuple(reality.broken), tuple(reality.alone),
-        order((message.name, message.args, message.to) for message in world.bag.values()),
-        order((task.name, task.engine, id(world.nodes[task.name])) for task in world.tasks.values()),
-        tuple(world.free.items()), tuple(world.down.items()), held, ranks,
-        _plain(world.listens), _plain(world.notices), _plain(world.expired), _plain(world.split), _plain(world.left),
-        _plain(world.happened), _plain(world.state), _plain(world.requests), _plain(world.asked), _plain(world.memory),
-    ))  # fmt: skip
+class Standing:
+    """Tells where worlds of one program stand: equal answers for equal states, to the last (1 is no ``True``)."""
+
+    def __init__(self) -> None:
+        self._known: dict[Any, tuple[Any, int]] = {}
+
+    def of(self, world: World, by_default: bool = True) -> int:
+        """Where a world stands. With ``by_default`` all that decides how it goes on under the default policy is part of it: the order of
+        messages and tasks, and what is passed over."""
+        now, number = len(world.log), self._number
+        reality, database = world.reality, world.database
+        held = tuple((name, remaining(until, now)) for name, until in world.held.items() if until > now) if world.held else ()
+        order = tuple if by_default or not world.any_order else frozenset
+        ranks = tuple(tuple(sorted(of, key=of.__getitem__)) for of in (world.ranks, world.slept)) if by_default else ()
+        parts: tuple[dict[Any, Any], ...] = (
+            *database.rows.values(), database.used, reality.things, reality.made, reality.broken, reality.alone, world.listens, world.notices,
+            world.expired, world.split, world.left, world.happened, world.state, world.requests, world.asked, world.memory,
+        )  # fmt: skip
+        return hash((
+            tuple(frozenset(map(number, dict.items(part))) for part in parts),
+            order(number((message.name, message.args, message.to)) for message in world.bag.values()),
+            order((task.name, task.engine, id(world.nodes[task.name])) for task in world.tasks.values()),
+            tuple(world.free.items()), tuple(world.down.items()), held, ranks,
+        ))  # fmt: skip
+
+    def _number(self, value: Any) -> int:
+        """A number that no other value has: the hash of a state must not go by those of what it holds, of which -1 and -2 have the same."""
+        place = exact(self._known, value, itemgetter(0))
+        return self._known.setdefault(place, (value, len(self._known)))[1]
 
 
-def _plain(table: dict[Any, Any]) -> Hashable:
-    return frozenset(table.items())
-
-
-__all__ = ["Answer", "Fewest", "can_search", "standing"]
+__all__ = ["Answer", "Fewest", "can_search"]

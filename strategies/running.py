@@ -115,9 +115,9 @@ class Laps:
 
     def _fair(self, began: int) -> bool:
         """Whether everything that is possible now has gone on since. The default policy lets a task go on that never gives way, whoever waits, and
-        messages that lead to messages before who sleeps."""
+        messages that lead to messages before who sleeps; and a message that is held back until nothing else can run is passed over."""
         gone_on = {(entry.action.kind, entry.action.subject) for entry in self.world.log[began:]}
-        return all((action.kind, action.subject) in gone_on for action in self.world.progress())
+        return all((action.kind, action.subject) in gone_on for action in self.world.free_to_act({}))
 
 
 class Driver:
@@ -133,16 +133,18 @@ class Driver:
         self.monitor = monitor(self.properties, self.world, self.observation)
 
     def perform(self, action: Action) -> None:
-        """Do ``action`` and ask what it concerns; if it ends a rest, what must hold at rest is asked before. Before the first operation it is not."""
+        """Do ``action`` and ask what it concerns; if it ends a rest, what must hold at rest is asked before."""
         world = self.world
-        if action.kind not in SYSTEM and world.state["issued"] and world.at_rest:
+        if action.kind not in SYSTEM and world.at_rest:
             self.rest()
         world.perform(action)
         if action.kind != "step" or len(world.journal) - world.marks[-1] > 1:  # else nothing has changed but the task itself
             self._ask(self.monitor.after)
 
     def rest(self) -> None:
-        """Ask what must hold at rest."""
+        """Ask what must hold at rest. Before the first operation nothing must."""
+        if not self.world.state["issued"]:
+            return
         self._ask(self.monitor.at_rest)
         if self.bounded:
             self._count()

@@ -26,6 +26,7 @@ from heatproof.properties.monitor import Violation
 from heatproof.strategies import moves, running
 from heatproof.strategies.fewest import Fewest, can_search
 from heatproof.strategies.following import along
+from heatproof.strategies.notes import with_their_notes
 from heatproof.strategies.policies import PORTFOLIO
 from heatproof.strategies.renumbering import renumbered
 from heatproof.strategies.running import Driver, Plan
@@ -98,8 +99,8 @@ class Shrinker:
     ):
         self.design = design
         name = failure.violation.name
-        needed = {need for p in properties if p.name == name for need in p.needs}
-        self.properties = [p for p in properties if p.name == name or p.name in needed or _remembers(p)]
+        needed = with_their_notes([name], properties)
+        self.properties = [p for p in properties if p.name in needed]
         self.key: Key = failure.violation.key
         self.left = budget
         self.over, self.cut = over, False
@@ -343,11 +344,6 @@ def _plans(count: int) -> Iterator[Callable[[Driver], object]]:
         rng = Random(seed)
         plan = Plan(PORTFOLIO[seed % len(PORTFOLIO)], seed, rng.choice((0.0, 0.01, 0.05)), rng.choice((0.01, 0.05)), steps=600)
         yield lambda driver, plan=plan: running.drive(driver, plan)  # type: ignore[misc]
-
-
-def _remembers(prop: Property) -> bool:
-    """Whether other properties rely on what this one notes."""
-    return prop.expectation == "always" and "stack" in prop.watches and not prop.name.startswith("COMPLETE")
 
 
 __all__ = ["Failure", "Key", "Shrinker"]

@@ -92,32 +92,28 @@ def asked(text: str) -> tuple[Asked, ...] | int:
 
 def refuse_impossible(design: Design, limits: Limits) -> None:
     """Raise :class:`ScenarioError` for what cannot be searched: unknown or impossible faults, operations that the design does not have."""
-    refuse_unknown(limits.faults)
-    if held := sorted(set(limits.faults) & set(HOLDS)):
+    refuse_faults(design, limits.faults, limits.scope)
+    if limits.link not in LINKS:
+        raise ScenarioError(f"unknown way to require a resource {limits.link!r}; known are {', '.join(LINKS)}")
+    kinds = limits.kinds or () if isinstance(limits.operations, int) else [one.kind for one in limits.operations[1:]]
+    if reason := design.refuses((Operation(kind) for kind in ("create", *kinds)), limits.scope.engines):
+        raise ScenarioError(reason)
+
+
+def refuse_faults(design: Design, faults: Mapping[str, int], scope: Scope) -> None:
+    """Raise :class:`ScenarioError` for unknown faults, and for those that cannot strike in a search or change nothing there."""
+    refuse_unknown(faults)
+    if held := sorted(set(faults) & set(HOLDS)):
         raise ScenarioError(
             f"fault {held[0]!r} only lets something wait, and an exhaustive search contains every run with every delay as it is; leave out"
             f" {', '.join(HOLDS)}"
         )
-    if immune := sorted(set(limits.faults) & design.immune):
+    if immune := sorted(set(faults) & design.immune):
         raise ScenarioError(f"fault {immune[0]!r} cannot be injected into design {design.name!r}")
-    if "restart" in limits.faults and "crash" not in limits.faults:
+    if "restart" in faults and "crash" not in faults:
         raise ScenarioError("fault 'restart' brings back an engine that has crashed, and none can: add crash to the faults")
-    if "overtake" in limits.faults and limits.scope.reorder and design.order != "fifo":
+    if "overtake" in faults and scope.reorder and design.order != "fifo":
         raise ScenarioError("fault 'overtake' breaks an order that this design never promised: its messages may always overtake")
-    if limits.link not in LINKS:
-        raise ScenarioError(f"unknown way to require a resource {limits.link!r}; known are {', '.join(LINKS)}")
-    if not isinstance(limits.operations, int):
-        wanted = tuple(a.kind for a in limits.operations)
-        if wanted[0] != "create":
-            raise ScenarioError(
-                f"the first operation is {wanted[0]!r}; a stack must be created before anything else: begin with create"
-            )
-        if "create" in wanted[1:]:
-            raise ScenarioError("the stack is created twice; after the first create use update")
-    else:
-        wanted = ("create", *(limits.kinds or ()))
-    if reason := design.refuses((Operation(kind) for kind in wanted), limits.scope.engines):
-        raise ScenarioError(reason)
 
 
 def one_shape(design: Design, resources: int, dependencies: str, limits: Limits) -> Iterator[Member]:
@@ -177,7 +173,7 @@ def _operations(one: Asked, goals: tuple[Template, ...], most: int, limits: Limi
         for change in changes(goals, kinds, limits.link, room):
             yield f"update {change}", Operation("update", change.template, rollback=limits.rollback, timeout=timed)
     elif one.kind in ABOUT:
-        for name in goals[-1].names:
+        for name in sorted({name for goal in goals for name in goal.names}):  # one may still be there that the goal has no more
             yield f"{one.kind} {name}", Operation(one.kind, resource=name)
     else:
         yield one.kind, Operation(one.kind, timeout=timed and one.kind in ("delete", "check"))
@@ -257,4 +253,4 @@ def budget_of(words: Sequence[str], each: int = 1) -> dict[str, int]:
     return {kind: count for kind, count in budget.items() if count}
 
 
-__all__ = ["Asked", "Limits", "Member", "all_templates", "asked", "budget_of", "one_shape", "refuse_impossible"]
+__all__ = ["Asked", "Limits", "Member", "all_templates", "asked", "budget_of", "one_shape", "refuse_faults"]

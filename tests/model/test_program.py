@@ -14,11 +14,14 @@ from heatproof.model.designs.heat import Heat
 from heatproof.model.effects import (
     Begin,
     Body,
+    Expired,
     Finish,
     Handler,
     Insert,
     Listen,
+    Look,
     Me,
+    Probe,
     Query,
     Read,
     Refused,
@@ -32,6 +35,7 @@ from heatproof.model.effects import (
 from heatproof.model.errors import DesignError, spelt
 from heatproof.model.performing import PERFORMERS
 from heatproof.model.program import Program
+from heatproof.model.reality import Spec
 from heatproof.model.scenario import Operation, create, scenario
 from heatproof.model.templates import Template, resource
 from heatproof.model.world import Action, World
@@ -352,6 +356,15 @@ PAIR, OTHER = Table("pair", Account, key=("id", "value")), Table("other", Accoun
             "its step id is None; the first argument of an effect is the id of the step in the design's text",
         ),  # type: ignore[arg-type]
         (Finish("X-1", None), "it waits for the end of nothing (None); give it the id"),  # type: ignore[arg-type]
+        (Finish("X-1", ["x"]), "it waits for the end of ['x'], which cannot be hashed; take a text"),  # type: ignore[arg-type]
+        (Look("X-1", ["x"]), "it looks at ['x'], which cannot be hashed"),  # type: ignore[arg-type]
+        (Probe("X-1", ["x"]), "it asks after engine ['x'], which cannot be hashed"),  # type: ignore[arg-type]
+        (Expired("X-1", ["x"]), "its topic is ['x'], which cannot be hashed"),  # type: ignore[arg-type]
+        (Send("X-1", "create", (), ["x"]), "it is for engine ['x'], which cannot be hashed"),  # type: ignore[arg-type]
+        (Begin("X-1", "create", "A"), "what it is to make must be a Spec (heatproof.model.reality), not None"),
+        (Begin("X-1", "update", "A.1", "spec"), "what it is to make must be a Spec (heatproof.model.reality), not 'spec'"),
+        (Begin("X-1", "create", "A", Spec("A", properties=[1])), "what it is to make holds something that cannot be hashed: Spec"),  # type: ignore[arg-type]
+        (Begin("X-1", "create", "A", Spec("A"), None, ["x"]), "its time limit is ['x'], which cannot be hashed"),  # type: ignore[arg-type]
         (Insert("X-1", ACCOUNT, Account("A", [1])), "the row gives column 'value' a value that cannot be hashed: [1]; use tuples"),  # type: ignore[arg-type]
         (Update("X-1", ACCOUNT, "A", Account("A", [1])), "the row gives column 'value' a value that cannot be hashed: [1]"),  # type: ignore[arg-type]
         (Read("X-1", PAIR, "A"), "the key of table pair is a tuple of id, value, and not 'A'"),

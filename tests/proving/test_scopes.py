@@ -7,9 +7,9 @@ from itertools import permutations, product
 import pytest
 
 from heatproof.model.errors import ScenarioError
-from heatproof.model.scenario import KINDS, Operation
+from heatproof.model.scenario import KINDS, Operation, Scope
 from heatproof.model.templates import Attr, Ref, ResourceDef, Template
-from heatproof.strategies.proving.scopes import Asked, Limits, all_templates, asked, budget_of, one_shape, refuse_impossible
+from heatproof.strategies.proving.scopes import Asked, Limits, all_templates, asked, budget_of, one_shape, refuse_faults
 from heatproof.strategies.proving.shapes import CHANGES, LINKS, SHAPES, changes, pairs_of, shapes, template_of
 from tests.toys import ADDING, HEAT
 
@@ -135,12 +135,12 @@ def test_a_dependency_can_be_made_in_each_way() -> None:
         (lambda: budget_of(["nosuch"]), "unknown fault"),
         (lambda: budget_of(["crash=x"]), "'crash=x'"),
         (lambda: budget_of(["crash=-1"]), "'crash=-1'"),
-        (lambda: refuse_impossible(HEAT, Limits(1, faults={"slow": 1})), "every delay"),
-        (lambda: refuse_impossible(HEAT, Limits(1, faults={"restart": 1})), "add crash"),
-        (lambda: refuse_impossible(HEAT, Limits(1, faults={"overtake": 1})), "may always overtake"),
-        (lambda: refuse_impossible(HEAT, Limits(1, link="nosuch")), "unknown way"),
-        (lambda: refuse_impossible(ADDING, Limits(asked("create,rollback"))), "no operation 'rollback'"),
-        (lambda: refuse_impossible(ADDING, Limits(2, ("rollback",))), "no operation 'rollback'"),
+        (lambda: refuse_faults(HEAT, {"slow": 1}, Scope()), "every delay"),
+        (lambda: refuse_faults(HEAT, {"restart": 1}, Scope()), "add crash"),
+        (lambda: refuse_faults(HEAT, {"overtake": 1}, Scope()), "may always overtake"),
+        (lambda: list(one_shape(HEAT, 1, "none", Limits(1, link="nosuch"))), "unknown way"),
+        (lambda: list(one_shape(ADDING, 1, "none", Limits(asked("create,rollback")))), "no operation 'rollback'"),
+        (lambda: list(one_shape(ADDING, 1, "none", Limits(2, ("rollback",)))), "no operation 'rollback'"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_is_refused(wrong: object, said: str) -> None:
@@ -162,3 +162,13 @@ def test_a_time_limit_comes_with_the_fault_that_needs_one() -> None:
         faults = {"timeout": 1} if timed else {}
         for member in one_shape(HEAT, 1, "none", Limits((Asked("create"), Asked(kind)), faults=faults)):
             assert {o.timeout for o in member.scenario.operations} == {timed}
+
+
+def test_what_a_user_may_mark_or_signal_is_whatever_the_stack_had() -> None:
+    """A resource that an update takes away may still be there."""
+    for kind in ("signal", "mark unhealthy"):
+        limits = Limits((Asked("create"), Asked("update", "remove"), Asked(kind)))
+        asked_for = [member.scenario.operations for member in one_shape(HEAT, 2, "chain", limits)]
+        names = [(goal.names if goal else (), about.resource) for _, (_, goal, *_), about in asked_for]
+        assert len([name for left, name in names if name not in left]) == 2
+        assert list(one_shape(HEAT, 1, "none", limits))

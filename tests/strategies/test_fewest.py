@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 
@@ -21,7 +22,7 @@ from heatproof.strategies.running import Driver
 from heatproof.strategies.schedules import places, record
 from heatproof.strategies.shrinking import Key
 from tests.model.toys import ACCOUNT, Account, asking
-from tests.toys import ADDING, HEAT, resting, seen_toy, sum_is_two
+from tests.toys import ADDING, HEAT, resting, seen_toy, sending, sum_is_two
 
 PROPERTIES = [p for p in ALL.values() if p.expectation != "sometimes"]
 HANGS = ("rest: no operation hangs", "CREATE hangs, sync points wait")
@@ -171,3 +172,21 @@ def test_what_shows_in_no_state_is_not_searched_for() -> None:
     assert can_search(HEAT, HANGS)
     assert not can_search(HEAT, (REST_IS_REACHED.name, "goes round in circles"))
     assert not can_search(type("Live", (Design,), {"pure": False})(), HANGS)
+
+
+@pytest.mark.parametrize(("one", "other"), [(1, True), (-1, -2), (0.0, -0.0), ((1,), (True,))])
+def test_states_whose_values_are_only_equal_or_hashed_alike_are_told_apart(one: Any, other: Any) -> None:
+    def put(self: Design, me: Me, value: Any) -> Handler:
+        row = yield Read("P-1", ACCOUNT, "A")
+        yield Update("P-2", ACCOUNT, "A", {"value": value, "owner": "both" if row.owner else "one"})
+
+    def more(self: Design, me: Me, number: int, operation: Operation) -> Handler:
+        if (yield Read("M-1", ACCOUNT, "A")).owner == "both":
+            yield Insert("M-2", ACCOUNT, Account("B"))
+
+    design = seen_toy(create=sending(("put", one), ("put", other)), put=put, update=more)
+    last = resting("last", lambda observation: f"{len(observation.resources)} {observation.resources['A'].value!r}")
+    asked = asking("update", engines=1, threads=1)
+    answer = searched(design, asked, [last], ("last", f"2 {one!r}"), 1)
+    assert size(answer) == one_by_one(design, asked, [last], ("last", f"2 {one!r}"), 1)
+    assert answer.deviations == 1

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from heatproof.model.design import Design
-from heatproof.model.effects import Handler, Insert, Me, Read, Sleep, Spawn, Update
+from heatproof.model.effects import Handler, Insert, Me, Read, Send, Sleep, Spawn, Update
 from heatproof.model.errors import DesignError, HeatproofError, NeverYields
 from heatproof.model.observation import Change, Observation
 from heatproof.model.scenario import Operation, Scenario, scenario
@@ -19,9 +19,12 @@ from heatproof.model.watchdog import RUNNING
 from heatproof.model.world import Action, program_for
 from heatproof.properties.base import Witness, always, witness
 from heatproof.properties.catalogue import ALL, REST_IS_REACHED
+from heatproof.strategies.fewest import Fewest
 from heatproof.strategies.policies import POLICIES
+from heatproof.strategies.proving.proofs import prove
 from heatproof.strategies.running import QUIET, Driver, Plan, drive, run
 from heatproof.strategies.scenarios import plans, scenarios
+from heatproof.strategies.schedules import record
 from tests.model.toys import ACCOUNT, Account, asking
 from tests.toys import (
     ADDING,
@@ -186,6 +189,20 @@ def test_a_message_that_nobody_can_take_hides_no_circle(stalled: bool) -> None:
     assert list(driver.monitor.violations) == [ENDLESS]
 
 
+def test_messages_that_lead_to_messages_are_no_circle_while_the_one_that_ends_it_is_held_back() -> None:
+    """It could come all the time; only where nobody else could go on would it have to."""
+
+    def ping(self: Design, me: Me) -> Handler:
+        if not (yield Read("P-1", ACCOUNT, "A")).value:
+            yield Send("P-2", "ping", ())
+
+    design = seen_toy(create=sending(("set_flag",), ("ping",)), ping=ping, set_flag=set_flag)
+    asked = asking(engines=2, threads=1, faults={"stall": 1})
+    for seed in range(60):
+        assert not run(design, asked, [REST_IS_REACHED], Plan("random", seed, faultiness=0.3, steps=300)).violations
+    assert not prove(design, asking(engines=2, threads=1), [REST_IS_REACHED]).violations
+
+
 def test_what_a_task_is_about_to_write_counts_though_it_holds_it_no_more() -> None:
     """And a task that stands in many generators is looked at no further."""
 
@@ -341,3 +358,14 @@ def test_a_property_that_never_ends_is_caught_by_the_watchdog(expectation: str) 
     ):
         driver.settle()
     assert RUNNING.what is None
+
+
+def test_before_the_first_operation_nothing_is_asked_at_rest() -> None:
+    never = resting("never", lambda observation: "something")
+    driver = Driver(seen_toy(create=sending()), asking(engines=1, faults={"crash": 1}), [never])
+    assert not record(driver, [Action("crash", "E1"), Action("restart", "E1")])[2:]
+    driver.rest()
+    assert not driver.monitor.violations
+    assert Fewest(seen_toy(create=sending()), [never], asking(engines=1, faults={"crash": 1}), ("never", "something"), 1000).search(1).actions == (
+        Action("operate", "create#1", "E1"), *[Action("step", "create#1")] * 2,
+    )  # fmt: skip
