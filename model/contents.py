@@ -5,15 +5,25 @@ from __future__ import annotations
 import sys
 from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import fields as parts_of
 from dataclasses import is_dataclass
 from enum import Enum
 from functools import cache
 from hashlib import blake2b
 from struct import calcsize
-from types import CellType, CodeType, FunctionType, MethodType, ModuleType
+from types import (
+    BuiltinFunctionType,
+    CellType,
+    CodeType,
+    FunctionType,
+    MemberDescriptorType,
+    MethodType,
+    MethodWrapperType,
+    ModuleType,
+)
 from typing import Any, TypeVar
-from weakref import WeakKeyDictionary
+from weakref import ReferenceType, WeakKeyDictionary
 
 from heatproof.model.columns import HeldRow
 from heatproof.model.versions import Version
@@ -28,6 +38,9 @@ SURE = frozenset({str, int, bool, bytes, type(None)})
 
 VALUES = (object, str, int, float, complex, bytes, tuple, frozenset, list, dict, set)
 """Classes of which it is known what they keep in C."""
+
+NEVER_VALUES = (BaseException, FunctionType, MethodType, BuiltinFunctionType, MethodWrapperType, ReferenceType)
+"""Classes whose objects hold something that may change, though they are compared by it."""
 
 CONTENT: dict[type[Any], Callable[[Any], Any]] = {
     str: str.__str__, int: int.__int__, float: float.__float__, complex: complex.__complex__, bytes: bytes.__bytes__,
@@ -47,7 +60,7 @@ POINTER = calcsize("P")
 COMPARED: set[tuple[int, int]] = set()
 """The values that are being compared, by identity."""
 
-TWIN = object()
+TWIN = "another that is equal"
 """Stands in the key of what is equal to another key, and not the same."""
 
 Answer = TypeVar("Answer")
@@ -71,20 +84,18 @@ class Opaque(Exception):
 
 
 def stands_for_itself(value: Any) -> bool:
-    """Whether a tuple or frozenset holds nothing, however deep, but what is compared by value."""
-    if not compared_as_usual(class_of(value)):
+    """Whether a value holds nothing, however deep, but what is compared by value and never changes."""
+    kind = class_of(value)
+    if kind in PLAIN:
+        return True
+    if kind is Version or issubclass(kind, HeldRow):
         return False
-    for item in tuple.__iter__(value) if isinstance(value, tuple) else value:
-        if isinstance(item, HeldRow):
-            return False
-        if isinstance(item, tuple | frozenset):
-            if not stands_for_itself(item):
-                return False
-        elif type(item) is Version or (
-            type(item) not in PLAIN and (not by_value(class_of(item)) or holds_row(item) or not hashable(item))
-        ):
-            return False
-    return True
+    if issubclass(kind, tuple | frozenset):
+        items = tuple.__iter__(value) if issubclass(kind, tuple) else frozenset.__iter__(value)
+        return compared_as_usual(kind) and all(map(stands_for_itself, items))
+    if not by_value(kind) or not hashable(value):
+        return False
+    return not is_dataclass(kind) or all(stands_for_itself(getattr(value, part.name)) for part in parts_of(kind))
 
 
 def hashable(value: Any) -> bool:
@@ -94,25 +105,6 @@ def hashable(value: Any) -> bool:
     except TypeError:
         return False
     return True
-
-
-def holds_row(value: Any, seen: frozenset[int] = frozenset()) -> bool:
-    """Whether a value that is compared by what it holds has a watched row in it, however deep."""
-    if type(value) in PLAIN or id(value) in seen or isinstance(value, type | ModuleType | CodeType | Enum | FunctionType):
-        return False
-    if isinstance(value, HeldRow):
-        return True
-    seen |= {id(value)}
-    if isinstance(value, tuple):
-        return any(holds_row(item, seen) for item in tuple.__iter__(value))
-    if isinstance(value, list | set | frozenset):
-        return any(holds_row(item, seen) for item in value)
-    if isinstance(value, dict):
-        return any(holds_row(item, seen) for item in value.values())
-    try:
-        return type(value).__module__ != "builtins" and any(holds_row(content, seen) for content in fields(value)[1])
-    except Opaque:
-        return False
 
 
 HEAP = 1 << 9
@@ -157,7 +149,7 @@ def class_of(value: Any) -> Any:
 @by_class
 def by_value(kind: Any) -> bool:
     """Whether values of a class are compared by all that they hold, so that they must not change."""
-    if kind.__hash__ in (None, object.__hash__) or issubclass(kind, BaseException | FunctionType | MethodType):
+    if kind.__hash__ in (None, object.__hash__) or issubclass(kind, NEVER_VALUES):
         return False
     if issubclass(kind, tuple | frozenset):
         return compared_as_usual(kind)
@@ -268,11 +260,10 @@ def attributes(value: Any) -> tuple[tuple[str, ...], list[Any]]:
     kind: Any = type(value)
     if _hides(kind) and not issubclass(kind, OrderedDict | defaultdict):
         raise Opaque
-    slots = [name for name in _slots(kind) if hasattr(value, name)]
     inside = vars(value) if hasattr(value, "__dict__") else {}
     made = [("default_factory", value.default_factory)] if issubclass(kind, defaultdict) else []
-    names = [*inside, *slots, *[name for name, _ in made]]
-    return tuple(names), [*inside.values(), *[getattr(value, name) for name in slots], *[factory for _, factory in made]]
+    parts = [*inside.items(), *_filled_slots(value), *made]
+    return tuple([name for name, _ in parts]), [content for _, content in parts]
 
 
 @by_class
@@ -289,14 +280,15 @@ def fields(value: Any) -> tuple[tuple[str, ...], list[Any]]:
     kind: Any = type(value)
     if _hides(kind):
         raise Opaque
-    slots = [name for name in _slots(kind) if hasattr(value, name)]
+    slots = _filled_slots(value)
+    names, contents = tuple([name for name, _ in slots]), [content for _, content in slots]
     if hasattr(value, "__dict__"):
         inside = vars(value)
-        return (*inside, *slots), [*inside.values(), *[getattr(value, name) for name in slots]]
+        return (*inside, *names), [*inside.values(), *contents]
     inherited: Any = type(value).__reduce_ex__
     if not slots and inherited is object.__reduce_ex__:
         raise Opaque  # it may hide something in C
-    return tuple(slots), [getattr(value, name) for name in slots]
+    return names, contents
 
 
 @by_class
@@ -310,10 +302,23 @@ def _hides(kind: Any) -> bool:
 
 
 @by_class
-def _slots(kind: Any) -> tuple[str, ...]:
-    """The slots of a class and of those it derives from."""
-    found: list[str] = []
+def _slots(kind: Any) -> tuple[MemberDescriptorType, ...]:
+    """The slots of a class and of those it derives from, of which several may be called alike; a private one is not called as it is written."""
+    found: list[MemberDescriptorType] = []
     for cls in kind.__mro__:
         slots = cls.__dict__.get("__slots__", ())
-        found += [name for name in ((slots,) if isinstance(slots, str) else slots) if name not in ("__dict__", "__weakref__")]
+        for name in (slots,) if isinstance(slots, str) else slots:
+            private = name.startswith("__") and not name.endswith("__") and cls.__name__.strip("_")
+            slot = cls.__dict__.get(f"_{cls.__name__.lstrip('_')}{name}" if private else name)
+            if isinstance(slot, MemberDescriptorType):
+                found.append(slot)
     return tuple(found)
+
+
+def _filled_slots(value: Any) -> list[tuple[str, Any]]:
+    """The slots of an object that hold something, by name, with what they hold."""
+    found = []
+    for slot in _slots(class_of(value)):
+        with suppress(AttributeError):
+            found.append((slot.__name__, slot.__get__(value)))
+    return found

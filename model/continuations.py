@@ -13,41 +13,21 @@ module cannot look into, :func:`continuation` answers None: such a node is merge
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Generator, Iterable
-from enum import Enum
-from functools import cache, partial
-from types import BuiltinFunctionType, CellType, CodeType, FunctionType, GeneratorType, MemberDescriptorType, MethodType, ModuleType
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
+from functools import cache
+from operator import itemgetter
+from types import CellType, CodeType, FunctionType, GeneratorType
 from typing import Any
 
-from heatproof.model.columns import HeldRow, Mark, Place, Rows
-from heatproof.model.contents import (
-    CONTENT,
-    INEXACT,
-    PLAIN,
-    Opaque,
-    attributes,
-    beside,
-    by_class,
-    by_value,
-    fields,
-    filled,
-    hashable,
-    holds_row,
-    same,
-    stands_for_itself,
-    title,
-)
+from heatproof.model.columns import Mark, Place, Rows
+from heatproof.model.contents import INEXACT, PLAIN, Opaque, exact, stands_for_itself
 from heatproof.model.liveness import live_after
 from heatproof.model.versions import Column, Version
+from heatproof.model.ways import Show, way_to_show
 
 HOLE = "a version"
 """Stands in a row for its version."""
-
-_SAMPLES: tuple[Any, ...] = (
-    iter(()), iter([]), iter(""), iter(range(0)), iter(range(2**70)), iter({}), iter({}.items()), iter({}.values()), iter(set()),
-    reversed([]), enumerate(()), zip(()), reversed({}), iter(b""),
-)  # fmt: skip
-ITERATORS = tuple(type(sample) for sample in _SAMPLES)
 
 
 class Pool:
@@ -58,9 +38,9 @@ class Pool:
         """``design``: it and its tables never change, and go by their names."""
         self._tuples: dict[tuple[int, ...], tuple[Any, ...]] = {}  # by the identities of the parts
         self._values: dict[Any, Any] = {}
-        self._plain: dict[tuple[type, Any], Any] = {}
+        self._plain: dict[Any, Any] = {}
         self.names: dict[tuple[str, ...], tuple[str, ...]] = {}  # of attributes
-        self.ways: dict[type[Any], _Show] = {}  # how values are shown, by class, as far as somebody has asked
+        self.ways: dict[type[Any], Show] = {}  # how values are shown, by class, as far as somebody has asked
         self._holed: dict[int, Any] = {}  # rows with versions, by identity; kept, so that identities last
         self.at: dict[int, Any] = {}  # what was looked at, by identity, with what stands for it; kept, so that identities last
         for name, constant in [] if design is None else [("design", design), *((f"table {t.name}", t) for t in design.tables)]:
@@ -78,9 +58,9 @@ class Pool:
         """
         if not readable():
             return None
-        look = _Look(self, held, rows)
+        look = Look(self, held, rows)
         try:
-            first = None if beside is None else _value(beside, look)  # what is held in both counts as a whole
+            first = None if beside is None else look.value(beside)  # what is held in both counts as a whole
             frames = _frames(gen, look, None if rows is None else rows.rows.live.at(mark_of(gen)))
             return frames if beside is None else self.tuple(first, frames)
         except Opaque:
@@ -108,10 +88,9 @@ class Pool:
         if known is None:
             kind = type(value)
             key = (kind, repr(value) if kind in INEXACT else value)
-            first = (self._plain if kind in PLAIN else self._values).setdefault(key, key)
-            if first is not key and not same(first[1], key[1]):
-                exact: Any = (kind, value, repr(value))
-                first = self._values.setdefault(exact, exact)
+            table = self._plain if kind in PLAIN else self._values
+            place = exact(table, key, itemgetter(0))
+            first = table.setdefault(place, (key, place))[1]
             if not met:
                 return first
             known = self.at[id(value)] = (first, value)
@@ -157,20 +136,55 @@ def mark_of(gen: Any) -> Mark:
     return tuple(mark)
 
 
-class _Look:
+class Look:
     """One look at a generator: the objects met so far, which are numbered, the pool of what it shows, the versions of rows, and the rows."""
 
     def __init__(self, pool: Pool, held: Held | None = None, rows: HeldRows | None = None) -> None:
         self.pool = pool
         self.seen: dict[int, int] = {}
+        self.kept: list[Any] = []  # what has a number, so that nothing else is found in its place
         self.tuple = pool.tuple
         self.held = held
         self.rows = rows
+        self.in_sets = 0
+
+    def value(self, value: Any, at: Place | None = None) -> Any:
+        """A hashable stand-in for a value, of the pool: equal for values that nobody can tell apart from now on. ``at``: where it is held, where
+        it matters which columns of rows there will be looked at."""
+        known = self.pool.at.get(id(value))
+        if known is not None:
+            return known[0]
+        kind = type(value)
+        show = self.pool.ways.get(kind)
+        if show is None:
+            show = self.pool.ways[kind] = way_to_show(kind)
+        return show(value, self, at)
+
+    def number(self, value: Any) -> int | None:
+        """The number of an object that was met before; None for another, which gets the next one."""
+        number = self.seen.get(id(value))
+        if number is None:
+            self.seen[id(value)] = len(self.seen)
+            self.kept.append(value)
+        return number
+
+    def frames(self, gen: Any, at: Place | None = None) -> Any:
+        """What stands for a generator."""
+        return _frames(gen, self, at)
+
+    @contextmanager
+    def whole_rows(self) -> Iterator[None]:
+        """Rows that are met meanwhile have no numbers, as they count as a whole."""
+        self.in_sets += 1
+        yield
+        self.in_sets -= 1
 
     def row(self, row: Any, at: Place | None) -> Any:
-        """What shows a watched row that is held at a place."""
+        """What shows a watched row that is held at a place. Two places may hold the same object: who compares these, or looks for the one among
+        others, looks at no column."""
         if self.rows is None:
             raise Opaque
+        number = None if self.in_sets else self.number(row)
         self.rows.met.append((row, at))
         kind, known = row._kind, self.pool.at
         columns, bits = (range(len(row._fields)), row._every) if at is None else at.columns(type(row))
@@ -178,8 +192,8 @@ class _Look:
         for column in columns:
             value = tuple.__getitem__(row, column)
             found = known.get(id(value))
-            shown.append(_value(value, self) if found is None else found[0])
-        return self.tuple(*shown)
+            shown.append(self.value(value) if found is None else found[0])
+        return self.tuple(*shown) if number is None else self.tuple("again", self.pool.value(number), *shown)
 
     def version(self, version: Version) -> Any:
         """What shows a version of a row."""
@@ -193,7 +207,7 @@ def continuation(gen: Generator[Any, Any, Any]) -> tuple[Any, ...] | None:
     return Pool().of(gen)
 
 
-def _frames(gen: Any, look: _Look, at: Place | None = None) -> tuple[Any, ...]:
+def _frames(gen: Any, look: Look, at: Place | None = None) -> tuple[Any, ...]:
     """Flat, since there are many: the code, where it stands there, the values of the live locals, and the value stack."""
     code, frame = gen.gi_code, gen.gi_frame
     if frame is None:
@@ -212,19 +226,15 @@ def _frames(gen: Any, look: _Look, at: Place | None = None) -> tuple[Any, ...]:
     for name, position in slots:
         value = referents[begin + position]
         found = known.get(id(value))
-        shown.append(_value(value, look, None if at is None else at.at(name)) if found is None else found[0])
+        shown.append(look.value(value, None if at is None else at.at(name)) if found is None else found[0])
     for number, value in enumerate(referents[stack:]):
         found = known.get(id(value))
-        shown.append(_value(value, look, None if at is None else at.at(number)) if found is None else found[0])
+        shown.append(look.value(value, None if at is None else at.at(number)) if found is None else found[0])
     return look.tuple(*shown)
 
 
 _Place = tuple[int, tuple[str, ...]]
 """Where a frame stands in its code, and the names of the locals that may still be read."""
-
-
-def _inside(at: Place | None, name: Any) -> Place | None:
-    return None if at is None else at.at(name)
 
 
 @cache
@@ -254,206 +264,6 @@ def _locals_begin(referents: list[Any], code: CodeType) -> int:
             return position + 1
         before = referent
     raise Opaque
-
-
-def _value(value: Any, look: _Look, at: Place | None = None) -> Any:
-    """A hashable stand-in for a value, of the pool: equal for values that nobody can tell apart from now on. ``at``: where it is held, where
-    it matters which columns of rows there will be looked at."""
-    known = look.pool.at.get(id(value))
-    if known is not None:
-        return known[0]
-    kind = type(value)
-    ways = look.pool.ways
-    show = ways.get(kind)
-    if show is None:
-        show = ways[kind] = _way_to_show(kind)
-    return show(value, look, at)
-
-
-def _way_to_show(kind: type[Any]) -> _Show:
-    """How values of a class are shown, which goes by the class alone."""
-    if kind in PLAIN:
-        return _itself
-    if kind is Version:
-        return lambda value, look, at: look.version(value)
-    if not (title(kind) or issubclass(kind, HeldRow)):
-        return _opaque
-    for base, show in _WAYS:
-        if issubclass(kind, base):
-            more = (
-                issubclass(kind, tuple | frozenset) and base is not HeldRow and beside(kind)
-            )  # of a watched row that is its number
-            return _with_attributes(show) if more else show
-    compared: Any = kind
-    if by_value(compared):
-        return _by_what_it_holds
-    for simple, content in CONTENT.items():
-        if issubclass(kind, simple):
-            return _with_attributes(partial(_content, content))
-    return _way_to_show_a_thing(kind)
-
-
-def _content(content: Callable[[Any], Any], value: Any, look: _Look, _at: Place | None) -> Any:
-    return look.pool.value(content(value), False)
-
-
-def _with_attributes(show: _Show) -> _Show:
-    """How values are shown that have attributes beside what ``show`` shows."""
-
-    def both(value: Any, look: _Look, at: Place | None) -> Any:
-        names, contents = attributes(value)
-        held = [_value(content, look, _inside(at, name)) for name, content in zip(names, contents, strict=True)]
-        return look.tuple(type(value), show(value, look, at), look.pool.names.setdefault(names, names), *held)
-
-    return both
-
-
-def _way_to_show_a_thing(kind: type[Any]) -> _Show:
-    """How values of a class are shown that are what they are, and not what they hold: what is written through one name is read through the
-    other, so each is shown once."""
-    show: _Show | None = _THINGS.get(kind) or next((way for base, way in _THINGS.items() if issubclass(kind, base)), None)
-    if show is None:
-        show = _opaque if kind.__module__ == "builtins" else _attributes
-    found = _with_attributes(show) if issubclass(kind, list | dict | set) and beside(kind) else show
-
-    def once(value: Any, look: _Look, at: Place | None) -> Any:
-        number = look.seen.get(id(value))
-        if number is not None:
-            return look.tuple("again", look.pool.value(number))
-        look.seen[id(value)] = len(look.seen)
-        return found(value, look, at)
-
-    return once
-
-
-def _itself(value: Any, look: _Look, _at: Place | None) -> Any:
-    return look.pool.value(value)
-
-
-def _constant(value: Any, _look: _Look, _at: Place | None) -> Any:
-    return value
-
-
-def _opaque(_value: Any, _look: _Look, _at: Place | None) -> Any:
-    raise Opaque
-
-
-def _row(value: Any, look: _Look, at: Place | None) -> Any:
-    return look.row(value, at)
-
-
-def _tuple(value: Any, look: _Look, at: Place | None) -> Any:
-    if look.held is not None and (holed := look.pool.holed(value)) is not None:
-        return look.tuple(holed[0], *[look.version(version) for version in holed[1]])
-    return look.pool.value(value) if stands_for_itself(value) else look.tuple(type(value), *_items(value, look, at))
-
-
-def _frozenset(value: Any, look: _Look, _at: Place | None) -> Any:
-    return look.pool.value(value) if stands_for_itself(value) else look.tuple(type(value), _set(value, look))
-
-
-def _builtin(value: Any, look: _Look, _at: Place | None) -> Any:
-    owner = value.__self__
-    return value if owner is None or isinstance(owner, ModuleType) else look.tuple(value.__name__, _value(owner, look))
-
-
-def _by_what_it_holds(value: Any, look: _Look, at: Place | None) -> Any:
-    if (look.rows is None or not holds_row(value)) and hashable(value):
-        return look.pool.value(value)
-    return _attributes(value, look, at)
-
-
-def _listed(value: Any, look: _Look, at: Place | None) -> Any:
-    return look.tuple(type(value), *_items(value, look, at))
-
-
-def _mapping(value: Any, look: _Look, at: Place | None) -> Any:
-    inside = _inside(at, "*")
-    return look.tuple(
-        type(value), *[part for key, item in value.items() for part in (_value(key, look), _value(item, look, inside))]
-    )
-
-
-def _whole_set(value: Any, look: _Look, _at: Place | None) -> Any:
-    return look.tuple(type(value), _set(value, look))
-
-
-def _generator(value: Any, look: _Look, at: Place | None) -> Any:
-    return look.tuple(GeneratorType, _frames(value, look, at))
-
-
-def _iterator(value: Any, look: _Look, at: Place | None) -> Any:
-    parts = value.__reduce__()
-    if not isinstance(parts, tuple):
-        raise Opaque
-    items = [(place, part) for place, part in enumerate(parts) if part is not None]
-    shown = [part if part in (iter, reversed) else _value(part, look, _inside(at, place)) for place, part in items]
-    return look.tuple(type(value), look.tuple(*shown))
-
-
-def _cell(value: Any, look: _Look, at: Place | None) -> Any:
-    return look.tuple(CellType, _value(value.cell_contents, look, _inside(at, "cell")) if filled(value) else None)
-
-
-def _method(value: Any, look: _Look, _at: Place | None) -> Any:
-    return look.tuple(MethodType, _value(value.__func__, look), _value(value.__self__, look))
-
-
-def _function(value: Any, look: _Look, _at: Place | None) -> Any:
-    inside = look.tuple(*[_value(cell, look) for cell in value.__closure__ or ()])
-    rest = value.__defaults__, value.__kwdefaults__, vars(value) or None
-    return look.tuple(FunctionType, value.__code__, inside, *[_value(part, look) for part in rest])
-
-
-def _partial(value: Any, look: _Look, _at: Place | None) -> Any:
-    return look.tuple(partial, *[_value(part, look) for part in (value.func, value.args, value.keywords, vars(value))])
-
-
-def _exception(value: Any, look: _Look, _at: Place | None) -> Any:
-    cause = (value.__cause__, value.__context__, value.__suppress_context__)
-    kept = [getattr(value, name, None) for name in _kept(type(value))]
-    return look.tuple(type(value), *[_value(part, look) for part in (value.args, vars(value), *cause, *kept)])
-
-
-@by_class
-def _kept(kind: Any) -> tuple[str, ...]:
-    """What exceptions of a class keep in C, or in slots, beside their arguments."""
-    return tuple([name for cls in kind.__mro__ for name, part in vars(cls).items() if isinstance(part, MemberDescriptorType)])
-
-
-def _attributes(value: Any, look: _Look, at: Place | None) -> Any:
-    names, contents = fields(value)
-    known, held = look.pool.at, []
-    for name, content in zip(names, contents, strict=True):
-        found = known.get(id(content))
-        held.append(_value(content, look, None if at is None else at.at(name)) if found is None else found[0])
-    return look.tuple(type(value), look.pool.names.setdefault(names, names), *held)
-
-
-_Show = Callable[[Any, _Look, Place | None], Any]
-_WAYS: tuple[tuple[type[Any], _Show], ...] = (
-    (HeldRow, _row), (tuple, _tuple), (frozenset, _frozenset), (ModuleType, _constant), (CodeType, _constant),
-    (type, lambda value, look, at: value if title(value) else _opaque(value, look, at)),
-    (Enum, _constant), (BuiltinFunctionType, _builtin),
-)  # fmt: skip
-"""How values are shown that are not known by the very class; the first that fits counts."""
-
-_THINGS: dict[type[Any], _Show] = {
-    list: _listed, dict: _mapping, set: _whole_set, GeneratorType: _generator, CellType: _cell, MethodType: _method, FunctionType: _function,
-    partial: _partial, BaseException: _exception, **dict.fromkeys(ITERATORS, _iterator),
-}  # fmt: skip
-
-
-def _items(value: Any, look: _Look, at: Place | None) -> list[Any]:
-    return [_value(item, look, _inside(at, place)) for place, item in enumerate(value)]
-
-
-def _set(items: Iterable[Any], look: _Look) -> Any:
-    before = look.held.count if look.held is not None else 0
-    shown = look.pool.value(frozenset([_value(item, look) for item in items]))
-    if look.held is not None and look.held.count > before:
-        look.held.mixed = True
-    return shown
 
 
 # ------------------------------------------------------------------------------------------------------------ the self-test
@@ -491,10 +301,10 @@ def readable() -> bool:
         two, three = sample(3, []), sample(3, [])
         next(two), next(three)
         pool = Pool()
-        first = (_frames(one, _Look(pool)), _frames(two, _Look(pool)))
+        first = (_frames(one, Look(pool)), _frames(two, Look(pool)))
         three.send(None)
         one.send("x"), two.send("y")  # what was sent is not looked at again
-        later = [_frames(gen, _Look(pool)) for gen in (one, two, three)]
+        later = [_frames(gen, Look(pool)) for gen in (one, two, three)]
         return first[0] is first[1] and later[0] is later[1] is later[2] is not first[0]
     except (Opaque, AttributeError):
         return False

@@ -7,6 +7,9 @@ from functools import cache
 from types import CodeType
 from typing import Any
 
+LOOKS_AT_ALL = frozenset({"locals", "vars", "dir", "eval", "exec"})
+"""Who is called by one of these names may look at every local."""
+
 ENDS = frozenset(
     {
         "RETURN_VALUE", "RETURN_CONST", "RAISE_VARARGS", "RERAISE", "JUMP_FORWARD", "JUMP_BACKWARD", "JUMP_BACKWARD_NO_INTERRUPT",
@@ -17,6 +20,8 @@ ENDS = frozenset(
 
 def live_after(code: CodeType, offset: int) -> frozenset[str]:
     """The locals that may still be read when the code goes on behind the instruction at ``offset`` (bytes)."""
+    if not LOOKS_AT_ALL.isdisjoint(code.co_names):
+        return frozenset(code.co_varnames)
     return _liveness(code).get(offset, frozenset(code.co_varnames))
 
 
@@ -65,10 +70,8 @@ def _reads_and_writes(instruction: dis.Instruction, every: frozenset[str]) -> tu
     names = instruction.argval if isinstance(instruction.argval, tuple) else (instruction.argval,)
     if not all(isinstance(n, str) for n in names):
         return every, frozenset()
-    if name == "LOAD_FAST_AND_CLEAR":
+    if name in ("LOAD_FAST_AND_CLEAR", "DELETE_FAST"):  # what is deleted must be there
         return frozenset(names), frozenset(names)
-    if name == "DELETE_FAST":
-        return frozenset(), frozenset(names)
     if name.startswith("LOAD_FAST"):
         return frozenset(names), frozenset()
     if name == "STORE_FAST":

@@ -329,3 +329,40 @@ def test_what_is_the_same_is_the_same(name: str) -> None:
     first, second = (pool.of(stand(keeping, (HIDDEN[name], 1), [])) for _ in range(2))
     assert first is not None
     assert first is second
+
+
+def going_through(make: Callable[[], Any], steps: int) -> Gen:
+    """Stands in the middle of something."""
+    it = iter(make())
+    for _ in range(steps):
+        next(it, None)
+    yield "at"
+    yield next(it, "over")
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: [1, 1], lambda: (1, 1), lambda: "aa", lambda: b"aa", lambda: {1: 1, 2: 1}, lambda: {1: 1, 2: 1}.values(),
+        lambda: {1: 1, 2: 1}.items(), lambda: {1, 2}, lambda: frozenset((1, 2)), lambda: reversed([1, 1]), lambda: reversed({1: 1, 2: 1}),
+        lambda: enumerate([1, 1]), lambda: zip([1, 1], [1, 1], strict=True), lambda: range(2), lambda: reversed({1: 1, 2: 1}.items()),
+    ],
+)  # fmt: skip
+def test_an_iterator_stands_somewhere_and_comes_to_its_end(make: Callable[[], Any]) -> None:
+    pool = Pool()
+    shown = [[pool.of(stand(going_through, (make, steps), [])) for _ in range(2)] for steps in range(5)]
+    assert all(one is other is not None for one, other in shown)
+    assert len({one for one, _ in shown[:3]}) == 3
+    assert shown[3] == shown[4]
+
+
+def test_an_iterator_whose_dictionary_has_grown_has_no_continuation() -> None:
+    def grows() -> Gen:
+        entries = {1: 1, 2: 2}
+        it = iter(entries)
+        next(it)
+        entries[3] = 3
+        yield "at"
+        yield next(it)
+
+    assert Pool().of(stand(grows, (), [])) is None
