@@ -18,9 +18,15 @@ COMPARED = frozenset({str, int, float, bool})
 """The classes whose values have an order that is a whole one, each among themselves."""
 
 
+TEXT = {str}
+
+
 def in_order(keys: Iterable[K]) -> list[K]:
     """Keys in their order, as a query has it; those that have none by their text (:func:`canonical`)."""
     listed = list(keys)
+    if len(listed) < 2 or set(map(type, listed)) == TEXT:
+        listed.sort()  # as nearly always
+        return listed
     if len({_shape(key) for key in listed} - {()}) < 2 and all(map(_shape, listed)):
         return sorted(listed)  # type: ignore[type-var]  # of one shape, whose parts can be compared
     return sorted(listed, key=canonical)
