@@ -13,27 +13,11 @@ BEFORE = """c = d = p = y = h = e = None
 n, cs, ps, acc, it, box, f = 0, (), (), [], iter(()), Box(), int
 vs, g, vals, bag, tally, names = iter(()), ticks(0), [], collections.deque([], 2), collections.Counter(), {}"""
 VARIABLES = (
-    "c",
-    "d",
-    "p",
-    "cs",
-    "ps",
-    "x",
-    "y",
-    "n",
-    "h",
-    "acc",
-    "it",
-    "f",
-    "box",
-    "e",
-    "vs",
-    "g",
-    "vals",
-    "bag",
-    "tally",
-    "names",
-)
+    "c", "c", "c", "c", "x", "x", "x", "y", "y", "vals", "vals", "f", "f", "box", "box", "d", "p", "cs", "ps", "n", "h", "acc", "it", "e", "vs", "g",
+    "bag", "tally", "names",
+)  # fmt: skip
+"""What a handler may be about; some more often than others."""
+
 BEFORE_POLLING = "c = d = y = None\nn = 0"
 
 GRAMMAR: dict[str, tuple[str, ...]] = {

@@ -304,7 +304,7 @@ class _Writer:
 
     def handler(self, name: str, arguments: str, first: str, polls: bool) -> str:
         """A handler; what it sends is handled by those that come after it."""
-        self.polling, self.theme = polls, self.draw(st.lists(st.sampled_from(VARIABLES), max_size=3))
+        self.polling, self.theme = polls, self.draw(st.lists(st.sampled_from(VARIABLES), min_size=1, max_size=2))
         write = self.draw(st.sampled_from([self.several, self.waiting, self.forking])) if not polls else self.several
         body = write()
         body += "" if "yield" in first + body else "\nyield fx.Sleep('S-0')"
