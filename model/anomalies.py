@@ -17,6 +17,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from heatproof.model import effects as fx
+from heatproof.model.bodies import unchanged
 from heatproof.model.database import Database
 
 if TYPE_CHECKING:
@@ -42,7 +43,8 @@ class Anomaly(NamedTuple):
         effect = world.nodes[task].effect
         assert isinstance(effect, fx.Transaction)
         count = splits(world.database, effect)[self.name]
-        world.put(world.split, task, world.database.transact(effect, stop_after=count))
+        with unchanged(effect):
+            world.put(world.split, task, world.database.transact(effect, stop_after=count))
         return world.note(action, world.tasks[task])
 
 
@@ -93,7 +95,8 @@ def _trace(database: Database, effect: fx.Transaction) -> list[Any]:
 
     mark = len(database.journal)
     try:
-        database.transact(fx.Transaction(effect.step, body, effect.args))
+        with unchanged(effect):
+            database.transact(fx.Transaction(effect.step, body, effect.args))
     finally:
         database.rollback(mark)
     return effects

@@ -1,19 +1,27 @@
 """What an effect holds, as it was when a handler yielded it, and the bodies of transactions among it.
 
 A node of the trie is done in many worlds, and the handler that yielded its effect may long have gone on. So a node keeps an effect of its own: its
-lists, dicts and sets are copied, and a body that closes over variables of the handler closes over copies of these.
+lists, dicts and sets are copied, and of a transaction whatever its arguments and its body hold that may change (copying.py): the variables that
+it closes over, the object whose method it is.
 """
 
 from __future__ import annotations
 
 import dis
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import cache, partial
+from itertools import repeat
 from types import CellType, CodeType, FunctionType, MethodType
 from typing import Any
 
-from heatproof.model.contents import filled
+from heatproof.model.columns import SIMPLE
+from heatproof.model.contents import Opaque, filled
+from heatproof.model.copying import Copies, lasting, shared, still
 from heatproof.model.effects import Transaction
+from heatproof.model.errors import DesignError
+from heatproof.model.parts import parts
 
 CONTAINERS = (dict, list, set)
 
@@ -22,9 +30,11 @@ def settled(effect: Any) -> Any:
     """An effect that nothing changes any more that a handler does."""
     if type(effect) is not Transaction:
         return effect._make(map(_copy, effect)) if any(type(value) in CONTAINERS for value in effect) else effect
-    if _closes(effect.body) or any(type(value) in CONTAINERS for value in effect.args):
-        return effect._replace(body=_body(effect.body, {}), args=tuple(map(_copy, effect.args)))
-    return effect
+    if still(effect.body) and still(effect.args):
+        return effect
+    copies = Copies()
+    body, args = copies.of(effect.body), copies.of(effect.args)
+    return effect if body is effect.body and args is effect.args else effect._replace(body=body, args=args)
 
 
 def _copy(value: Any) -> Any:
@@ -35,28 +45,6 @@ def _closes(body: Any) -> bool:
     return (type(body) is FunctionType and body.__closure__ is not None) or isinstance(body, partial)
 
 
-def _body(value: Any, made: dict[int, Any]) -> Any:
-    """A function that closes over copies, and the same of the functions that it closes over. ``made``: the copies, by identity."""
-    if id(value) in made:
-        return made[id(value)]
-    if isinstance(value, partial):
-        words = {name: _copy(word) for name, word in value.keywords.items()}
-        return partial(_body(value.func, made), *[_copy(word) for word in value.args], **words)
-    if not _closes(value):
-        return _copy(value)
-    cells = [(cell, made.get(id(cell))) for cell in value.__closure__]
-    own = [CellType() if copy is None else copy for _, copy in cells]
-    made.update((id(cell), copy) for (cell, _), copy in zip(cells, own, strict=True))
-    copied = FunctionType(value.__code__, value.__globals__, value.__name__, value.__defaults__, tuple(own))
-    copied.__kwdefaults__, copied.__qualname__, copied.__module__ = value.__kwdefaults__, value.__qualname__, value.__module__
-    copied.__dict__.update(value.__dict__)
-    made[id(value)] = copied
-    for (cell, before), copy in zip(cells, own, strict=True):
-        if before is None and filled(cell):
-            copy.cell_contents = _body(cell.cell_contents, made)
-    return copied
-
-
 # --------------------------------------------------------------------------------------------------- what a body may not do
 
 
@@ -65,15 +53,71 @@ def assigned(body: Any) -> str:
     return next((name for function in _functions(body, set()) for name in _assigned(function.__code__)), "")
 
 
-def held(effect: Transaction) -> list[tuple[str, Any, Any]]:
+def moving(effect: Transaction) -> Any:
+    """An iterator that a transaction holds and that cannot be copied; None if there is none."""
+    waiting: list[Any] = [value for value in (effect.body, effect.args) if not still(value)]
+    met: dict[int, Any] = {}
+    while waiting:
+        value = waiting.pop()
+        if id(value) in met:
+            continue
+        met[id(value)] = value
+        if not (still(value) or shared(type(value))):
+            with suppress(Opaque):
+                waiting += parts(value)
+        elif isinstance(value, Iterator):
+            return value
+    return None
+
+
+class unchanged:  # a word before a block
+    """Raises :class:`DesignError` if a transaction changes what its handler handed over while it is run."""
+
+    __slots__ = ("effect", "held")
+
+    def __init__(self, effect: Transaction):
+        self.effect = effect
+
+    def __enter__(self) -> None:
+        effect = self.effect
+        self.held = [] if still(effect.body) and still(effect.args) else _held(effect)
+
+    def __exit__(self, kind: object, _error: object, _trace: object) -> None:
+        for what, value, before in self.held:
+            if kind is None and not alike(value, before):
+                raise DesignError(
+                    f"{place_of(self.effect.body)}: the transaction of step {self.effect.step} changed {what(before)}; its handler would not"
+                    " see that when it is run again, so let the transaction return what it finds: 'found = yield Transaction(...)'"
+                )
+
+
+def _held(effect: Transaction) -> list[tuple[Callable[[Any], str], Any, Any]]:
     """What a transaction holds that its body must not change: what it is called, it, and a copy."""
-    found = [(f"its argument {value!r:.80}", value, value.copy()) for value in effect.args if type(value) in CONTAINERS]
-    if _closes(effect.body):
-        for function in _functions(effect.body, set()):
-            for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
-                if filled(cell) and type(value := cell.cell_contents) in CONTAINERS:
-                    found.append((f"the variable {name}", value, value.copy()))
+    copies, found = Copies(), list[tuple[Callable[[Any], str], Any, Any]]()
+
+    def watch(what: Callable[[Any], str], value: Any) -> None:
+        if not still(value) and (copy := copies.of(value)) is not value:
+            found.append((what, value, copy))
+
+    for value in effect.args:
+        watch(lambda before: f"its argument {before!r:.80}", value)
+    body = effect.body
+    while isinstance(body, partial):
+        for value in (*body.args, *body.keywords.values()):
+            watch(lambda before: f"its argument {before!r:.80}", value)
+        body = body.func
+    if type(body) is MethodType:
+        watch(lambda before: f"the {type(before).__name__} whose method it is", body.__self__)
+        body = body.__func__
+    for function in _functions(body, set()):
+        for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
+            if filled(cell):
+                watch(partial(_variable, name), cell.cell_contents)
     return found
+
+
+def _variable(name: str, _before: Any) -> str:
+    return f"the variable {name}"
 
 
 def place_of(body: Any) -> str:
@@ -122,6 +166,8 @@ def alike(one: Any, other: Any, met: frozenset[tuple[int, int]] = frozenset()) -
         return False
     met |= {(id(one), id(other))}
     kind: Any = type(one)
+    if kind in SIMPLE:
+        return bool(one == other)
     names: tuple[str, ...]
     if kind is CellType:
         return filled(one) == filled(other) and (not filled(one) or alike(one.cell_contents, other.cell_contents, met))
@@ -131,15 +177,34 @@ def alike(one: Any, other: Any, met: frozenset[tuple[int, int]] = frozenset()) -
         names = ("__func__", "__self__")
     elif isinstance(one, partial):
         names = ("func", "args", "keywords")
-    elif kind in (tuple, list, Transaction):
-        return len(one) == len(other) and all(alike(a, b, met) for a, b in zip(one, other, strict=True))
-    elif kind is dict:
-        return one.keys() == other.keys() and all(alike(value, other[key], met) for key, value in one.items())
-    elif kind.__eq__ is object.__eq__ and hasattr(one, "__dict__"):
-        return alike(vars(one), vars(other), met)
-    else:
+    elif shared(kind):
         return bool(one == other)
+    elif issubclass(kind, tuple | list | deque):
+        return len(one) == len(other) and all(alike(a, b, met) for a, b in zip(_items(one), _items(other), strict=True))
+    elif issubclass(kind, dict):
+        if one.keys() == other.keys() and SIMPLE.issuperset(map(type, one)):
+            theirs = [other[key] for key in one]
+            if SIMPLE.issuperset(map(type, one.values())):
+                return bool(one == other) and [*map(type, one.values())] == [*map(type, theirs)]
+            return all(map(alike, one.values(), theirs, repeat(met)))
+        pairs, others = list(dict.items(one)), list(dict.items(other))
+        return len(pairs) == len(others) and (
+            all(alike(a, b, met) for a, b in zip(pairs, others, strict=True))
+            or (one.keys() == other.keys() and all(alike(value, other[key], met) for key, value in pairs))
+        )
+    elif issubclass(kind, set | frozenset):
+        return bool(one == other) or (len(one) == len(other) and all(any(alike(a, b, met) for b in other) for a in one))
+    else:
+        try:
+            own, its = lasting(one), lasting(other)
+        except Opaque:
+            return bool(one == other)
+        return own.keys() == its.keys() and all(alike(value, its[name], met) for name, value in own.items())
     return all(alike(getattr(one, name), getattr(other, name), met) for name in names)
 
 
-__all__ = ["alike", "assigned", "held", "place_of", "settled"]
+def _items(value: Any) -> Iterator[Any]:
+    return tuple.__iter__(value) if isinstance(value, tuple) else iter(value)
+
+
+__all__ = ["alike", "assigned", "moving", "place_of", "settled", "unchanged"]

@@ -45,14 +45,8 @@ def transaction(world: World, task: Task, effect: fx.Transaction) -> Any:
     if known:
         world.put(world.split, task.name, MISSING)
     outbox: list[fx.Send] = []
-    held = bodies.held(effect)
-    result = world.database.transact(effect, known, outbox=outbox)
-    for what, value, before in held:
-        if value != before:
-            raise DesignError(
-                f"{bodies.place_of(effect.body)}: the transaction of step {effect.step} changed {what}; its handler would not see that when"
-                " it is run again, so let the transaction return what it finds: 'found = yield Transaction(...)'"
-            )
+    with bodies.unchanged(effect):
+        result = world.database.transact(effect, known, outbox=outbox)
     if type(result) is not fx.Thrown:
         for sent in outbox:
             try:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import Any, NamedTuple
 
 from heatproof.model import effects as fx
+from heatproof.model.bodies import unchanged
 from heatproof.model.database import MISSING, Database
 
 
@@ -60,7 +62,8 @@ def statements(
             seen.append(Statement(inner, result, met, tuple(writes)))
 
     mark = len(journal)
-    whole = database.transact(fx.Transaction(effect.step, body, getattr(effect, "args", ())), known, outbox=outbox)
+    with unchanged(effect) if type(effect) is fx.Transaction else nullcontext():
+        whole = database.transact(fx.Transaction(effect.step, body, getattr(effect, "args", ())), known, outbox=outbox)
     database.rollback(mark)
     return seen, whole
 

@@ -10,7 +10,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from heatproof.model import effects as fx
-from heatproof.model.bodies import assigned
+from heatproof.model.bodies import assigned, moving
 from heatproof.model.choosing import meant
 from heatproof.model.columns import plain_kind
 from heatproof.model.contents import hashable
@@ -59,6 +59,8 @@ def mistake(effect: fx.Effect, handlers: Mapping[str, Any] | None = None, tables
                     f"its body assigns {name}, which is not its own (nonlocal); the handler would not see that when it is run again, so let the"
                     " body return what it finds, 'found = yield Transaction(...)', and hand over what it needs as arguments"
                 )
+            if (iterator := moving(effect)) is not None:
+                return f"its body holds {iterator!r:.80}, which only goes on and cannot be kept as it is now; let it hold a tuple of what comes"
         case _:
             pass
     return None

@@ -15,10 +15,13 @@ from collections.abc import Generator, Iterable
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-from heatproof.model.columns import Live, Look, Rows
+from heatproof.model.columns import ALL, Live, Look, Rows
+from heatproof.model.contents import Opaque
 from heatproof.model.continuations import Held, HeldRows, Pool
 from heatproof.model.design import Design
+from heatproof.model.effects import Escape, Refused
 from heatproof.model.errors import HeatproofError
+from heatproof.model.parts import held_rows
 from heatproof.model.performing import PERFORMERS
 from heatproof.model.program import Node, Program
 from heatproof.model.scenario import Operation, Scenario
@@ -113,8 +116,27 @@ class WatchedProgram(Program):
         rows.running = True
         try:
             return rows.plain(super()._send(gen, sent))
+        except StopIteration as stop:
+            if type(stop.value) is Refused:  # anything else that a handler returns is told nobody
+                self._leaves(stop.value)
+                stop.value = rows.plain(stop.value)
+            raise
+        except Escape as escaped:
+            self._leaves(escaped)
+            escaped.args = rows.plain(escaped.args)
+            raise
         finally:
             rows.running = False
+
+    def _leaves(self, value: Any) -> None:
+        """The user is told of this later: all rows in it have been looked at."""
+        rows = self.rows
+        try:
+            for row in held_rows(value):
+                rows.looked(row, ALL)
+        except Opaque:  # any row may be behind it
+            rows.noticed |= bool(rows.dead)
+            rows.seen |= dict.fromkeys(range(1, rows.made + 1), ALL)
 
     # ------------------------------------------------------------------------------------------------- what is live
 

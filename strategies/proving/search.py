@@ -174,9 +174,13 @@ class Search:
                 self._look_at_more(matter.whole)
             except VersionsMatter as matter:
                 self.begin(self.names_matter, self.own_names, {*(self.numbered or ()), *matter.tables})
-            except HeatproofError:  # of a handler that was merged with others wrongly, or was told of no engine, it may not be so
+            except (
+                HeatproofError
+            ):  # of who was merged with others wrongly, was told of no engine, or had no numbers, it may not be so
                 if self.misled or self.world.unsure:
                     self._look_at_more(self.world.unsure)
+                elif tables := self.world.versions.known():
+                    self.begin(self.names_matter, self.own_names, {*(self.numbered or ()), *tables})
                 elif not self.open:
                     raise
                 else:

@@ -87,6 +87,10 @@ class Versions:
         elif self.wrong:
             raise VersionsMatter(self.wrong)
 
+    def known(self) -> set[str]:
+        """The tables of which whoever went wrong in the last lesson may have had versions: where it has numbers it may do well."""
+        return {*self.wrong, *[column.table for column in (*self.present, *(self.held or ()))]}
+
     # ----------------------------------------------------------------------------------------------------- rows in views
 
     def decode(self, table: Table) -> Callable[[Any, Any], Any]:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Generator
-from functools import partial
+from collections import OrderedDict, defaultdict, deque
+from collections.abc import Callable, Generator
+from dataclasses import dataclass, field
+from functools import cached_property, partial
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -207,3 +210,196 @@ def test_a_body_keeps_its_attributes() -> None:
     copied = settled(Transaction("T", body, ())).body
     assert copied is not body
     assert copied.limit == 3
+
+
+# ------------------------------------------------------------------------------------------------------------ things
+
+
+class Job:
+    """Something that a handler keeps what it knows in."""
+
+    def __init__(self, value: int):
+        self.value = value
+        self.seen: list[Any] = []
+
+    def write(self) -> Generator[Any, Any, None]:
+        """A body that is a method."""
+        yield Update("", ACCOUNT, "A", {"value": self.value})
+
+    def note(self) -> Generator[Any, Any, None]:
+        """One that keeps something."""
+        self.value = (yield Read("", ACCOUNT, "A")).value
+
+
+class Slotted:
+    """The same with slots."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: int):
+        self.value = value
+
+
+@dataclass
+class Noted:
+    """The same, compared by what it holds."""
+
+    value: int
+    inside: list[int] = field(default_factory=list)
+
+
+def _write_of(job: Any) -> Generator[Any, Any, None]:
+    yield Update("", ACCOUNT, "A", {"value": job.value})
+
+
+def _over(value: Any, look: Callable[[Any], int]) -> Any:
+    def body() -> Generator[Any, Any, None]:
+        yield Update("", ACCOUNT, "A", {"value": look(value)})
+
+    return body, ()
+
+
+def _set(job: Any) -> None:
+    job.value = 2
+
+
+def _put(key: Any) -> Callable[[Any], None]:
+    def put(held: Any) -> None:
+        held[key] = 2
+
+    return put
+
+
+def _knows_itself() -> Any:
+    job: Any = Job(1)
+    job.me = {"me": [job]}
+    return job
+
+
+MADE: dict[str, tuple[Callable[[], Any], Callable[[Any], Any], Callable[[Any], None]]] = {
+    "a thing": (lambda: Job(1), lambda job: _over(job, lambda job: job.value), _set),
+    "a thing with slots": (lambda: Slotted(1), lambda job: _over(job, lambda job: job.value), _set),
+    "a data class": (lambda: Noted(1), lambda job: _over(job, lambda job: job.value), _set),
+    "a name space": (lambda: SimpleNamespace(value=1), lambda job: _over(job, lambda job: job.value), _set),
+    "a list in a dict": (lambda: {"A": [1]}, lambda plan: _over(plan, lambda plan: plan["A"][0]), lambda plan: _put(0)(plan["A"])),
+    "a dict in a tuple": (lambda: ({"A": 1},), lambda plan: _over(plan, lambda plan: plan[0]["A"]), lambda plan: _put("A")(plan[0])),
+    "a queue": (lambda: deque([1], 3), lambda queue: _over(queue, lambda queue: queue[-1]), lambda queue: queue.append(2)),
+    "one with default values": (lambda: defaultdict(int, A=1), lambda plan: _over(plan, lambda plan: plan["A"]), _put("A")),
+    "one in order": (lambda: OrderedDict(A=1), lambda plan: _over(plan, lambda plan: plan["A"]), _put("A")),
+    "an argument": (lambda: Job(1), lambda job: (_write_of, (job,)), _set),
+    "what is in an argument": (lambda: [Job(1)], lambda jobs: (lambda jobs: _write_of(jobs[0]), (jobs,)), lambda jobs: _set(jobs[0])),
+    "a word of a partial": (lambda: Job(1), lambda job: (partial(_write_of, job=job), ()), _set),
+    "its method": (lambda: Job(1), lambda job: (job.write, ()), _set),
+    "a method that it holds": (lambda: Job(1), lambda job: _over(job.write, lambda write: write.__self__.value), _set),
+    "one that knows itself": (_knows_itself, lambda job: _over(job, lambda job: job.me["me"][0].value), _set),
+    "one by two names": (lambda: Job(1), lambda job: _over([job, job], lambda both: both[0].value * (both[0] is both[1])), _set),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", MADE)
+def test_it_is_done_with_things_as_they_were(what: str) -> None:
+    make, body_of, change = MADE[what]
+
+    def handler(self: Design, me: Me, number: int, operation: Operation) -> Handler:
+        yield Insert("X-0", ACCOUNT, Account("A"))
+        held = make()
+        body, args = body_of(held)
+        yield Transaction("X-1", body, args)
+        change(held)
+        body, args = body_of(held)
+        yield Transaction("X-2", body, args)
+
+    world = by_default(World(toy(create=handler), asking()))
+    world.audit()
+    assert world.database.rows[ACCOUNT]["A"].value == 2
+    again = begun(World(toy(create=handler), asking(), world.program), 3)
+    assert again.database.rows[ACCOUNT]["A"].value == 1
+
+
+def _changing(change: Callable[[Any, Any], Any]) -> Callable[[Any], Any]:
+    def made(held: Any) -> Any:
+        def body() -> Generator[Any, Any, None]:
+            change(held, (yield Read("", ACCOUNT, "A")))
+
+        return body, ()
+
+    return made
+
+
+def _takes(held: Any) -> Generator[Any, Any, None]:
+    held.value = (yield Read("", ACCOUNT, "A")).value
+
+
+CHANGED: dict[str, tuple[Callable[[], Any], Callable[[Any], Any], str]] = {
+    "an attribute": (lambda: Job(1), _changing(lambda job, row: setattr(job, "value", row.value)), "the variable held"),
+    "a new attribute": (lambda: Job(1), _changing(lambda job, row: setattr(job, "row", row)), "the variable held"),
+    "an attribute that is gone": (lambda: Job(1), _changing(lambda job, row: delattr(job, "value")), "the variable held"),
+    "a slot": (lambda: Slotted(1), _changing(lambda job, row: setattr(job, "value", row.value)), "the variable held"),
+    "a data class": (lambda: Noted(1), _changing(lambda job, row: setattr(job, "value", 0)), "the variable held"),
+    "a list in one": (lambda: Noted(1), _changing(lambda job, row: job.inside.append(0)), "the variable held"),
+    "a list in a dict": (lambda: {"rows": []}, _changing(lambda found, row: found["rows"].append(row)), "the variable held"),
+    "a list in a tuple": (lambda: ([],), _changing(lambda found, row: found[0].append(row)), "the variable held"),
+    "a queue": (deque, _changing(lambda found, row: found.append(row)), "the variable held"),
+    "an argument": (lambda: Job(1), lambda job: (_takes, (job,)), "its argument <"),
+    "a word of a partial": (lambda: Job(1), lambda job: (partial(_takes, held=job), ()), "its argument <"),
+    "its own thing": (lambda: Job(1), lambda job: (job.note, ()), "the Job whose method it is"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", CHANGED)
+def test_a_transaction_that_changes_a_thing_of_its_handler(what: str) -> None:
+    make, body_of, said = CHANGED[what]
+
+    def handler(self: Design, me: Me, number: int, operation: Operation) -> Handler:
+        yield Insert("X-0", ACCOUNT, Account("A"))
+        held = make()
+        body, args = body_of(held)
+        yield Transaction("X-1", body, args)
+        yield Sleep(f"X-{held}")
+
+    assert f"the transaction of step X-1 changed {said}" in message_of(toy(create=handler), log=2)
+
+
+class Lazy:
+    """A thing that works something out when it is first asked for it."""
+
+    def __init__(self, value: int):
+        self.value = value
+
+    @cached_property
+    def double(self) -> int:
+        """Twice as much."""
+        return 2 * self.value
+
+
+NOTHING = Lazy(0)
+
+
+def test_a_body_may_work_something_out_and_know_a_thing_by_its_name() -> None:
+    def handler(self: Design, me: Me, number: int, operation: Operation) -> Handler:
+        yield Insert("X-0", ACCOUNT, Account("A"))
+        lazy, nothing = Lazy(3), NOTHING
+
+        def body() -> Generator[Any, Any, None]:
+            yield Update("", ACCOUNT, "A", {"value": lazy.double if nothing is NOTHING else 0})
+
+        yield Transaction("X-1", body)
+
+    world = by_default(World(toy(create=handler), asking()))
+    world.audit()
+    assert world.database.rows[ACCOUNT]["A"].value == 6
+
+
+@pytest.mark.parametrize("make", [lambda: iter([1, 2]), lambda: (n for n in (1, 2)), lambda: [map(str, (1, 2))]])
+def test_a_transaction_that_holds_an_iterator(make: Any) -> None:
+    def handler(self: Design, me: Me, number: int, operation: Operation) -> Handler:
+        held = make()
+
+        def body() -> Generator[Any, Any, None]:
+            yield Update("", ACCOUNT, "A", {"value": next(held)})
+
+        yield Transaction("X-1", body)
+
+    message = message_of(toy(create=handler), log=0)
+    assert "handler 'create', step X-1: Transaction: its body holds <" in message
+    assert "let it hold a tuple of what comes" in message

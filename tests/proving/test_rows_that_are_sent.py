@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import pytest
 
 from heatproof.model.design import Design
-from heatproof.model.effects import Body, Escape, Handler, Insert, Me, Read, Send, Sleep, Transaction
+from heatproof.model.effects import Body, Escape, Handler, Insert, Me, Read, Refused, Send, Sleep, Transaction
 from heatproof.model.errors import DesignError
 from heatproof.model.observation import Change, Observation
-from heatproof.properties.base import Witness, always, seen, witness
+from heatproof.model.scenario import Operation
+from heatproof.properties.base import Witness, always, at_rest, seen, witness
 from heatproof.strategies.proving.learning import LearningWorld
 from heatproof.strategies.proving.search import Search
 from tests.model.toys import asking
@@ -261,3 +262,86 @@ def test_rows_are_remembered_as_they_are() -> None:
     mine, whole = searched(seen_cells(create=starting, writing=writing, looking=looking), as_before)
     assert same(mine, whole)
     assert len(mine.violations) > 3
+
+
+class Deep(Escape):
+    """What is thrown with a row further in, and says so."""
+
+    def __str__(self) -> str:
+        return str(self.args[0].inside[0])
+
+
+def _said(kind: type[Escape]) -> Callable[[Any], Any]:
+    def leave(row: Any) -> Any:
+        raise kind(row)
+
+    return leave
+
+
+def _in_a_cause(row: Any) -> Any:
+    raise Caused from Found(row)
+
+
+class Caused(Escape):
+    """Says what it comes from."""
+
+    def __str__(self) -> str:
+        return str(self.__cause__)
+
+
+def _further_in(row: Any) -> Any:
+    raise Deep(Box([row]))
+
+
+class MarkedToo(Marked):
+    """The same, which is told."""
+
+    def __str__(self) -> str:
+        return f"{self.row.two}"
+
+
+REFUSALS: dict[str, Callable[[Any], Any]] = {
+    "thrown": _said(Found),
+    "thrown in an attribute": _said(MarkedToo),
+    "thrown in a thing": _further_in,
+    "thrown in a cause": _in_a_cause,
+    "refused": Refused,
+    "refused in words": lambda row: Refused(f"{row}"),
+    "refused with a pair": lambda row: Refused((1, row)),  # type: ignore[arg-type]  # no text on purpose
+    "refused with a thing": lambda row: Refused(Box(row)),  # type: ignore[arg-type]  # the same
+    "refused with what works it out": lambda row: Refused(lambda: row.one),  # type: ignore[arg-type, return-value]  # the same
+}
+
+
+@at_rest("told", "The user is told something.")
+def told(observation: Observation) -> Iterator[Witness]:
+    """Shows the reason, whatever it is."""
+    for request in observation.requests:
+        reason: Any = request.reason
+        if type(reason) is tuple:
+            reason = reason[-1]
+        row = reason.inside if isinstance(reason, Box) else reason
+        yield witness(row if isinstance(row, str) else f"{row()}" if callable(row) else f"{row.one} {row.two}")
+
+
+@pytest.mark.parametrize("later", [False, True])
+@pytest.mark.parametrize("way", REFUSALS)
+def test_a_row_is_followed_to_the_user_who_is_told(way: str, later: bool) -> None:
+    def create(self: Design, me: Me, number: int, operation: Operation) -> Handler:
+        yield from starting(self, me, number, operation)
+        row = yield Read("L-27", CELL, "A")
+        if later:
+            yield Sleep("L-27")
+        return REFUSALS[way](row)
+
+    def looking(self: Design, me: Me) -> Handler:
+        yield Sleep("L-28")
+
+    design = seen_cells(create=create, writing=writing, looking=looking)
+    mine, whole = searched(design, told)
+    assert same(mine, whole)
+    every = Search(design, asking(engines=1, threads=2), (silence, told), columns=False).run()
+    assert {key: (s.witness, s.depth) for key, s in mine.violations.items()} == {
+        key: (s.witness, s.depth) for key, s in every.violations.items()
+    }
+    assert len(mine.violations) > 1

@@ -10,7 +10,19 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from heatproof.model.design import Design
-from heatproof.model.effects import Body, Delete, Handler, Insert, Me, Read, Send, Sleep, Table, Transaction, Update
+from heatproof.model.effects import (
+    Body,
+    Delete,
+    Handler,
+    Insert,
+    Me,
+    Read,
+    Send,
+    Sleep,
+    Table,
+    Transaction,
+    Update,
+)
 from heatproof.model.errors import DesignError
 from heatproof.model.observation import Observation
 from heatproof.model.scenario import Operation, Scenario
@@ -218,49 +230,6 @@ def _observe(_self: Design, world: Any) -> Any:
     return observation
 
 
-def using(use: Callable[[Any], Any]) -> Design:
-    """A design in which one handler reads a version and does something with it."""
-
-    def look(self: Design, me: Me) -> Handler:
-        row = yield Read("V-1", COUNTER, "A")
-        if use(row.version):
-            yield Send("V-2", "other", ())
-
-    def other(self: Design, me: Me) -> Handler:
-        yield Read("V-3", COUNTER, "A")
-
-    def create(self: Design, me: Me, number: int, operation: Operation) -> Handler:
-        yield Insert("V-0", COUNTER, Counter("A", 1))
-        yield Transaction("V-0", raise_it, ())
-        yield Send("V-0", "look", ())
-
-    return seen_counter(create=create, look=look, other=other)
-
-
-USES: dict[str, Callable[[Any], Any]] = {
-    "compared with a number": lambda version: version == 2,
-    "compared with nothing": lambda version: version == None,  # noqa: E711
-    "found in a tuple": lambda version: version in (1, 2),
-    "ordered": lambda version: version > 1,
-    "taken for true": bool,
-    "printed": lambda version: f"{version}" == "2",
-    "formatted": lambda version: format(version) == "2",
-    "an index": lambda version: [False, False, True][version],
-    "counted down": lambda version: version - 1 == 1,
-    "raised by two": lambda version: version + 2 == 4,
-    "divided": lambda version: version % 2 == 0,
-}
-
-
-@pytest.mark.parametrize("name", sorted(USES))
-def test_any_other_use_is_noticed(name: str) -> None:
-    design = using(USES[name])
-    search, result = looked_at(design, [], True)
-    assert search.numbered == ["counter"]
-    plain = looked_at(design, [], False)[1]
-    assert (result.states, result.transitions) == (plain.states, plain.transitions)
-
-
 def sent(self: Design, me: Me) -> Handler:
     row = yield Read("V-1", COUNTER, "A")
     yield Send("V-2", "got", (row.version,))
@@ -352,7 +321,7 @@ def test_a_crash_takes_versions_away_with_whoever_held_them() -> None:
     ],
 )
 def test_columns_that_cannot_be_versions_are_told(versions: dict[str, tuple[str, ...]], said: str) -> None:
-    wrong = type("Wrong", (type(using(bool)),), {"versions": versions})()
+    wrong = type("Wrong", (type(seen_counter(create=starting())),), {"versions": versions})()
     with pytest.raises(DesignError, match=said):
         wrong.handlers()
 
