@@ -174,9 +174,7 @@ class Search:
                 self._look_at_more(matter.whole)
             except VersionsMatter as matter:
                 self.begin(self.names_matter, self.own_names, {*(self.numbered or ()), *matter.tables})
-            except (
-                HeatproofError
-            ):  # of who was merged with others wrongly, was told of no engine, or had no numbers, it may not be so
+            except HeatproofError:  # with all that was looked at, numbers of versions, or engines by name, it may not be so
                 if self.misled or self.world.unsure:
                     self._look_at_more(self.world.unsure)
                 elif tables := self.world.versions.known():
