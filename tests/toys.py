@@ -173,9 +173,10 @@ NIGHTLY = settings().max_examples >= 10_000
 """Whether there is time for what takes long."""
 
 
-def fewer(dearer: int, **more: Any) -> settings:
-    """The settings of a test whose examples take so many times as long as usual ones: so many times fewer of them than the profile says."""
-    return settings(max_examples=-(-settings().max_examples // dearer), **more)
+def fewer(dearer: int, nightly: int = 0, **more: Any) -> settings:
+    """The settings of a test whose examples take so many times as long as usual ones: so many times fewer of them than the profile says.
+    ``nightly`` is how many times fewer in the nightly, where that is another number: much is drawn there for which CI has no time."""
+    return settings(max_examples=-(-settings().max_examples // ((NIGHTLY and nightly) or dearer)), **more)
 
 
 # -------------------------------------------------------------------------------------------------------- processes

@@ -16,7 +16,7 @@ from heatproof.reports.cases import Case, dump, read
 from heatproof.reports.judging import noted
 from heatproof.strategies.running import Plan, run
 from heatproof.strategies.shrinking import Shrinker
-from tests.cli.test_commands import heatproof
+from tests.cli.test_commands import heatproof, here
 from tests.cli.test_replay import DESIGNS, KEPT, LENGTH
 from tests.toys import HEAT, ROOT, large
 
@@ -80,37 +80,37 @@ def test_an_interrupted_shrink_writes_the_best_so_far(padded: Path, monkeypatch:
     assert re.search(r"Interrupted with [0-9]+ of 400 runs left: this is the best so far\.", done.output)
     small = read(padded.with_name("padded.small.case.json"))
     assert len(small.scenario.operations) == len(read(padded).scenario.operations) - 1
-    assert heatproof("replay", padded.with_name("padded.small.case.json")).returncode == 1
+    assert here("replay", padded.with_name("padded.small.case.json")).returncode == 1
 
 
 def test_shrink_of_the_same_case_gives_the_same(padded: Path, tmp_path: Path) -> None:
     files = [tmp_path / name for name in ("a.case.json", "b.case.json")]
     for file in files:
-        heatproof("shrink", padded, "--budget", "60", "--output", file)
+        here("shrink", padded, "--budget", "60", "--output", file)
     assert files[0].read_bytes() == files[1].read_bytes()
 
 
 def test_shrink_on_another_design_begins_near_by(design: Path, tmp_path: Path) -> None:
     out = tmp_path / "out.case.json"
-    done = heatproof("shrink", KEPT, "--design", f"{design}:Reads", "--output", out, "--budget", "60")
+    done = here("shrink", KEPT, "--design", f"{design}:Reads", "--output", out, "--budget", "60")
     assert done.returncode == 0, done.stderr
     assert f"See it: heatproof replay {out} --design {design}:Reads" in done.stdout
-    assert heatproof("replay", out, "--design", f"{design}:Reads").returncode == 1
+    assert here("replay", out, "--design", f"{design}:Reads").returncode == 1
 
 
 def test_shrink_refuses_what_does_not_fail(design: Path, tmp_path: Path) -> None:
     out = tmp_path / "out.case.json"
-    done = heatproof("shrink", KEPT, "--design", f"{design}:Mended", "--output", out)
+    done = here("shrink", KEPT, "--design", f"{design}:Mended", "--output", out)
     assert done.returncode == 2
     assert "there is no failure to shrink" in done.stderr
-    done = heatproof("shrink", KEPT, "--design", f"{design}:Raises", "--output", out)
+    done = here("shrink", KEPT, "--design", f"{design}:Raises", "--output", out)
     assert done.returncode == 3
     assert "cannot be decided" in done.stdout
     assert not out.exists()
 
 
 def test_shrink_cannot_write(padded: Path) -> None:
-    done = heatproof("shrink", padded, "--budget", "5", "--output", "/dev/null/x")
+    done = here("shrink", padded, "--budget", "5", "--output", "/dev/null/x")
     assert done.returncode == 2
     assert "cannot write /dev/null/x" in done.stderr
 
@@ -138,9 +138,9 @@ def test_adopt_keeps_case_and_story(tmp_path: Path) -> None:
 
 
 def test_adopt_does_not_write_over_another_case(tmp_path: Path) -> None:
-    heatproof("adopt", KEPT, "--name", "x", "--into", tmp_path)
+    here("adopt", KEPT, "--name", "x", "--into", tmp_path)
     before = {path: path.read_bytes() for path in (tmp_path / "heat").iterdir()}
-    done = heatproof("adopt", OTHER, "--name", "x", "--into", tmp_path)
+    done = here("adopt", OTHER, "--name", "x", "--into", tmp_path)
     assert done.returncode == 2
     assert "x.case.json is there already and is another case; give this one another --name" in done.stderr
     assert {path: path.read_bytes() for path in (tmp_path / "heat").iterdir()} == before
@@ -160,7 +160,7 @@ def test_adopt_refuses_a_case_that_does_not_show_what_it_is_to_show(design: Path
         (("--expect", "perhaps"), 2, "'perhaps' is not one of 'fails', 'holds'"),
         (("--name", "///"), 2, "'///' is no name for a file"),
     ):
-        done = heatproof("adopt", KEPT, "--into", into, *options)
+        done = here("adopt", KEPT, "--into", into, *options)
         assert done.returncode == code, done.stdout + done.stderr
         assert said in done.stdout + done.stderr
         assert not into.exists()
@@ -168,27 +168,27 @@ def test_adopt_refuses_a_case_that_does_not_show_what_it_is_to_show(design: Path
 
 def test_adopt_a_case_that_must_hold(design: Path, tmp_path: Path) -> None:
     into = tmp_path / "kept"
-    done = heatproof("adopt", KEPT, "--into", into, "--design", f"{design}:Mended", "--expect", "holds", "--nearby", "60")
+    done = here("adopt", KEPT, "--into", into, "--design", f"{design}:Mended", "--expect", "holds", "--nearby", "60")
     assert done.returncode == 0, done.stdout + done.stderr
     kept = into / "Mended" / KEPT.name
     assert read(kept).expectation == "holds"
     story = kept.with_name(KEPT.name.replace(".case.json", ".story.txt")).read_text()
     assert f"Must hold on {design}:Mended: {': '.join(HANGS)}" in story
-    assert heatproof("replay", kept, "--design", f"{design}:Mended", "--nearby", "60").returncode == 0
-    assert heatproof("replay", kept, "--design", f"{design}:Reads").returncode == 1
+    assert here("replay", kept, "--design", f"{design}:Mended", "--nearby", "60").returncode == 0
+    assert here("replay", kept, "--design", f"{design}:Reads").returncode == 1
 
 
 def test_adopt_keeps_the_schedule_that_was_found_near_by(design: Path, tmp_path: Path) -> None:
-    done = heatproof("adopt", KEPT, "--into", tmp_path / "kept", "--design", f"{design}:Reads")
+    done = here("adopt", KEPT, "--into", tmp_path / "kept", "--design", f"{design}:Reads")
     assert done.returncode == 0, done.stderr
     assert "It is kept with another schedule." in done.stdout
-    again = heatproof("replay", tmp_path / "kept" / "Reads" / KEPT.name, "--design", f"{design}:Reads")
+    again = here("replay", tmp_path / "kept" / "Reads" / KEPT.name, "--design", f"{design}:Reads")
     assert again.returncode == 1
     assert "differently" not in again.stdout
 
 
 def test_adopt_cannot_write() -> None:
-    done = heatproof("adopt", KEPT, "--into", "/dev/null")
+    done = here("adopt", KEPT, "--into", "/dev/null")
     assert done.returncode == 2
     assert "Traceback" not in done.stderr
 
@@ -197,7 +197,7 @@ def test_adopt_cannot_write() -> None:
 
 
 def test_diff_of_the_same() -> None:
-    done = heatproof("diff", KEPT, KEPT)
+    done = here("diff", KEPT, KEPT)
     assert done.returncode == 0
     assert "schedule, by its deviations: the same" in done.stdout
     assert done.stdout.endswith(f"{LENGTH} actions, the same in both\n")
@@ -207,11 +207,11 @@ def test_diff_of_the_same() -> None:
 def test_titles_make_no_difference(tmp_path: Path) -> None:
     path = tmp_path / "a.case.json"
     path.write_bytes(KEPT.read_bytes())
-    assert heatproof("diff", path, renamed(path, title="other", origin="elsewhere")).returncode == 0
+    assert here("diff", path, renamed(path, title="other", origin="elsewhere")).returncode == 0
 
 
 def test_diff_says_what_differs(tmp_path: Path) -> None:
-    done = heatproof("diff", KEPT, OTHER)
+    done = here("diff", KEPT, OTHER)
     assert done.returncode == 1
     lines = done.stdout.splitlines()
     ones, others = [list(map(str, read(path).schedule)) for path in (KEPT, OTHER)]
@@ -238,7 +238,7 @@ def test_deviations_are_aligned(tmp_path: Path) -> None:
     assert case.deviations is not None
     assert len(case.deviations) > 1
     path.write_text(dump(case._replace(deviations=(*case.deviations[:1], *case.deviations[2:])), "1"))
-    lines = heatproof("diff", KEPT, path).stdout.splitlines()
+    lines = here("diff", KEPT, path).stdout.splitlines()
     about = [line for line in lines if "instead of" in line]
     assert len(about) == len(case.deviations)
     assert [line[:4] for line in about] == ["    ", "  - ", *["    "] * (len(about) - 2)]
@@ -246,10 +246,10 @@ def test_deviations_are_aligned(tmp_path: Path) -> None:
 
 def test_diff_of_cases_of_ones_own_designs(tmp_path: Path) -> None:
     tutorial = ROOT / "docs" / "tutorial" / "lost-update.case.json"
-    done = heatproof("diff", tutorial, KEPT)
+    done = here("diff", tutorial, KEPT)
     assert done.returncode == 1
     assert "  - not judged: countdown.py:Blind is code of somebody's own; name it with --design if you trust it" in done.stdout
-    done = heatproof("diff", tutorial, tutorial, "--design", "countdown.py:Countdown", where=tutorial.parent)
+    done = here("diff", tutorial, tutorial, "--design", "countdown.py:Countdown", where=tutorial.parent)
     assert done.returncode == 0
     assert (
         "does not fail on countdown.py:Countdown: All 20 actions fit, 3 more lead to rest, and the failure does not show."
@@ -258,7 +258,7 @@ def test_diff_of_cases_of_ones_own_designs(tmp_path: Path) -> None:
 
 
 def test_diff_of_what_is_no_case() -> None:
-    done = heatproof("diff", KEPT, "/dev/null")
+    done = here("diff", KEPT, "/dev/null")
     assert done.returncode == 2
     assert "/dev/null is no case" in done.stderr
 
@@ -271,6 +271,6 @@ def test_the_commands_bear_a_large_case(tmp_path: Path) -> None:
     first = run(HEAT, large(), [], Plan("random", 1, faultiness=0.05))
     path = tmp_path / "large.case.json"
     path.write_text(dump(noted(Case("large", "heat", large(), (), HANGS), HEAT, first.actions), "1"))
-    assert heatproof("diff", path, KEPT).returncode == 1
-    assert heatproof("replay", path, "--step").stdout.count(f" of {len(first.actions)}: ") == len(first.actions)
-    assert heatproof("replay", path, "--nearby", "60").returncode in (0, 1)
+    assert here("diff", path, KEPT).returncode == 1
+    assert here("replay", path, "--step").stdout.count(f" of {len(first.actions)}: ") == len(first.actions)
+    assert here("replay", path, "--nearby", "60").returncode in (0, 1)

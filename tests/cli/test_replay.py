@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from heatproof.reports.cases import json_schema, read
-from tests.cli.test_commands import heatproof
+from tests.cli.test_commands import heatproof, here
 from tests.toys import ROOT
 
 KEPT = ROOT / "reports" / "regressions" / "heat" / "rest-no-operation-hangs-create-hangs-sync-points-wait.case.json"
@@ -92,7 +92,7 @@ def test_where_it_no_longer_fits_it_is_told_and_found_near_by(design: Path, tmp_
 
 
 def test_what_is_gone_is_said_to_be(design: Path) -> None:
-    done = heatproof("replay", KEPT, "--design", f"{design}:Mended", "--nearby", "100")
+    done = here("replay", KEPT, "--design", f"{design}:Mended", "--nearby", "100")
     assert done.returncode == 0, done.stdout
     assert "not found any more on" in done.stdout
     assert "100 runs near by did not show it either; that is no proof." in done.stdout
@@ -108,7 +108,7 @@ def test_what_is_gone_is_said_to_be(design: Path) -> None:
     ],
 )
 def test_what_cannot_be_decided(kind: str, options: tuple[str, ...], said: str, design: Path) -> None:
-    done = heatproof("replay", KEPT, "--design", f"{design}:{kind}", *options)
+    done = here("replay", KEPT, "--design", f"{design}:{kind}", *options)
     assert done.returncode == 3, done.stdout + done.stderr
     assert "cannot be decided on" in done.stdout
     assert said in done.stdout
@@ -117,17 +117,17 @@ def test_what_cannot_be_decided(kind: str, options: tuple[str, ...], said: str, 
 
 def test_a_case_that_must_hold(tmp_path: Path, design: Path) -> None:
     case = edited(tmp_path, '"expectation": "fails"', '"expectation": "holds"')
-    done = heatproof("replay", case)
+    done = here("replay", case)
     assert done.returncode == 1
     assert done.stdout.endswith("The case says that this must hold.\n")
-    done = heatproof("replay", case, "--design", f"{design}:Mended", "--nearby", "60")
+    done = here("replay", case, "--design", f"{design}:Mended", "--nearby", "60")
     assert done.returncode == 0
     assert "it must hold, and it does, as far as was looked." in done.stdout
 
 
 def test_another_witness_is_told(tmp_path: Path) -> None:
     case = edited(tmp_path, '"witness": "CREATE hangs, sync points wait"', '"witness": "CREATE hangs, a lock is held"')
-    done = heatproof("replay", case, "--nearby", "60")
+    done = here("replay", case, "--nearby", "60")
     assert "The property is violated, but by another witness: CREATE hangs, sync points wait." in done.stdout
     assert "still fails, differently scheduled" in done.stdout or "not found any more" in done.stdout
 
@@ -136,13 +136,13 @@ def test_a_design_of_ones_own_is_loaded_only_if_it_is_named(tmp_path: Path, desi
     design.write_text("import pathlib; pathlib.Path(__file__).with_suffix('.ran').touch()\n" + DESIGNS)
     case = edited(tmp_path, '"name": "heat"', f'"name": "{design}:Mended"')
     for options in ((), ("--step",), ("--until", "3")):
-        done = heatproof("replay", case, *options, where=tmp_path)
+        done = here("replay", case, *options, where=tmp_path)
         assert done.returncode == 2
         assert (
             f"A case is data and runs no code, so name the design yourself if you trust it: --design {design}:Mended" in done.stderr
         )
     assert not design.with_suffix(".ran").exists()
-    assert heatproof("replay", case, "--design", f"{design}:Mended", "--nearby", "60").returncode == 0
+    assert here("replay", case, "--design", f"{design}:Mended", "--nearby", "60").returncode == 0
     assert design.with_suffix(".ran").exists()
 
 
@@ -159,7 +159,7 @@ def test_text_of_a_case_does_not_steer_the_terminal(tmp_path: Path) -> None:
 
 
 def test_step_by_step_as_plain_text() -> None:
-    done = heatproof("replay", KEPT, "--step")
+    done = here("replay", KEPT, "--step")
     assert done.returncode == 1
     frames = done.stdout.split("\n\n")
     assert len(frames) == 1 + LENGTH + 1
@@ -172,17 +172,17 @@ def test_step_by_step_as_plain_text() -> None:
 
 @pytest.mark.parametrize(("number", "code"), [(0, 0), (20, 0), (LENGTH, 1), (10_000, 1)])
 def test_until(number: int, code: int) -> None:
-    done = heatproof("replay", KEPT, "--until", number)
+    done = here("replay", KEPT, "--until", number)
     assert done.returncode == code
     assert done.stdout.startswith(f"{min(number, LENGTH)} of {LENGTH}: " if number else "The beginning")
     assert ("The schedule goes on with: " in done.stdout) is (number < LENGTH)
-    walked = heatproof("replay", KEPT, "--until", number, "--step")
+    walked = here("replay", KEPT, "--until", number, "--step")
     assert walked.stdout.endswith(done.stdout)
     assert walked.stdout.count(f" of {LENGTH}: ") == min(number, LENGTH)
 
 
 def test_walking_where_the_schedule_does_not_fit(design: Path) -> None:
-    done = heatproof("replay", KEPT, "--step", "--design", f"{design}:Reads")
+    done = here("replay", KEPT, "--step", "--design", f"{design}:Reads")
     assert done.returncode == 3
     assert f"it fits for {WORKS} of {LENGTH} actions" in done.stdout
     assert "without --step and --until" in done.stdout.lower()
@@ -221,6 +221,6 @@ def test_step_by_step_on_a_terminal() -> None:
 
 
 def test_the_schema_is_printed() -> None:
-    done = heatproof("schema")
+    done = here("schema")
     assert done.returncode == 0
     assert done.stdout == json_schema()

@@ -20,7 +20,7 @@ from heatproof.reports.cases import Case
 from heatproof.reports.confirming import BEYOND, CONFIRMED, ELSEWHERE, NOT, UNDECIDED, OutOfReachError, confirm, counterpart
 from heatproof.strategies.asked import properties_for
 from heatproof.strategies.running import Plan, run
-from tests.toys import ROOT
+from tests.toys import NIGHTLY, ROOT
 
 if reason := installation.why_not():
     pytest.skip(f"the real engine is not here: {reason}", allow_module_level=True)
@@ -63,16 +63,23 @@ def test_the_same_case_gets_the_same_answer() -> None:
     assert (one.answer, one.told, one.case) == (two.answer, two.told, two.case)
 
 
-def mutated() -> Case:
+ONE = Template([resource("A")])
+BOTH = Template([resource("A"), resource("B"), resource("C", depends_on=["A", "B"])])
+MUTATED = {
+    "isolated-node-lost": (ONE, ("COMPLETE at rest: everything is there", "no physical resource")),
+    "sync-lost-report": (BOTH, ("rest: no operation hangs", "CREATE hangs, sync points wait")),
+}
+"""What is created, and how that fails with a mutation and not without it."""
+
+
+def mutated(mutation: str) -> Case:
     """A failure that only a mutation has, as a case."""
-    spec = "heat+sync-lost-report"
+    spec, (template, wanted) = f"heat+{mutation}", MUTATED[mutation]
     design, properties = own(spec)
-    both = Template([resource("A"), resource("B"), resource("C", depends_on=["A", "B"])])
-    case = cases.read(HANGS)._replace(scenario=scenario(create(both)))
+    case = cases.read(HANGS)._replace(scenario=scenario(create(template)), expected=wanted)
     for seed in range(200):
         plan = Plan("random", seed, 0.0, 0.0)
         made = run(design, case.scenario, properties, plan)
-        wanted = ("rest: no operation hangs", "CREATE hangs, sync points wait")
         if wanted in made.violations:
             return case._replace(
                 design=spec, schedule=tuple(made.actions[: made.violations[wanted].step]), steps=(), deviations=None
@@ -80,8 +87,9 @@ def mutated() -> Case:
     raise AssertionError("the mutation does not fail")
 
 
-def test_what_the_engine_does_not_do_is_not_reproduced_and_the_first_difference_is_told() -> None:
-    case = mutated()
+@pytest.mark.parametrize("mutation", sorted(MUTATED) if NIGHTLY else ["isolated-node-lost"])
+def test_what_the_engine_does_not_do_is_not_reproduced_and_the_first_difference_is_told(mutation: str) -> None:
+    case = mutated(mutation)
     found = confirm(case, own(case.design), "heat-engine", 60)
     assert found.answer in (NOT, ELSEWHERE)  # Heat's own lost update may be met near by
     assert found.difference is not None
@@ -89,9 +97,10 @@ def test_what_the_engine_does_not_do_is_not_reproduced_and_the_first_difference_
 
 
 def test_a_small_budget_says_nothing() -> None:
-    case = mutated()
+    case = mutated("sync-lost-report")
     found = confirm(case, own(case.design), "heat-engine", 0)
     assert found.answer == UNDECIDED
+    assert found.difference is not None
     assert found.told[-1] == "Nobody looked near by; it takes at least 50 runs there to say anything."
 
 

@@ -72,7 +72,7 @@ def proved(name: str) -> Proof:
     return proof
 
 
-@fewer(3)
+@fewer(10, nightly=3)
 @given(plan=plans(steps=500))
 @pytest.mark.parametrize("name", NAMES)
 def test_random_runs_find_nothing_that_the_search_has_not_found(name: str, plan: Plan) -> None:
@@ -107,7 +107,7 @@ TINY = scenarios(
 )
 
 
-@fewer(10)
+@fewer(20, nightly=10)
 @given(given_=TINY, drawn=st.lists(plans(), min_size=3, max_size=3))
 def test_whatever_scenario_is_drawn(given_: Scenario, drawn: list[Plan]) -> None:
     properties = properties_for("heat")

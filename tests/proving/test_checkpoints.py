@@ -70,7 +70,7 @@ def test_a_search_in_steps_finds_the_same(tmp_path: Path, monkeypatch: pytest.Mo
         monkeypatch.setattr("heatproof.strategies.proving.search.CHUNK", chunk)
 
     whole, file, usual = searching(tmp_path / "whole"), tmp_path / "search", CHUNK
-    at(30)  # stops within a block
+    at(60)
     whole.run()
     steps = 0
     while True:
@@ -78,9 +78,11 @@ def test_a_search_in_steps_finds_the_same(tmp_path: Path, monkeypatch: pytest.Mo
         search = searching(file)
         if file.exists():
             search.resume()
-        at(30)
+        at(60)
         begun = search.result.transitions
-        search.go_on = lambda result, begun=begun: "enough" if result.transitions > begun + 2_500 else ""  # type: ignore[misc]
+        search.go_on = lambda result, search=search, begun=begun: (  # type: ignore[misc]
+            "enough" if search.at and result.transitions > begun + 1_500 else ""  # within a block
+        )
         search.run()
         steps += 1
         if search.result.complete:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
 from heatproof.model import catalogue
@@ -30,7 +30,7 @@ from heatproof.strategies.proving.learning import LearningWorld
 from heatproof.strategies.proving.results import Result
 from heatproof.strategies.proving.search import Search
 from tests.model.toys import asking
-from tests.toys import seen_toy
+from tests.toys import fewer, seen_toy
 
 
 class Cell(NamedTuple):
@@ -170,7 +170,7 @@ PROGRAM = st.lists(
 ).map(tuple)  # fmt: skip
 
 
-@settings(suppress_health_check=list(HealthCheck))
+@fewer(3, nightly=1, suppress_health_check=list(HealthCheck))
 @given(st.lists(PROGRAM, min_size=1, max_size=3))
 def test_whatever_is_done_with_rows_the_same_can_be_seen(programs: list[tuple[Step, ...]]) -> None:
     design = seen_cells(create=starting(*programs), working=working)

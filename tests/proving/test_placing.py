@@ -180,7 +180,7 @@ def held_against_each_other(design: Design, asked: Scenario, properties: Any = (
 PROGRAM = st.lists(st.sampled_from(ACTIONS), min_size=1, max_size=6).map(tuple)
 
 
-@fewer(3, suppress_health_check=list(HealthCheck))
+@fewer(9, nightly=3, suppress_health_check=list(HealthCheck))
 @given(st.lists(PROGRAM, min_size=1, max_size=3), st.integers(2, 3), st.integers(1, 2), st.sampled_from(["", "front"]))
 def test_whatever_is_done_with_engines_the_same_can_be_seen(
     programs: list[tuple[str, ...]], engines: int, threads: int, front: str

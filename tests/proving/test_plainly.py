@@ -45,7 +45,7 @@ def held_against_each_other(
 
 
 @pytest.mark.parametrize("switch", ["", "symmetric", "merge", "columns", "placing", "versions", "reduce"])
-@fewer(15, suppress_health_check=list(HealthCheck))
+@fewer(30, nightly=15, suppress_health_check=list(HealthCheck))
 @given(design=designs(), asked=scopes(), memory=st.booleans())
 def test_the_search_finds_what_there_is_and_as_soon(switch: str, design: Machines, asked: Scenario, memory: bool) -> None:
     found = everything(Plainly(design, asked, (lambda state: watched(state.rows["cell"])) if memory else lambda state: ""), MOST)
@@ -53,7 +53,7 @@ def test_the_search_finds_what_there_is_and_as_soon(switch: str, design: Machine
     held_against_each_other(design, asked, found, ((switch, switch == "reduce"),) if switch else (), memory)
 
 
-@fewer(6, suppress_health_check=list(HealthCheck))
+@fewer(12, nightly=6, suppress_health_check=list(HealthCheck))
 @given(design=designs(), asked=scopes())
 def test_a_run_goes_on_for_ever_where_there_is_one(design: Machines, asked: Scenario) -> None:
     found = everything(Plainly(design, asked), MOST)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import pytest
@@ -86,19 +86,20 @@ def test_what_is_learned_in_a_smaller_scenario_takes_no_longer_than_the_search_m
     assert (result.complete, result.cut) == (False, "time")
 
 
+@cache
+def searched_whole() -> Search:
+    """A search that nobody stops, of a create and an update."""
+    search = Search(catalogue.load("heat"), scenario(create([A1]), update([A2]), engines=2, threads=1), properties_for("heat"))
+    assert search.run().complete
+    return search
+
+
 @pytest.mark.parametrize("after", [1, 4])
 def test_what_was_found_before_a_search_began_anew_is_told_if_it_is_stopped_then(
     after: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It is begun anew from its beginning by hand, once it has found so many violations, and stopped at once."""
-    asked, properties, stop, known = (
-        scenario(create([A1]), update([A2]), engines=2, threads=1),
-        properties_for("heat"),
-        list[str](),
-        list[int](),
-    )
-    whole = Search(catalogue.load("heat"), asked, properties)
-    assert whole.run().complete
+    whole, stop, known = searched_whole(), list[str](), list[int]()
 
     def go_on(live: Going) -> str:
         known.append(len(live.violations))
@@ -111,7 +112,7 @@ def test_what_was_found_before_a_search_began_anew_is_told_if_it_is_stopped_then
                 raise OwnNamesMatter
 
     monkeypatch.setattr("heatproof.strategies.proving.proofs.Search", partial(Search, watchers=[Misleading()]))
-    proof = prove(catalogue.load("heat"), asked, properties, go_on=go_on)
+    proof = prove(whole.design, whole.scenario, whole.properties, go_on=go_on)
     assert (proof.complete, proof.cut) == (False, "stopped")
     assert known[-1] == len(proof.violations) >= after
     for key, found in proof.violations.items():

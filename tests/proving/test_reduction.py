@@ -18,7 +18,7 @@ from heatproof.strategies.proving.views import Space, Unit
 from tests.model.toys import ACCOUNT, asking
 from tests.proving.peers import FILE, instance
 from tests.proving.test_counts import SMALL
-from tests.toys import HEAT, seen_toy, sending
+from tests.toys import HEAT, NIGHTLY, seen_toy, sending
 
 A, B = resource("A", {"p": 1}), resource("B", {"p": 1}, depends_on=["A"])
 
@@ -66,7 +66,7 @@ MUTATIONS = (
 @pytest.mark.parametrize("mutation", MUTATIONS)
 def test_mutations_are_answered_alike(mutation: str) -> None:
     design = catalogue.load(f"heat+{mutation}")
-    given = scenario(create([A, B, resource("C")]), engines=2, threads=2)
+    given = scenario(create([A, B, resource("C")]), engines=2, threads=2 if NIGHTLY else 1)
     agree(*both(design, given, properties_for("heat")))
 
 

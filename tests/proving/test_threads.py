@@ -25,6 +25,7 @@ from heatproof.strategies.proving.storage import Block, Packed
 from heatproof.strategies.proving.threads import Threads
 from tests.proving.peers import instance
 from tests.proving.test_counts import PROPERTIES, SMALL
+from tests.toys import fewer
 
 SCOPES: list[tuple[Design, Scenario, list[Property]]] = [
     (*instance("I3", "Grabbing"), PROPERTIES),
@@ -135,6 +136,7 @@ def test_threads_that_nobody_needs_any_more_end() -> None:
         assert not thread.is_alive()
 
 
+@fewer(3, nightly=1)
 @given(data=st.data(), states=st.integers(1, 40), count=st.integers(1, 5), part=st.integers(1, 12), wider=st.booleans())
 def test_blocks_are_packed_in_parts(data: st.DataObject, states: int, count: int, part: int, wider: bool) -> None:
     numbers = data.draw(st.lists(st.lists(st.integers(0, 2), min_size=5, max_size=5), min_size=states, max_size=states))

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
 from heatproof.model.design import Design
@@ -32,7 +32,7 @@ from heatproof.strategies.proving.results import Result
 from heatproof.strategies.proving.search import Search
 from tests.model.toys import asking
 from tests.proving.peers import FILE, instance
-from tests.toys import seen_toy
+from tests.toys import fewer, seen_toy
 
 
 class Counter(NamedTuple):
@@ -160,7 +160,7 @@ PROGRAM = st.lists(
 ).map(tuple)
 
 
-@settings(suppress_health_check=list(HealthCheck))
+@fewer(3, nightly=1, suppress_health_check=list(HealthCheck))
 @given(st.lists(PROGRAM, min_size=1, max_size=3))
 def test_whatever_is_done_with_versions_the_same_can_be_seen(programs: list[tuple[Step, ...]]) -> None:
     design = seen_counter(create=starting(*programs), working=working)

@@ -32,7 +32,7 @@ from heatproof.strategies.scenarios import plans, scenarios
 from heatproof.strategies.schedules import Anchor, Deviation, places, record, replay
 from tests.adopt import KEPT
 from tests.model.toys import ACCOUNT, Account, asking
-from tests.toys import ADDING, HEAT, SPINNING, busy, seen_toy, struck, sum_is_two
+from tests.toys import ADDING, HEAT, SPINNING, busy, fewer, seen_toy, struck, sum_is_two
 
 GOLDEN = Path(__file__).parent / "golden"
 NONE = Violation("p", "Holds.", witness("does not"), 1)
@@ -78,6 +78,7 @@ def test_a_circle() -> None:
 # --------------------------------------------------------------------------------------------------- what is in a story
 
 
+@fewer(4, nightly=1)
 @given(scenarios(HEAT, max_operations=4), plans())
 def test_each_deviation_stands_where_it_was(asked: Scenario, plan: Plan) -> None:
     driver = Driver(HEAT, asked, [])
@@ -94,6 +95,7 @@ def test_each_deviation_stands_where_it_was(asked: Scenario, plan: Plan) -> None
     assert folded.count(" >> ") + again == len(where), "what comes again says how many it has"
 
 
+@fewer(4, nightly=1)
 @given(scenarios(HEAT), plans())
 def test_every_step_is_told_once_and_in_order(asked: Scenario, plan: Plan) -> None:
     driver = Driver(HEAT, asked, [])

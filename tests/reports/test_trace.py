@@ -21,7 +21,7 @@ from heatproof.strategies.running import Driver, Plan, run
 from heatproof.strategies.scenarios import plans, scenarios
 from heatproof.strategies.schedules import Anchor, Deviation, places, record, replay
 from tests.model.toys import ACCOUNT, Account, asking
-from tests.toys import ADDING, HEAT, large, same_in_any_process, seen_toy, sending, struck
+from tests.toys import ADDING, HEAT, fewer, large, same_in_any_process, seen_toy, sending, struck
 
 REGRESSIONS = sorted(Path(cases.__file__).parent.glob("regressions/heat/*.case.json"))
 
@@ -173,6 +173,7 @@ def states(found: Trace) -> list[tuple[object, ...]]:
     return all_states
 
 
+@fewer(4, nightly=1)
 @given(scenarios(HEAT), plans())
 def test_the_changes_add_up_to_every_state(asked: Scenario, plan: Plan) -> None:
     world = run(HEAT, asked, [], plan).world
@@ -192,6 +193,7 @@ def test_the_changes_add_up_where_a_fault_strikes(fault: str) -> None:
         ]
 
 
+@fewer(4, nightly=1)
 @given(scenarios(HEAT), plans())
 def test_deviations_are_those_of_the_schedule(asked: Scenario, plan: Plan) -> None:
     driver = Driver(HEAT, asked, [])
@@ -201,6 +203,7 @@ def test_deviations_are_those_of_the_schedule(asked: Scenario, plan: Plan) -> No
     assert [Deviation(s.instead.anchor, s.action) for s in found if s.instead] == deviations
 
 
+@fewer(4, nightly=1)
 @given(scenarios(HEAT), plans())
 def test_two_tasks_are_never_in_one_thread(asked: Scenario, plan: Plan) -> None:
     for state in trace(run(HEAT, asked, [], plan).world).states():
