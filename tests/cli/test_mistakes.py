@@ -8,12 +8,13 @@ import click
 import pytest
 from click.testing import CliRunner, Result
 
-from heatproof.cli import cli
+from heatproof.cli import COMMANDS, cli
 from heatproof.model import catalogue
 from heatproof.model.errors import DesignError
 from heatproof.model.scenario import create, scenario
 from heatproof.strategies.running import Driver
 from tests.cli.test_commands import DESIGN
+from tests.toys import python
 
 TOY = DESIGN.replace("{body}", "yield Sleep('2')")
 
@@ -139,11 +140,9 @@ def test_code_of_a_design_that_ends_the_program_is_no_verdict(tmp_path: Path) ->
     refused("toy.py:28: this ends the program (SystemExit: 0)", "properties", f"{tmp_path / 'toy.py'}:Toy")
 
 
+EVERY = {name: command for name in COMMANDS if (command := cli.get_command(click.Context(cli), name)) is not None}
 PATHS = [
-    (name, parameter)
-    for name, command in sorted(cli.commands.items())
-    for parameter in command.params
-    if isinstance(parameter.type, click.Path)
+    (name, parameter) for name, command in EVERY.items() for parameter in command.params if isinstance(parameter.type, click.Path)
 ]
 
 
@@ -153,7 +152,7 @@ def test_an_empty_text_is_no_path(name: str, parameter: click.Parameter, tmp_pat
     monkeypatch.chdir(tmp_path)
     needed = [
         "" if one is parameter else "x"
-        for one in cli.commands[name].params
+        for one in EVERY[name].params
         if isinstance(one, click.Argument) and (one.required or one is parameter)
     ]
     option = [] if isinstance(parameter, click.Argument) else [parameter.opts[-1], ""]
@@ -214,3 +213,11 @@ def test_faults_with_numbers_and_in_several_options_are_one_list(faults: tuple[s
 )
 def test_what_a_user_may_have_meant_is_said(words: tuple[str, ...], said: str) -> None:
     refused(said, *words)
+
+
+def test_every_command_is_loaded_when_it_is_asked_for() -> None:
+    assert sorted(EVERY) == cli.list_commands(click.Context(cli)) == list(COMMANDS)
+    assert all(command.name == name for name, command in EVERY.items())
+    asked = "import sys, heatproof.cli as c; c.cli.get_command(None, 'faults')"
+    loaded = python("-c", f"{asked}; print(sorted({{'numpy', 'hypothesis'}} & {{*sys.modules}}))")
+    assert loaded == "[]\n"
