@@ -83,7 +83,7 @@ def _faults(_context: click.Context, _parameter: click.Parameter, value: tuple[s
               help=f"Memory budget, such as 500M or 2G. [default: {SHARE:.0%} of what is free]")  # fmt: skip
 @click.option("--processes", default=os.cpu_count() or 1, show_default="one a core", type=click.IntRange(1, 256),
               help="Worker processes; one scenario alone is searched by so many threads.")  # fmt: skip
-@click.option("--no-symmetry", is_flag=True, help="Tell engines apart. For designs that compare or sort engine ids.")
+@click.option("--no-symmetry", is_flag=True, help="Tell engines apart. For designs that sort engine ids.")
 @click.option("--no-merge", is_flag=True, help="Tell handlers apart that have a different past but go on alike.")
 @click.option("--no-versions", is_flag=True, help="Tell states apart that differ in nothing but how often a row was written.")
 @click.option("--no-columns", is_flag=True,

@@ -9,6 +9,7 @@ from enum import Enum
 from typing import Any
 
 from heatproof.model.contents import CONTENT, Opaque, attributes, beside, fields, tells_all, title
+from heatproof.model.engine_ids import EngineId
 from heatproof.model.errors import DesignError
 
 BUSY: set[int] = set()
@@ -21,7 +22,7 @@ def canonical(value: Any) -> str:
     Raises :class:`DesignError` for a value that shows nothing of what it holds.
     """
     kind = type(value)
-    if value is None or kind in (str, int, bool):
+    if value is None or kind in (str, int, bool, EngineId):
         return repr(value)
     name = title(kind) or kind.__qualname__
     if isinstance(value, Enum):  # whatever it says of itself

@@ -11,10 +11,20 @@ if TYPE_CHECKING:
     from heatproof.model.world import Action, Entry, Message, Task, World
 
 
+OPEN = "E0/"
+"""How the ids of engines begin of which it is open which they are. No other does: what is made of one without being noticed reads like an id that
+there is not."""
+
+
 class OpenEngine(str):
-    """The id of an engine of which a search leaves open which it is (strategies/proving/placing.py)."""
+    """The id of an engine of which a search leaves open which it is (strategies/proving/placing.py): that of a task."""
 
     __slots__ = ()
+
+    @property
+    def name(self) -> str:
+        """The name of its task."""
+        return str.__str__(self)[len(OPEN) :]
 
 
 class Someones:

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, TypeVar
 
 from heatproof.model.canonical import canonical
+from heatproof.model.engine_ids import EngineId
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -36,7 +37,11 @@ def _shape(key: Any) -> tuple[type, ...]:
     """The classes of the parts of a key; nothing if one of them has no order."""
     parts = key if type(key) is tuple else (key,)
     shape = tuple(map(type, parts))
-    return (type(key), *shape) if COMPARED.issuperset(shape) else ()
+    if EngineId in shape:  # which is a text
+        shape = tuple([str if kind is EngineId else kind for kind in shape])
+    if not COMPARED.issuperset(shape):
+        return ()
+    return (tuple, *shape) if parts is key else (*shape, *shape)
 
 
 class InOrder(dict[K, V]):

@@ -42,7 +42,7 @@ from heatproof.strategies.proving.symmetry import Renderer
 MOST_PACKED = 1100
 """Bytes that deflate can make of one, and some more: a file that tells of a larger array lies, and room for it must not even be asked for."""
 
-FORMAT = 8
+FORMAT = 9
 
 OPTIONS = ("symmetric", "merge", "versions", "columns", "placing", "reduce")
 """The options of a search that say which states are the same."""
@@ -79,6 +79,7 @@ class Head(msgspec.Struct, forbid_unknown_fields=True):
     live: list[Entry] | None
     prepared: bool
     leave_open: bool
+    anonymous: bool
     names_matter: bool
     own_names: bool
     numbered: list[str] | None
@@ -147,6 +148,7 @@ class Checkpoint:
             None if search.live is None else search.live.entries(),
             search.prepared,
             search.leave_open,
+            search.anonymous,
             search.names_matter,
             search.own_names,
             search.numbered,
@@ -240,7 +242,8 @@ class _Reader:
             )
         head = msgspec.json.decode(self.archive.read("head"), type=Head)
         self._same(head.scope)
-        search.live, search.prepared, search.leave_open = None, head.prepared, search.leave_open and head.leave_open
+        search.live, search.prepared = None, head.prepared
+        search.leave_open, search.anonymous = search.leave_open and head.leave_open, search.anonymous and head.anonymous
         if head.live is not None:
             search.live = Live()
             search.live.enter(head.live)

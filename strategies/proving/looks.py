@@ -17,10 +17,11 @@ from typing import Any
 
 from heatproof.model.columns import ALL, SIMPLE, Watched, watched_kinds
 from heatproof.model.effects import Thrown
+from heatproof.model.engine_ids import EngineId
 from heatproof.model.engines import OpenEngine
 from heatproof.model.versions import Version
 
-NOTHING_IN = SIMPLE | {float, bytes, Version, OpenEngine}
+NOTHING_IN = SIMPLE | {float, bytes, Version, OpenEngine, EngineId}
 """Classes of values that hold no rows."""
 
 

@@ -73,7 +73,7 @@ class PlacedWorld(LearningWorld):
         places = self.places
         if group == "node":
             static, member, name, ties = identity
-            own = {str.__str__(static[1]): ""}
+            own = {static[1].name: ""} if isinstance(static[1], OpenEngine) else NOBODY
             held, shown = places.renamed(self.members[member][1], own), self._shown.get(id(static))
             if shown is None:  # there is one object for equal ones, which is kept
                 shown = self._shown[id(static)] = places.renamed(static, own)
@@ -177,7 +177,7 @@ class PlacedWorld(LearningWorld):
     # -------------------------------------------------------------------------------------------------- what is otherwise
 
     def _at(self, engine: str) -> Any:
-        return {str.__str__(engine): True} if isinstance(engine, OpenEngine) else super()._at(engine)  # nobody is beside it
+        return {engine.name: True} if isinstance(engine, OpenEngine) else super()._at(engine)  # nobody is beside it
 
     def perform(self, action: Action) -> Entry:
         """As in a world."""
@@ -193,7 +193,7 @@ class PlacedWorld(LearningWorld):
         """As in a world."""
         self.places.asking = False
         self.places.begins(name, message is not None)
-        if isinstance(engine, OpenEngine) and str.__str__(engine) != name:  # one task has started another beside it
+        if isinstance(engine, OpenEngine) and engine.name != name:  # one task has started another beside it
             raise EnginesMatter
         return super().begin(name, handler, args, engine, message)
 

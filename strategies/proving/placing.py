@@ -19,13 +19,15 @@ A way that was found is given engines at the end: the first that have an idle th
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from functools import partial
 from types import BuiltinFunctionType, CodeType, FunctionType, ModuleType
 from typing import Any
 
 from heatproof.model.contents import PLAIN, Opaque, fields, filled
-from heatproof.model.engines import OpenEngine, Someones
+from heatproof.model.engine_ids import asks_for_hash
+from heatproof.model.engines import OPEN, OpenEngine, Someones
 from heatproof.model.errors import Passing
 from heatproof.model.scenario import Scope
 from heatproof.model.versions import Version
@@ -59,18 +61,23 @@ def open_engines(places: Places) -> type[OpenEngine]:
 
     def equal(self: Any, other: Any) -> Any:
         if places.asking and isinstance(other, OpenEngine):
-            return places.same(str.__str__(self), str.__str__(other))
+            return places.same(self.name, other.name)
         if isinstance(other, OpenEngine):
             return str.__eq__(self, other)
         places.by_name(other)
         return False
+
+    def hashed(_self: Any) -> int:
+        if places.asking and asks_for_hash(sys._getframe(1)):
+            places.told_apart()
+        return 1  # a set must compare any two
 
     def unequal(self: Any, other: Any) -> Any:
         return not equal(self, other)
 
     ways = [name for name in vars(str) if name not in HARMLESS and callable(getattr(str, name))]
     inside: dict[str, Any] = {name: noticed(name) for name in ways}
-    inside |= {"__eq__": equal, "__ne__": unequal, "__hash__": lambda self: 1}  # a set must compare any two
+    inside |= {"__eq__": equal, "__ne__": unequal, "__hash__": hashed}
     inside["__radd__"] = noticed("__add__")  # which a text has not, but is asked for
     return type("OpenEngine", (OpenEngine,), {"__slots__": (), **inside})
 
@@ -94,7 +101,7 @@ class Places(dict[Any, Any]):
         """The engine of a task that begins."""
         engine = self._made.get(task)
         if engine is None:
-            engine = self._made[task] = self.kind(task)
+            engine = self._made[task] = self.kind(OPEN + task)
         return engine
 
     def begins(self, task: str, worker: bool) -> None:
@@ -168,7 +175,7 @@ class Places(dict[Any, Any]):
         if kind in NOTHING_IN:
             return
         if kind is self.kind:
-            name = str.__str__(value)
+            name = value.name
             found[name] = f"{found.get(name, '')} {place}"
         elif isinstance(value, tuple):
             for number, item in enumerate(tuple.__iter__(value)):
@@ -188,7 +195,7 @@ class Places(dict[Any, Any]):
     def _find(self, value: Any, found: set[str]) -> None:
         kind = type(value)
         if kind is self.kind:
-            found.add(str.__str__(value))
+            found.add(value.name)
         elif kind in NOTHING_IN or id(value) in self._clean:
             return
         elif isinstance(value, tuple):
@@ -223,7 +230,7 @@ class Places(dict[Any, Any]):
         something that is not made of tuples and sets."""
         kind = type(value)
         if kind is self.kind:
-            name = str.__str__(value)
+            name = value.name
             return Someones(names[name]) if name in names else value
         if kind in NOTHING_IN or id(value) in self._clean:
             return value

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from heatproof.model.columns import Live
 from heatproof.model.design import Design
+from heatproof.model.engine_ids import EngineId, EnginesTold
 from heatproof.model.errors import HeatproofError
 from heatproof.model.scenario import Scenario
 from heatproof.model.world import Action
@@ -93,11 +94,12 @@ class Search:
             )
         self.design, self.scenario, self.properties = design, scenario, list(properties)
         self.symmetric = symmetric and not spells_engines(design)
+        self.anonymous = self.symmetric  # as long as nobody looks into the id of an engine
         self.merge, self.versions, self.reduce, self.go_on = merge, versions, reduce, go_on
         self.storage, self.watchers, self.kind = storage or Storage(), list(watchers), world
         self.checkpoint, self.threads = checkpoint, Threads(threads)
         self.columns, self.live = columns, Live() if columns else None
-        fits = symmetric and merge and not reduce and world is LearningWorld and not ambiguous(scenario)
+        fits = self.symmetric and merge and not reduce and world is LearningWorld and not ambiguous(scenario)
         self.placing = placing
         self.leave_open = placing and columns and fits and may_be_open(scenario)  # as long as nobody can tell engines apart
         # whether it is for learning only; of how many states of a level it goes on, 0: of all; whether others have learned for it (preparing.py)
@@ -120,7 +122,8 @@ class Search:
         self.world.versions.pilot = self.pilot
         self.open = isinstance(self.world, PlacedWorld)  # whether it is open which engine a task is on
         self.world.settles = not self.reduce  # else not every lesson is one of a state that is searched
-        self.tables = Tables(self.world, renderers(self.scenario, self.symmetric and not self.open), self.reduce)
+        self.tables = Tables(self.world, renderers(self.scenario, self.anonymous and not self.open), self.reduce)
+        self.tables.renderers[0].sure = self.open or self.tables.telling is not None
         self.width, self.spare = 64, list[Block]()
         self.kind_of_rows: type[Any] = np.uint16
         self.out = self._room()
@@ -168,7 +171,7 @@ class Search:
                 self.begin(True, self.own_names, self.numbered)
             except OwnNamesMatter:
                 self.begin(self.names_matter, True, self.numbered)
-            except EnginesMatter:
+            except (EnginesMatter, EnginesTold):
                 self._name_engines()
             except ColumnsMatter as matter:
                 self._look_at_more(matter.whole)
@@ -179,17 +182,17 @@ class Search:
                     self._look_at_more(self.world.unsure)
                 elif tables := self.world.versions.known():
                     self.begin(self.names_matter, self.own_names, {*(self.numbered or ()), *tables})
-                elif not self.open:
-                    raise
-                else:
+                elif self.open or (self.tables.telling is not None and EngineId.noticed):
                     self._name_engines()
+                else:
+                    raise
 
     def _name_engines(self) -> None:
-        """Begin anew with engines by name; or first look at more, where handlers were merged wrongly."""
+        """Begin anew with engines by name, and tell them apart if they had names; or first look at more, where handlers were merged wrongly."""
         if self.misled:
             self._look_at_more(False)
             return
-        self.leave_open = False
+        self.leave_open, self.anonymous = False, self.anonymous and self.open
         self.begin(self.names_matter, self.own_names, self.numbered)
 
     def _look_at_more(self, whole: bool) -> None:

@@ -5,9 +5,9 @@ read under that renaming. Exchanging engines exchanges the sums, so anything tha
 their scrambled values, is the same for all states of an orbit. No state is ever sorted or renamed; a step changes each sum by what
 it changed.
 
-This is sound for designs that treat engine ids as what they are, opaque: a design that compares two of them, or sorts by them and
-then stops in between, can tell engines apart, and symmetry would hide half of what it does. ``--no-symmetry`` is there for it, and
-the tests hold both against each other.
+This is sound for designs that treat engine ids as what they are, opaque. One that looks into the text of an id, or puts it into another text,
+is noticed (telling.py), and the search begins anew without symmetry. One that sorts by them and then stops in between can tell engines apart too,
+and symmetry would hide half of what it does. ``--no-symmetry`` is there for it, and the tests hold both against each other.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from typing import Any
 from heatproof.model.contents import CONTENT, Opaque, attributes, beside, code_text, fields, filled, same, tells_all, title
 from heatproof.model.design import Design
 from heatproof.model.effects import Me
+from heatproof.model.engine_ids import EngineId, EnginesTold
 from heatproof.model.engines import OpenEngine, Someones
 from heatproof.model.errors import DesignError
 from heatproof.model.purity import texts
@@ -34,9 +35,14 @@ from heatproof.model.versions import Version
 ENGINE = re.compile(r"(?<![A-Za-z0-9_])E(\d+)(?![A-Za-z0-9_])")
 """The id of an engine wherever it stands in a text; what follows a slash is its life."""
 
+LIKE = re.compile(r"E\d")
+"""What looks like the beginning of one, whatever is around it."""
 
 SPELLED = re.compile(r"(?<![A-Za-z0-9_])E(\d|$|%|\{)")
 """What reads like one in the text of a program, or like the beginning of one: ``f"E{number}"``."""
+
+NAMED = re.compile(r"(?<![A-Za-z0-9_])E(?![A-Za-z_])")
+"""What is one, or may become one where a number is put behind it, such as the name of a resource."""
 
 SHORT = 40
 """The longest text of a tuple that stands for itself within the text of another; of a longer one it is a hash."""
@@ -68,6 +74,7 @@ class Renderer:
         self.leaked = False  # whether such a name was met outside of what a handler holds
         self.nameless: Renderer | None = None
         self.busy: set[int] = set()  # whose text is being made, by identity
+        self.sure = False  # whether each text that reads like the id of an engine must be one
 
     def salt(self, value: Any) -> int:
         """The 64-bit hash of a value. Raises :class:`DesignError` for a value that shows nothing of what it holds."""
@@ -75,11 +82,15 @@ class Renderer:
         return int.from_bytes(blake2b(text.encode(), digest_size=8).digest(), "big")
 
     def rename(self, text: str) -> str:
-        """A text with the ids of engines in it exchanged."""
-        if "E" not in text or not ENGINE.search(text):
+        """A text with the ids of engines in it exchanged. Raises :class:`EnginesTold` where it must be sure what they are and is not."""
+        if "E" not in text or not LIKE.search(text):
+            return text
+        order, found = self.order, ENGINE.findall(text)
+        if self.sure and (len(found) < len(LIKE.findall(text)) or any(one[0] == "0" or int(one) > len(order) for one in found)):
+            raise EnginesTold
+        if not found:
             return text
         self.mentions = True
-        order = self.order
         return ENGINE.sub(lambda m: f"E{order[int(m[1]) - 1]}" if 0 < int(m[1]) <= len(order) else m[0], text)
 
     def text(self, value: Any) -> str:
@@ -93,18 +104,20 @@ class Renderer:
             return self._kept(value)
         if kind is Nameless:
             return self._nameless(value)
+        if kind is EngineId:
+            return repr(self.rename(str.__str__(value)))
         if kind is Someones:
             return f"engine at {value.place!r}"
         if isinstance(value, OpenEngine):
             self.mentions = True
-            return f"engine of {str.__str__(value)!r}"
+            return f"engine of {value.name!r}"
         return self._other(value)
 
     def _nameless(self, value: Nameless) -> str:
         """With a memory of its own, since the same values have other texts where names count."""
         if self.nameless is None:
             self.nameless = Renderer(self.order, None if self.plain is None else self.plain.nameless)
-            self.nameless.names = False
+            self.nameless.names, self.nameless.sure = False, self.sure
         self.nameless.mentions = False
         text = self.nameless.text(value.held)
         self.mentions = self.mentions or self.nameless.mentions
@@ -236,9 +249,17 @@ def renderers(scenario: Scenario, symmetric: bool) -> list[Renderer]:
     return [plain, *[Renderer(order, plain) for order in permutations(range(1, engines + 1)) if order != plain.order]]
 
 
+class _Speller(Renderer):
+    """Finds out whether a value has a text that may become the id of an engine."""
+
+    def rename(self, text: str) -> str:
+        self.mentions = self.mentions or NAMED.search(text) is not None
+        return text
+
+
 def ambiguous(scenario: Scenario) -> bool:
-    """Whether a name or a value in the scenario reads like the id of an engine, so that engines cannot be told by their names."""
-    renderer = Renderer()
+    """Whether a name or a value in the scenario reads like the id of an engine, or may become one, so that engines cannot be told by their names."""
+    renderer = _Speller()
     renderer.text(scenario.operations)
     return renderer.mentions
 

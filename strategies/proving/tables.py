@@ -18,6 +18,7 @@ from heatproof.strategies.proving.names import OwnNamesMatter
 from heatproof.strategies.proving.placed import PlacedWorld
 from heatproof.strategies.proving.reduction import BY_NAME, Futures
 from heatproof.strategies.proving.symmetry import Renderer
+from heatproof.strategies.proving.telling import Telling
 from heatproof.strategies.proving.trees import Trees
 from heatproof.strategies.proving.views import ABSENT, AT, CLOCK, OWNED, PRESENT, Unit
 
@@ -137,6 +138,7 @@ class Tables:
 
     def __init__(self, world: LearningWorld, renderers: list[Renderer], reduce: bool = False):
         self.world, self.space, self.renderers, self.reduce = world, world.space, renderers, reduce
+        self.telling = Telling(world) if renderers[1:] else None  # engines are anonymous as long as nobody looks into their ids
         self.actions = Actions(world.design, world.scenario, world.space, isinstance(world, PlacedWorld))
         self.outcomes = Outcomes(len(renderers))
         self.futures = Futures(world.space)
@@ -175,6 +177,8 @@ class Tables:
         if ended and trees.column[node] == kernel.LEAF:
             return trees.outcome[node]
         lesson = self.world.lesson(row, len(row), self.actions.names[action])
+        if self.telling is not None:
+            self.telling.check(lesson)
         if not ended:
             column = trees.column[node]
             node = trees.child(node, row[column] if column < len(row) else ABSENT)

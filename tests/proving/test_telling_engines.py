@@ -230,7 +230,7 @@ def test_an_exception_tells_an_engine_by_its_name() -> None:
 
     search, _ = held_against_each_other(doors(create=refusing), asking(engines=2, threads=1), [escaping])
     assert not search.open
-    assert set(search.result.violations) == {("nothing escapes", "E1")}
+    assert set(search.result.violations) == {("nothing escapes", "E1"), ("nothing escapes", "E2")}  # its kind is noticed too
 
 
 def test_the_user_may_tell_engines_apart() -> None:
@@ -311,20 +311,36 @@ def test_who_asks_whether_an_engine_lives_is_told() -> None:
     assert set(search.result.violations) == {("nothing said", "alive True")}
 
 
-def test_what_is_not_noticed() -> None:
-    """Texts that C puts together without asking: what comes out is a name that no run shows; and what is looked up by a hash. The documentation
-    says so."""
-
+def test_texts_that_c_puts_together_are_noticed_where_they_stand() -> None:
     def joins(self: Design, me: Me) -> Handler:
         yield Transaction("L-22", say, ("".join(["at ", me.engine]),))
 
-    search, _ = searched(doors("front", create=starting(("joins",)), joins=joins), asking(engines=2, threads=1), [silence])
-    assert search.open
-    assert set(search.result.violations) == {("nothing said", "at joins()")}
+    search, _ = held_against_each_other(
+        doors("front", create=starting(("joins",)), joins=joins), asking(engines=2, threads=1), [silence]
+    )
+    assert not search.open
+    assert set(search.result.violations) == {("nothing said", "at E1"), ("nothing said", "at E2")}
+
+
+def test_who_has_ids_of_engines_by_name_tells_them_apart() -> None:
+    def looks(self: Design, me: Me) -> Handler:
+        yield Transaction("L-35", say, (f"begins {'E1'.startswith(me.engine)}",))
 
     def looks_up(self: Design, me: Me) -> Handler:
-        yield Transaction("L-33", say, (f"found {me.engine in {'E1', 'E2'}}",))
+        yield Transaction("L-33", say, (f"found {me.engine in {'E1', 'E3'}}",))
 
-    search, _ = searched(doors("front", create=starting(("looks_up",)), looks_up=looks_up), asking(engines=2, threads=1), [silence])
+    design = doors("front", create=starting(("looks",), ("looks_up",)), looks=looks, looks_up=looks_up)
+    search, _ = held_against_each_other(design, asking(engines=2, threads=1), [silence])
+    assert not search.open
+    assert {kind for _, kind in search.result.violations} == {"begins True", "begins False", "found True", "found False"}
+
+
+def test_what_is_not_noticed() -> None:
+    """C that looks into a text without asking. The documentation says so."""
+
+    def looks(self: Design, me: Me) -> Handler:
+        yield Transaction("L-36", say, (f"odd {str.endswith(me.engine, '1')}",))
+
+    search, _ = searched(doors("front", create=starting(("looks",)), looks=looks), asking(engines=2, threads=1), [silence])
     assert search.open
-    assert set(search.result.violations) == {("nothing said", "found False")}
+    assert set(search.result.violations) == {("nothing said", "odd False")}
