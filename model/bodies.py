@@ -21,7 +21,7 @@ from heatproof.model.contents import Opaque, filled
 from heatproof.model.copying import Copies, lasting, shared, still
 from heatproof.model.effects import Transaction
 from heatproof.model.errors import DesignError
-from heatproof.model.parts import parts
+from heatproof.model.parts import CONSTANT, parts
 
 CONTAINERS = (dict, list, set)
 
@@ -42,7 +42,7 @@ def _copy(value: Any) -> Any:
 
 
 def _closes(body: Any) -> bool:
-    return (type(body) is FunctionType and body.__closure__ is not None) or isinstance(body, partial)
+    return (type(body) is FunctionType and not still(body)) or isinstance(body, partial)
 
 
 # --------------------------------------------------------------------------------------------------- what a body may not do
@@ -113,6 +113,8 @@ def _held(effect: Transaction) -> list[tuple[Callable[[Any], str], Any, Any]]:
         for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
             if filled(cell):
                 watch(partial(_variable, name), cell.cell_contents)
+        for value in (*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values()):
+            watch(lambda before: f"its default {before!r:.80}", value)
     return found
 
 
@@ -136,7 +138,7 @@ def _functions(body: Any, met: set[int]) -> Iterator[FunctionType]:
         return
     met.add(id(body))
     yield body
-    for cell in body.__closure__:
+    for cell in body.__closure__ or ():
         if filled(cell):
             yield from _functions(cell.cell_contents, met)
 
@@ -178,7 +180,11 @@ def alike(one: Any, other: Any, met: frozenset[tuple[int, int]] = frozenset()) -
     elif isinstance(one, partial):
         names = ("func", "args", "keywords")
     elif shared(kind):
-        return bool(one == other)
+        if kind.__eq__ is not object.__eq__ or issubclass(kind, CONSTANT):
+            return bool(one == other)
+        if issubclass(kind, BaseException) and not alike(one.args, other.args, met):
+            return False
+        return not hasattr(one, "__dict__") or alike(vars(one), vars(other), met)
     elif issubclass(kind, tuple | list | deque):
         return len(one) == len(other) and all(alike(a, b, met) for a, b in zip(_items(one), _items(other), strict=True))
     elif issubclass(kind, dict):

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import fields as parts_of
 from dataclasses import is_dataclass
 from enum import Enum
+from types import FunctionType
 from typing import Any
 
 from heatproof.model.contents import CONTENT, Opaque, attributes, beside, fields, tells_all, title
@@ -33,7 +34,9 @@ def canonical(value: Any) -> str:
         return "{" + ",".join(sorted(f"{canonical(k)}:{canonical(v)}" for k, v in value.items())) + "}"
     if isinstance(value, tuple | list):
         return f"{name}(" + ",".join(map(canonical, value)) + ")" + (_beside(value, attributes) if beside(kind) else "")
-    if hasattr(value, "canonical"):
+    if isinstance(
+        getattr(kind, "canonical", None), FunctionType
+    ):  # and not a method of the library of that name, such as Decimal's
         return f"{name}{canonical(value.canonical())}"
     if is_dataclass(value) and not isinstance(value, type):
         return f"{name}{canonical([getattr(value, f.name) for f in parts_of(value)])}"

@@ -61,8 +61,10 @@ def still(value: Any) -> bool:
             STILL.clear()
         STILL[id(value)] = value
         return True
-    if kind is FunctionType:
-        return value.__closure__ is None
+    if kind is FunctionType:  # the defaults of one that is no function of another are of its module, which purity.py looks after
+        local = "<locals>" in value.__qualname__
+        more = (*(value.__defaults__ or ()), *(value.__kwdefaults__ or {}).values()) if local else ()
+        return value.__closure__ is None and all(map(still, more))
     return still(value.__self__) if kind is MethodType else shared(kind) and not issubclass(kind, Iterator)
 
 
@@ -157,14 +159,17 @@ class Copies:
         return copy
 
     def _function(self, value: Any) -> Any:
-        if value.__closure__ is None:
+        if still(value):
             return value
-        cells = tuple([self.made[id(cell)][1] if id(cell) in self.made else CellType() for cell in value.__closure__])
-        copy = FunctionType(value.__code__, value.__globals__, value.__name__, value.__defaults__, cells)
-        copy.__kwdefaults__, copy.__qualname__, copy.__module__ = value.__kwdefaults__, value.__qualname__, value.__module__
+        closure = value.__closure__ or ()
+        cells = tuple([self.made[id(cell)][1] if id(cell) in self.made else CellType() for cell in closure])
+        copy = FunctionType(value.__code__, value.__globals__, value.__name__, None, cells or None)
+        copy.__qualname__, copy.__module__ = value.__qualname__, value.__module__
         copy.__dict__.update(value.__dict__)
         self._make(value, copy)
-        fresh = [(old, new) for old, new in zip(value.__closure__, cells, strict=True) if id(old) not in self.made]
+        copy.__defaults__, words = self.of(value.__defaults__), value.__kwdefaults__
+        copy.__kwdefaults__ = None if words is None else {name: self.of(word) for name, word in words.items()}
+        fresh = [(old, new) for old, new in zip(closure, cells, strict=True) if id(old) not in self.made]
         for old, new in fresh:
             self._make(old, new)
         for old, new in fresh:

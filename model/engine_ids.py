@@ -52,6 +52,7 @@ class EngineId(str):
     """The id of an engine. It is equal to its text and goes by the same hash."""
 
     __slots__ = ()
+    watching: ClassVar[bool] = False  # whether a search whose engines are anonymous is at work: one may outlive it, in a cache
     noticed: ClassVar[bool] = False  # whether somebody has looked into one, even if he goes on as if he had not
 
     def __reduce__(self) -> Any:
@@ -65,7 +66,7 @@ class EngineId(str):
         return self
 
     def __hash__(self) -> int:
-        if asks_for_hash(sys._getframe(1)):
+        if EngineId.watching and asks_for_hash(sys._getframe(1)):
             EngineId.told()
         return str.__hash__(self)
 
@@ -80,7 +81,7 @@ def _noticing(name: str) -> Any:
     plain = getattr(str, name)
 
     def method(self: Any, *args: Any, **options: Any) -> Any:
-        if _telling(sys._getframe(1), name):
+        if EngineId.watching and _telling(sys._getframe(1), name):
             EngineId.told()
         return plain(self, *args, **options)
 

@@ -7,17 +7,20 @@ find equal states alike, in a run and in a search.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
+from datetime import date, timedelta
+from decimal import Decimal
 from typing import Any, TypeVar
 
 from heatproof.model.canonical import canonical
-from heatproof.model.engine_ids import EngineId
+from heatproof.model.contents import compared_as_usual
 
 K = TypeVar("K")
 V = TypeVar("V")
 
-COMPARED = frozenset({str, int, float, bool})
-"""The classes whose values have an order that is a whole one, each among themselves."""
-
+NUMBERS = (int, float)
+COMPARED = (str, Decimal, date, timedelta)
+"""Classes whose values have an order that is a whole one, each among themselves."""
 
 TEXT = {str}
 
@@ -28,20 +31,22 @@ def in_order(keys: Iterable[K]) -> list[K]:
     if len(listed) < 2 or set(map(type, listed)) == TEXT:
         listed.sort()  # as nearly always
         return listed
-    if len({_shape(key) for key in listed} - {()}) < 2 and all(map(_shape, listed)):
-        return sorted(listed)  # type: ignore[type-var]  # of one shape, whose parts can be compared
+    shapes = set(map(_shape, listed))
+    if len(shapes) == 1 and None not in shapes:
+        with suppress(TypeError):
+            return sorted(listed)  # type: ignore[type-var]  # of one shape, whose parts can be compared
     return sorted(listed, key=canonical)
 
 
-def _shape(key: Any) -> tuple[type, ...]:
-    """The classes of the parts of a key; nothing if one of them has no order."""
-    parts = key if type(key) is tuple else (key,)
-    shape = tuple(map(type, parts))
-    if EngineId in shape:  # which is a text
-        shape = tuple([str if kind is EngineId else kind for kind in shape])
-    if not COMPARED.issuperset(shape):
-        return ()
-    return (tuple, *shape) if parts is key else (*shape, *shape)
+def _shape(key: Any) -> Any:
+    """What kinds of parts a key has; None if one of them has no order that is a whole one."""
+    kind = type(key)
+    if issubclass(kind, tuple):
+        parts = tuple(map(_shape, tuple.__iter__(key)))
+        return None if None in parts or not compared_as_usual(kind) else parts
+    if issubclass(kind, NUMBERS):
+        return "number"
+    return next((one for one in COMPARED if issubclass(kind, one)), None)
 
 
 class InOrder(dict[K, V]):
@@ -54,6 +59,13 @@ class InOrder(dict[K, V]):
 
     def __reversed__(self) -> Iterator[K]:
         return reversed(in_order(dict.keys(self)))
+
+    def __repr__(self) -> str:
+        return repr(self.copy())
+
+    def copy(self) -> dict[K, V]:
+        """A plain dictionary, in that order."""
+        return dict(self.items())
 
     def keys(self) -> Any:
         """As of a dictionary, at this moment."""

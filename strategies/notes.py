@@ -7,8 +7,10 @@ of the memory at all, it is taken to go by those of everybody who takes any.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from types import FunctionType
 
 from heatproof.model.purity import mentions
+from heatproof.model.watching import WorldObservation
 from heatproof.properties.base import Property
 from heatproof.properties.catalogue import ALL
 
@@ -17,13 +19,24 @@ def goes_by(prop: Property, others: Iterable[Property]) -> list[str]:
     """The names of the properties whose notes ``prop`` goes by, as it says itself or else as far as one of ``others`` may be."""
     if prop.needs is not None:
         return list(prop.needs)
-    if prop.check is None or prop == ALL.get(prop.name) or not mentions(prop.check, "memory"):
+    if prop.check is None or prop == ALL.get(prop.name) or not _speaks_of(prop, "memory"):
         return []
     return [o.name for o in others if o.name != prop.name and o.check is not None and _takes_notes(o)]
 
 
 def _takes_notes(prop: Property) -> bool:
-    return prop != ALL.get(prop.name) and mentions(prop.check, "remember")
+    return prop != ALL.get(prop.name) and _speaks_of(prop, "remember")
+
+
+def _speaks_of(prop: Property, name: str) -> bool:
+    """Whether a property speaks of something of an observation by this name, or by that of what an observation of somebody's own has for it."""
+    names, kinds = {name}, list(WorldObservation.__subclasses__())
+    while kinds:
+        kind = kinds.pop()
+        kinds += kind.__subclasses__()
+        if not kind.__module__.startswith("heatproof."):
+            names |= {own for own, part in vars(kind).items() if isinstance(part, FunctionType | property) and mentions(part, name)}
+    return any(mentions(prop.check, one) for one in names)
 
 
 def with_their_notes(wanted: Iterable[str], others: Iterable[Property]) -> set[str]:

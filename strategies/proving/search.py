@@ -160,8 +160,16 @@ class Search:
     @rarely_collected()
     def run(self) -> Result:
         """Search everything, or until told to stop. Called again, it goes on where it was stopped."""
+        watching = EngineId.watching
+        try:
+            return self._to_the_end()
+        finally:
+            EngineId.watching = watching
+
+    def _to_the_end(self) -> Result:
         while True:
             try:
+                EngineId.watching = self.tables.telling is not None
                 self._run()
                 if not (self.reduce and self.result.complete) or self._relied_rightly():
                     return self.result
@@ -182,7 +190,7 @@ class Search:
                     self._look_at_more(self.world.unsure)
                 elif tables := self.world.versions.known():
                     self.begin(self.names_matter, self.own_names, {*(self.numbered or ()), *tables})
-                elif self.open or (self.tables.telling is not None and EngineId.noticed):
+                elif self.open or self.tables.telling is not None:
                     self._name_engines()
                 else:
                     raise
@@ -192,6 +200,7 @@ class Search:
         if self.misled:
             self._look_at_more(False)
             return
+        assert self.open or self.anonymous  # else it would begin anew for ever
         self.leave_open, self.anonymous = False, self.anonymous and self.open
         self.begin(self.names_matter, self.own_names, self.numbered)
 

@@ -312,6 +312,20 @@ class View(dict[Any, Any]):
     def __reversed__(self) -> Any:
         return reversed(self._in_order())
 
+    def copy(self) -> Any:
+        return dict(self.items())
+
+    def __eq__(self, other: object) -> bool:
+        return self is other or bool(self.copy() == (other.copy() if isinstance(other, View) else other))
+
+    def __ne__(self, other: object) -> bool:
+        return not self == other
+
+    __hash__ = None  # as of any dictionary
+
+    def __repr__(self) -> str:
+        return repr(self.copy())
+
     # ------------------------------------------------------------------------------------------------- what was written
 
     def written(self) -> list[tuple[int, int]]:

@@ -5,8 +5,11 @@ from __future__ import annotations
 import random
 from collections import OrderedDict, defaultdict, deque
 from collections.abc import Callable, Generator
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from functools import cached_property, partial
+from operator import itemgetter
+from string import Template
 from types import SimpleNamespace
 from typing import Any
 
@@ -403,3 +406,48 @@ def test_a_transaction_that_holds_an_iterator(make: Any) -> None:
     message = message_of(toy(create=handler), log=0)
     assert "handler 'create', step X-1: Transaction: its body holds <" in message
     assert "let it hold a tuple of what comes" in message
+
+
+def test_defaults_are_as_they_were_too() -> None:
+    def create(self: Design, me: Me, number: int, operation: Operation) -> Handler:
+        items = [1]
+        yield Insert("I-1", ACCOUNT, Account("A"))
+        for _ in range(2):
+
+            def body(held: list[int] = items, *, again: list[int] = items) -> Generator[Any, Any, None]:
+                yield Update("", ACCOUNT, "A", {"value": (len(held), len(again), held is again)})
+
+            yield Transaction("T-1", body)
+            items.append(1)
+            yield Sleep("S-1")
+
+    world = begun(World(toy(create=create), asking()), 3)
+    assert world.database.rows[ACCOUNT]["A"].value == (1, 1, True)
+    by_default(world)
+    assert world.database.rows[ACCOUNT]["A"].value == (2, 2, True)
+    world.audit()
+
+
+def test_a_transaction_that_changes_its_default() -> None:
+    def create(self: Design, me: Me, number: int, operation: Operation) -> Handler:
+        def body(found: list[Any] = []) -> Generator[Any, Any, None]:  # noqa: B006  # that is the mistake
+            found.append((yield Read("", ACCOUNT, "A")))
+
+        yield Transaction("T-1", body)
+
+    assert "the transaction of step T-1 changed its default []" in message_of(toy(create=create))
+
+
+@pytest.mark.parametrize("make", [lambda: ValueError("x"), lambda: Template("$a"), lambda: nullcontext(1), lambda: itemgetter(2)])
+def test_things_of_the_library_that_compare_nothing_may_be_held(make: Any) -> None:
+    def create(self: Design, me: Me, number: int, operation: Operation) -> Handler:
+        held = make()
+
+        def body() -> Generator[Any, Any, str]:
+            yield Read("", ACCOUNT, "A")
+            return type(held).__name__
+
+        found = yield Transaction("T-1", body)
+        yield Insert("I-1", ACCOUNT, Account(found))
+
+    by_default(World(toy(create=create), asking())).audit()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+from decimal import Decimal
 from typing import Any, NamedTuple
 
 import pytest
@@ -79,7 +81,8 @@ def test_an_undo_leaves_things_as_they_were_come_across() -> None:
     world.database.rollback(mark)
     assert [row.number for row in rows.values()] == [key for key, _ in rows.items()] == list(rows.keys()) == [1, 2, 10]
     assert list(reversed(rows)) == [10, 2, 1]
-    assert list(dict(rows)) == [1, 2, 10]
+    assert list(dict(rows)) == list(rows.copy()) == [1, 2, 10]
+    assert repr(rows) == repr(dict(rows))
 
 
 @pytest.mark.parametrize(
@@ -90,6 +93,11 @@ def test_an_undo_leaves_things_as_they_were_come_across() -> None:
         ([("a", 10), ("a", 9)], [("a", 9), ("a", 10)]),
         ([("b", None), ("a", "c")], [("a", "c"), ("b", None)]),
         (["b", 1, None], ["b", 1, None]),
+        ([Slip(10), Slip(2)], [Slip(2), Slip(10)]),
+        ([((10, 1), "a"), ((2, 1), "a")], [((2, 1), "a"), ((10, 1), "a")]),
+        ([1.5, 10, 2], [1.5, 2, 10]),
+        ([Decimal(10), Decimal(2)], [Decimal(2), Decimal(10)]),
+        ([timedelta(10), timedelta(2)], [timedelta(2), timedelta(10)]),
         ([frozenset({2, 1}), frozenset({1})], [frozenset({1, 2}), frozenset({1})]),
     ],
 )
@@ -99,3 +107,22 @@ def test_keys_have_an_order_whatever_they_are(keys: list[Any], expected: list[An
     for number, key in enumerate(keys):
         entries[key] = number
     assert list(entries) == expected
+
+
+@always("as a whole", "No table is looked at as a whole.", ["slip"])
+def as_a_whole(observation: Any, change: Any) -> Any:
+    """One kind for what a table is as a whole."""
+    rows = observation.slips
+    return witness(f"{rows == {}} {rows != {}} {len(rows.copy())} {rows} {observation.memory == {}} {[*({**rows} | {})]}")
+
+
+def test_a_table_may_be_compared_copied_and_shown() -> None:
+    asked = scenario(create([]), engines=1, threads=1)
+    found = prove(Slips(), asked, [as_a_whole]).violations
+    assert len(found) > 4
+    for key, seen in found.items():
+        assert key[1].startswith("False True ")
+        driver = Driver(Slips(), asked, [as_a_whole])
+        for action in seen.actions:
+            driver.perform(action)
+        assert key in driver.monitor.violations

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import copy
 import pickle
+import sys
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import pytest
@@ -107,8 +109,15 @@ def locking(mine: Callable[[Any], Any], theirs: Callable[[Any], Any] | None = No
     return locks(create=going(("go",), ("go",)), go=go)
 
 
+@lru_cache
+def kept(engine: str) -> tuple[str, int]:
+    """An id that outlives the search in which it was handed out."""
+    return (engine, 1)
+
+
 MADE: dict[str, Callable[[Me], Any]] = {
     "before": lambda me: f"{me.engine}_lock",
+    "of a cache": lambda me: f"{kept(me.engine)[0]}_lock",
     "behind": lambda me: f"lock_{me.engine}",
     "beside": lambda me: f"lock-{me.engine}",
     "added before": lambda me: me.engine + "x",
@@ -298,8 +307,14 @@ def test_a_name_that_may_become_an_id_is_ambiguous(name: str, is_ambiguous: bool
     assert ambiguous(scenario(create([resource(name)]))) is is_ambiguous
 
 
-def test_an_id_is_a_text_to_all_others() -> None:
+def test_what_c_does_not_take_for_a_text_is_no_mistake_of_the_design() -> None:
+    assert not same(locking(lambda me: sys.intern(me.engine)), asking(engines=2, threads=1), counted)[1].anonymous
+
+
+def test_an_id_is_a_text_to_all_others(monkeypatch: pytest.MonkeyPatch) -> None:
     one = EngineId("E1")
+    assert sorted([EngineId("E2"), one])[0][1:] == "1"  # as long as no search is at work
+    monkeypatch.setattr(EngineId, "watching", True)
     assert one == "E1"
     assert {"E1": 1}[one] == 1
     assert sorted([EngineId("E2"), one]) == ["E1", "E2"]

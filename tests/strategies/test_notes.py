@@ -14,6 +14,7 @@ from heatproof.model.effects import Handler, Me, Update
 from heatproof.model.errors import HeatproofError
 from heatproof.model.scenario import Operation, create, scenario, update
 from heatproof.model.templates import resource
+from heatproof.model.watching import WorldObservation
 from heatproof.properties.base import always, at_rest, witness
 from heatproof.properties.catalogue import ALL
 from heatproof.properties.costs import at_most
@@ -172,3 +173,15 @@ def test_who_is_asked_alone_is_asked_with_the_notes_it_goes_by(tmp_path: Path) -
         names_for(spec(one), (), ("first",))
     with pytest.raises(HeatproofError, match="'one was first' needs what 'second' notes, and there is no property of that name"):
         asked(wrong, "one was first")
+
+
+def test_who_goes_by_notes_through_an_observation_of_its_own() -> None:
+    class Counting(WorldObservation):
+        """Has a word of its own for what is remembered."""
+
+        def noted(self) -> int:
+            return len(self.memory)
+
+    asking_it = at_rest("asks", "It asks.")(lambda observation: [witness("noted")] if observation.noted() else [])
+    assert goes_by(asking_it, [first, asking_it]) == ["first"]
+    del Counting
