@@ -25,6 +25,7 @@ from heatproof.model.effects import (
     Transaction,
     Update,
 )
+from heatproof.model.engine_ids import EngineId, look_for_made_up
 from heatproof.model.errors import PASSING, DesignError, NeverYields, place_of_error, raised, spelt
 from heatproof.model.in_order import InOrder
 from heatproof.model.watchdog import RUNNING, Stuck
@@ -201,6 +202,8 @@ class Database:
             elif len(results) < len(known):
                 result = known[len(results)]
             else:
+                if EngineId.doubted:  # of all other effects it is seen where handlers stand before them
+                    look_for_made_up(inner)
                 method = _METHODS.get(type(inner))
                 if method is None:
                     raise DesignError(

@@ -11,7 +11,9 @@ of a design. Where it only puts in order for somebody else, that is who asks.
 from __future__ import annotations
 
 import os
+import re
 import sys
+from collections.abc import Mapping
 from dis import opname
 from os.path import dirname
 from types import CodeType, FrameType
@@ -23,6 +25,9 @@ HARMLESS = frozenset(
     ("__doc__", "__new__", "__getattribute__", "__sizeof__", "__hash__", "__eq__", "__ne__", "__len__", "__getnewargs__", "maketrans")
 )  # fmt: skip
 """What may be done with an id without looking into it, or has to be done. All that are exchanged with one another are of one length."""
+
+ENGINE = re.compile(r"E\d+(/\d+)?")
+"""The id of an engine."""
 
 ORDER = frozenset(("__lt__", "__le__", "__gt__", "__ge__"))
 """The questions that tell which comes first."""
@@ -53,6 +58,9 @@ class EngineId(str):
 
     __slots__ = ()
     watching: ClassVar[bool] = False  # whether a search whose engines are anonymous is at work: one may outlive it, in a cache
+    doubted: ClassVar[bool] = (
+        False  # whether handlers may make up a text that reads like one of what the scenario has, and look for it
+    )
     noticed: ClassVar[bool] = False  # whether somebody has looked into one, even if he goes on as if he had not
 
     def __reduce__(self) -> Any:
@@ -66,9 +74,19 @@ class EngineId(str):
         return self
 
     def __hash__(self) -> int:
-        if EngineId.watching and asks_for_hash(sys._getframe(1)):
-            EngineId.told()
+        if EngineId.watching and (
+            asks_for_hash(frame := sys._getframe(1)) or (EngineId.doubted and _telling(frame, "__contains__"))
+        ):
+            EngineId.told()  # what is looked up is compared only where it has the same hash: where one engine is, but not where another is
         return str.__hash__(self)
+
+    def __eq__(self, other: object) -> bool:
+        if EngineId.watching and type(other) is str and ENGINE.fullmatch(other) and _telling(sys._getframe(1), "__eq__"):
+            EngineId.told()  # a text that somebody has made up, such as that of a name and a number, is equal to that of one engine
+        return str.__eq__(self, other)
+
+    def __ne__(self, other: object) -> bool:
+        return not self == other
 
     @classmethod
     def told(cls) -> None:
@@ -88,6 +106,18 @@ def _noticing(name: str) -> Any:
     return method
 
 
+def look_for_made_up(value: Any) -> None:
+    """Raise :class:`EnginesTold` if there is a text in what a handler asks for that reads like an id and is none."""
+    if type(value) is str:
+        if ENGINE.fullmatch(value):
+            EngineId.told()
+    elif isinstance(value, Mapping):
+        look_for_made_up((*value, *value.values()))
+    elif isinstance(value, tuple | frozenset):
+        for item in value:
+            look_for_made_up(item)
+
+
 def asks_for_hash(frame: FrameType) -> bool:
     """Whether somebody who is given a hash in this frame has asked for it, rather than that he looks something up."""
     return ("hash" in frame.f_code.co_names or frame.f_globals.get("__name__") in FOR_OTHERS) and _telling(frame, "__hash__")
@@ -100,7 +130,7 @@ def _telling(asked: FrameType, name: str) -> bool:
         module = frame.f_globals.get("__name__", "")
         if module == "heatproof.model.database":
             return name in ORDER  # the rows that a handler is sent are in the order of their keys
-        if module not in FOR_OTHERS and not _of_python(frame.f_code) and frame.f_code.co_name != "__hash__":
+        if module not in FOR_OTHERS and not _of_python(frame.f_code) and frame.f_code.co_name not in ("__hash__", "__ne__"):
             if (
                 module.startswith("heatproof.") and not module.startswith((DESIGNS, ASKERS))
             ) or module == "heatproof.properties.monitor":

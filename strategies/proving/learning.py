@@ -11,9 +11,9 @@ Rules of this file:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from typing import Any, NamedTuple, SupportsIndex
+from typing import Any, NamedTuple
 
 from heatproof.model import engines
 from heatproof.model.columns import Live
@@ -33,6 +33,7 @@ from heatproof.model.world import Action, Entry, Message, Task, World
 from heatproof.properties.base import Property, Witness
 from heatproof.strategies.asking import in_property, monitor
 from heatproof.strategies.proving.columns import WatchedProgram
+from heatproof.strategies.proving.history import OneEntry
 from heatproof.strategies.proving.looks import Looks
 from heatproof.strategies.proving.names import NamesMatter, OwnNamesMatter, Tasks, watched_names
 from heatproof.strategies.proving.symmetry import Nameless
@@ -79,36 +80,11 @@ class Lesson(NamedTuple):
     looks: Mapping[int, int] = NOTHING_LOOKED_AT
 
 
-class _Log(list[Entry]):
-    """A log of one entry: in a search there is no history, only a state."""
-
-    def _no_history(self) -> HeatproofError:
-        return HeatproofError(
-            "a property asks for the history of a run; an exhaustive search keeps states, not runs: let the property remember what it"
-            " needs (Observation.remember), or leave it out with --property"
-        )
-
-    def __iter__(self) -> Iterator[Entry]:
-        raise self._no_history()
-
-    def __getitem__(self, index: Any) -> Any:
-        raise self._no_history()
-
-    def __reversed__(self) -> Iterator[Entry]:
-        raise self._no_history()
-
-    def last(self) -> Entry:
-        """The only entry."""
-        return list.__getitem__(self, -1)
-
-    def pop(self, index: SupportsIndex = -1) -> Entry:
-        return list.pop(self, index)
-
-
 class LearningWorld(World):
     """A world whose state is fetched from a :class:`Space` as it is asked for, and in which one action is done at a time."""
 
     watching = WatchedProgram
+    identified: Callable[[str], str] = staticmethod(lambda engine: engine)  # the id of an engine as it is handed out (telling.py)
     named = False  # whether names of tasks and messages count: where a property looks at tasks or a handler at its own, as they name what begins
 
     def __init__(
@@ -144,7 +120,7 @@ class LearningWorld(World):
         self.names_matter = names_matter
         names = {} if numbered is None or not merge else {t: n for t, n in design.versions.items() if t not in set(numbered)}
         self.versions = Versions(self, {table: names[table.name] for table in design.tables if table.name in names})
-        self.log = _Log()
+        self.log = OneEntry()
         self.started: list[tuple[int, int]] = []
         self._exchange()
         self.observation = design.observation(self)
@@ -233,7 +209,7 @@ class LearningWorld(World):
         if known is None:
             to = None if task.message is None else task.message.to
             args = task.args if self.names_matter or (self.late and task.worker) else ()
-            static = (task.handler, task.engine, task.worker, to, args)
+            static = (task.handler, self.identified(task.engine), task.worker, to, args)
             # one object for equal ones, whose text need not be made again
             known = self._static_of[task] = self._statics.setdefault(exact(self._statics, static, lambda met: met), static)
         return known
@@ -304,9 +280,11 @@ class LearningWorld(World):
         if group == MEMBERSHIP + "message" and not self.any_order:
             return (group, identity)
         if group.startswith(MEMBERSHIP + AT) and self.keeps_order:
-            return (MEMBERSHIP, AT, group.removeprefix(MEMBERSHIP + AT), identity)
+            return (MEMBERSHIP, AT, self.identified(group.removeprefix(MEMBERSHIP + AT)), identity)
         if group in ("task", ADDRESSED) or group.startswith((MEMBERSHIP, AT, CLOCK)):
             return None
+        if group in ("free", "down"):
+            return (group, self.identified(unit.key), self.identified(identity) if group == "down" else identity)
         return (group, unit.key, identity)
 
     def by_name(self, content: tuple[Any, ...], unit: Unit, queued: bool = False) -> tuple[Any, ...]:
@@ -354,6 +332,10 @@ class LearningWorld(World):
         if message is not None and to is not None:
             self.addressed[message.name] = True
         return message
+
+    def answer(self, name: str, outcome: str, reason: str) -> None:
+        """As in a world. Of a lost operation the reason is which engine died, so it is exchanged with that."""
+        super().answer(name, outcome, self.identified(reason) if outcome == "lost" else reason)
 
     def _at(self, engine: str) -> Any:
         if engine not in self.at:

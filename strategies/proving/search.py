@@ -27,7 +27,7 @@ from heatproof.strategies.proving.placing import EnginesMatter
 from heatproof.strategies.proving.reduction import Independence
 from heatproof.strategies.proving.results import Earlier, Result, Sighting
 from heatproof.strategies.proving.storage import Block, Diary, Frontier, Steps, Storage, rarely_collected
-from heatproof.strategies.proving.symmetry import ambiguous, renderers, spells_engines
+from heatproof.strategies.proving.symmetry import renderers, spells_engines
 from heatproof.strategies.proving.tables import Tables
 from heatproof.strategies.proving.threads import Threads
 from heatproof.strategies.proving.versions import VersionsMatter
@@ -99,7 +99,7 @@ class Search:
         self.storage, self.watchers, self.kind = storage or Storage(), list(watchers), world
         self.checkpoint, self.threads = checkpoint, Threads(threads)
         self.columns, self.live = columns, Live() if columns else None
-        fits = self.symmetric and merge and not reduce and world is LearningWorld and not ambiguous(scenario)
+        fits = self.symmetric and merge and not reduce and world is LearningWorld
         self.placing = placing
         self.leave_open = placing and columns and fits and may_be_open(scenario)  # as long as nobody can tell engines apart
         # whether it is for learning only; of how many states of a level it goes on, 0: of all; whether others have learned for it (preparing.py)
@@ -160,16 +160,16 @@ class Search:
     @rarely_collected()
     def run(self) -> Result:
         """Search everything, or until told to stop. Called again, it goes on where it was stopped."""
-        watching = EngineId.watching
+        before = EngineId.watching, EngineId.doubted
         try:
             return self._to_the_end()
         finally:
-            EngineId.watching = watching
+            EngineId.watching, EngineId.doubted = before
 
     def _to_the_end(self) -> Result:
         while True:
             try:
-                EngineId.watching = self.tables.telling is not None
+                EngineId.watching, EngineId.doubted = self.tables.telling is not None, self.tables.renderers[0].doubtful
                 self._run()
                 if not (self.reduce and self.result.complete) or self._relied_rightly():
                     return self.result

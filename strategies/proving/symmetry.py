@@ -75,6 +75,7 @@ class Renderer:
         self.nameless: Renderer | None = None
         self.busy: set[int] = set()  # whose text is being made, by identity
         self.sure = False  # whether each text that reads like the id of an engine must be one
+        self.doubtful = False  # whether a text that reads like one may be something else, so that only an EngineId is one
 
     def salt(self, value: Any) -> int:
         """The 64-bit hash of a value. Raises :class:`DesignError` for a value that shows nothing of what it holds."""
@@ -86,11 +87,13 @@ class Renderer:
         if "E" not in text or not LIKE.search(text):
             return text
         order, found = self.order, ENGINE.findall(text)
-        if self.sure and (len(found) < len(LIKE.findall(text)) or any(one[0] == "0" or int(one) > len(order) for one in found)):
+        none_is = any(one[0] == "0" or int(one) > len(order) for one in found) or len(found) < len(LIKE.findall(text))
+        if self.doubtful or (self.sure and none_is):
             raise EnginesTold
-        if not found:
-            return text
-        self.mentions = True
+        return self._exchanged(text) if found else text
+
+    def _exchanged(self, text: str) -> str:
+        order, self.mentions = self.order, True
         return ENGINE.sub(lambda m: f"E{order[int(m[1]) - 1]}" if 0 < int(m[1]) <= len(order) else m[0], text)
 
     def text(self, value: Any) -> str:
@@ -105,7 +108,7 @@ class Renderer:
         if kind is Nameless:
             return self._nameless(value)
         if kind is EngineId:
-            return repr(self.rename(str.__str__(value)))
+            return repr(self._exchanged(str.__str__(value)))
         if kind is Someones:
             return f"engine at {value.place!r}"
         if isinstance(value, OpenEngine):
@@ -117,7 +120,7 @@ class Renderer:
         """With a memory of its own, since the same values have other texts where names count."""
         if self.nameless is None:
             self.nameless = Renderer(self.order, None if self.plain is None else self.plain.nameless)
-            self.nameless.names, self.nameless.sure = False, self.sure
+            self.nameless.names, self.nameless.sure, self.nameless.doubtful = False, self.sure, self.doubtful
         self.nameless.mentions = False
         text = self.nameless.text(value.held)
         self.mentions = self.mentions or self.nameless.mentions
@@ -160,7 +163,7 @@ class Renderer:
         whole = type(value)
         if whole is not tuple and isinstance(value, Me):
             self.leaked = self.leaked or self.names
-            return f"Me{self.text(value.engine)}" + (repr(tuple.__getitem__(value, 1)) if self.names else "")
+            return f"Me{self.text(value.engine)}" + (self.text(tuple.__getitem__(value, 1)) if self.names else "")
         items, at = [], self.at
         for item in value:
             kind = type(item)
@@ -244,9 +247,12 @@ def renderers(scenario: Scenario, symmetric: bool) -> list[Renderer]:
     """One renderer for each renaming of engines under which states are the same, that without renaming first."""
     engines = scenario.scope.engines
     plain = Renderer(tuple(range(1, engines + 1)))
-    if not symmetric or engines == 1 or ambiguous(scenario):
+    if not symmetric or engines == 1:
         return [plain]
-    return [plain, *[Renderer(order, plain) for order in permutations(range(1, engines + 1)) if order != plain.order]]
+    same = [plain, *[Renderer(order, plain) for order in permutations(range(1, engines + 1)) if order != plain.order]]
+    for renderer in same:
+        renderer.doubtful = ambiguous(scenario)
+    return same
 
 
 class _Speller(Renderer):
@@ -258,7 +264,8 @@ class _Speller(Renderer):
 
 
 def ambiguous(scenario: Scenario) -> bool:
-    """Whether a name or a value in the scenario reads like the id of an engine, or may become one, so that engines cannot be told by their names."""
+    """Whether a name or a value in the scenario reads like the id of an engine, or may become one where a number is put behind it, so that a text
+    that reads like one may be something else."""
     renderer = _Speller()
     renderer.text(scenario.operations)
     return renderer.mentions

@@ -26,6 +26,7 @@ class Telling:
         self._ids: dict[str, EngineId] = {}
         EngineId.noticed = False
         identified, plain = self.identified, world.me
+        world.identified = identified
 
         def made(kind: Any, engine: str, task: str) -> Any:
             return tuple.__new__(kind, (identified(engine), task))

@@ -54,6 +54,19 @@ def test_the_peers_count_the_same_where_workers_are_anonymous(name: str, states:
 
 
 @pytest.mark.parametrize(
+    ("name", "states", "transitions", "lessons"),
+    [("I5", 282_375, 704_628, 622), ("I8", 260_232, 808_851, 681), ("I10", 317_744, 750_953, 884)],
+)
+def test_what_is_measured_beside_spin_is_searched_with_all_reductions(
+    name: str, states: int, transitions: int, lessons: int
+) -> None:
+    search = Search(*instance(name, "Versioned"), PROPERTIES)
+    assert (search.run().states, search.result.transitions, search.result.lessons) == (states, transitions, lessons)
+    assert search.open
+    assert search.anonymous
+
+
+@pytest.mark.parametrize(
     ("variant", "name", "steps"),
     [
         ("Unconditional", "I1", 35), ("Unconditional", "I2", 47), ("Grabbing", "I3", 24), ("Grabbing", "I2", 26),

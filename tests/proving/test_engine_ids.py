@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from heatproof.model.canonical import canonical
+from heatproof.model.catalogue import load
 from heatproof.model.design import Design
 from heatproof.model.effects import (
     Begin,
@@ -81,6 +82,12 @@ def counted(observation: Observation) -> Any:
     """One kind for each number."""
     for row in observation.stacks.values():
         yield witness(f"n {row.n}")  # type: ignore[attr-defined]  # the rows here are locks
+
+
+@at_rest("counted there", "Nobody counts there.", frozenset())
+def counted_there(observation: Observation) -> Any:
+    """One kind for each number, without a look at other locks."""
+    yield witness(f"n {observation.stacks['L'].n}")  # type: ignore[attr-defined]  # the rows here are locks
 
 
 def same(design: Design, asked: Scenario, *properties: Property) -> tuple[Search, Search]:
@@ -307,6 +314,75 @@ def test_a_name_that_may_become_an_id_is_ambiguous(name: str, is_ambiguous: bool
     assert ambiguous(scenario(create([resource(name)]))) is is_ambiguous
 
 
+MADE_UP: dict[str, tuple[Callable[[Me, str], Any], Callable[[Me, str, Any], bool]]] = {
+    "no": (lambda me, made: me.engine, lambda me, made, owner: owner == me.engine),
+    "stored": (lambda me, made: made, lambda me, made, owner: owner == made),
+    "stored within": (lambda me, made: (made, 1), lambda me, made, owner: owner == (made, 1)),
+    "stored beside one": (lambda me, made: (me.engine, made), lambda me, made, owner: owner == (me.engine, made)),
+    "compared": (lambda me, made: me.engine, lambda me, made, owner: owner == made),
+    "compared from the other side": (lambda me, made: me.engine, lambda me, made, owner: made == owner),
+    "not unlike": (lambda me, made: me.engine, lambda me, made, owner: not made != owner),  # noqa: SIM202  # another question
+    "looked up": (lambda me, made: me.engine, lambda me, made, owner: owner in {made: 1}),
+    "among": (lambda me, made: me.engine, lambda me, made, owner: owner in ("", made)),
+    "another looked up": (lambda me, made: me.engine, lambda me, made, owner: owner in {made.replace("1", "2"): 1}),
+    "found in a set": (lambda me, made: me.engine, lambda me, made, owner: made in {owner}),
+    "compared within": (lambda me, made: (me.engine, 1), lambda me, made, owner: owner == (made, 1)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("how", MADE_UP)
+@pytest.mark.parametrize("faults", [{}, {"crash": 1}], ids=["", "crash"])
+@pytest.mark.parametrize("name", ["E", "E1"])
+@pytest.mark.parametrize("numbers", [(1, 2), (2,)], ids=str)
+def test_a_name_and_a_number_make_an_id(numbers: tuple[int, ...], name: str, faults: dict[str, int], how: str) -> None:
+    mine, theirs = MADE_UP[how]
+
+    def create_stack(self: Design, me: Me, number: int, operation: Any) -> Handler:
+        yield Insert("C-1", LOCK, Lock("L"))
+        for n in numbers:
+            yield Send("C-2", "go", (operation.template.order[0], n))
+
+    def go(self: Design, me: Me, name: str, n: int) -> Handler:
+        yield Update("G-1", LOCK, "L", {"owner": mine(me, f"{name}{n}"[:2])}, where={"owner": None})
+        yield Sleep("G-2")
+        row = yield Read("G-3", LOCK, "L")
+        if theirs(me, f"{name}{n}"[:2], row.owner):
+            yield Update("G-4", LOCK, "L", {"n": row.n + n})
+
+    asked = scenario(create([resource(name)]), engines=2, threads=1, faults=faults)
+    _, named = same(locks(create=create_stack, go=go), asked, counted)
+    assert named.anonymous is (how == "no" and name == "E")  # E1 is sent
+
+
+@pytest.mark.parametrize("faults", [{}, {"crash": 1}], ids=["", "crash"])
+def test_a_row_is_found_by_a_name_and_a_number(faults: dict[str, int]) -> None:
+    def create_stack(self: Design, me: Me, number: int, operation: Any) -> Handler:
+        yield Insert("C-1", LOCK, Lock("L"))
+        yield Send("C-2", "go", (operation.template.order[0],))
+
+    def go(self: Design, me: Me, name: str) -> Handler:
+        yield Insert("G-1", LOCK, Lock(me.engine))
+        if (yield Transaction("G-2", find, (name,))):
+            yield Update("G-3", LOCK, "L", {"n": 1})
+
+    def find(name: str) -> Any:
+        return (yield Read("G-2", LOCK, f"{name}2")) is not None
+
+    asked = scenario(create([resource("E")]), engines=2, threads=1, faults=faults)
+    _, named = same(locks(create=create_stack, go=go), asked, counted_there)
+    assert not named.anonymous
+
+
+@pytest.mark.parametrize(("design", "is_open"), [("heat", False), ("examples/traversal.py:Versioned", True)])
+def test_a_resource_called_like_the_beginning_of_an_id_costs_nothing(design: str, is_open: bool) -> None:
+    searches = []
+    for name in ("A", "E"):
+        search = Search(load(design), scenario(create([resource(name)]), engines=2, threads=2), [])
+        searches.append((search.run().states, search.result.lessons, search.anonymous, search.open))
+    assert searches[0] == searches[1]
+    assert searches[0][2:] == (True, is_open)
+
+
 def test_what_c_does_not_take_for_a_text_is_no_mistake_of_the_design() -> None:
     assert not same(locking(lambda me: sys.intern(me.engine)), asking(engines=2, threads=1), counted)[1].anonymous
 
@@ -314,10 +390,15 @@ def test_what_c_does_not_take_for_a_text_is_no_mistake_of_the_design() -> None:
 def test_an_id_is_a_text_to_all_others(monkeypatch: pytest.MonkeyPatch) -> None:
     one = EngineId("E1")
     assert sorted([EngineId("E2"), one])[0][1:] == "1"  # as long as no search is at work
-    monkeypatch.setattr(EngineId, "watching", True)
     assert one == "E1"
     assert {"E1": 1}[one] == 1
-    assert sorted([EngineId("E2"), one]) == ["E1", "E2"]
+    monkeypatch.setattr(EngineId, "watching", True)
+    assert one == EngineId("E1")
+    assert one not in (None, 1, "none", "E")
+    for text in ("E1", "E2/3"):  # which somebody has made up
+        with pytest.raises(EnginesTold):
+            assert one != text
+    assert [str.__str__(each) for each in sorted([EngineId("E2"), one])] == ["E1", "E2"]
     assert Renderer((2, 1)).text(Lock(one)) == Renderer((2, 1)).text(Lock("E1"))
     for order in (in_order, lambda keys: sorted(map(canonical, keys))):
         with pytest.raises(EnginesTold):  # whoever has them put in order
