@@ -23,13 +23,20 @@ from heatproof.model.effects import Transaction
 from heatproof.model.errors import DesignError
 from heatproof.model.parts import CONSTANT, parts
 
-CONTAINERS = (dict, list, set)
+CONTAINERS = frozenset((dict, list, set))
+
+Held = list[tuple[Callable[[Any], str], Any, Any]]
+
+MOST = 10_000
+
+HELD: dict[int, tuple[Transaction, Held]] = {}
+"""What transactions hold, by identity; they are kept, so that identities last. No more than :data:`MOST`."""
 
 
 def settled(effect: Any) -> Any:
     """An effect that nothing changes any more that a handler does."""
     if type(effect) is not Transaction:
-        return effect._make(map(_copy, effect)) if any(type(value) in CONTAINERS for value in effect) else effect
+        return effect if CONTAINERS.isdisjoint(map(type, effect)) else effect._make(map(_copy, effect))
     if still(effect.body) and still(effect.args):
         return effect
     copies = Copies()
@@ -80,7 +87,7 @@ class unchanged:  # a word before a block
 
     def __enter__(self) -> None:
         effect = self.effect
-        self.held = [] if still(effect.body) and still(effect.args) else _held(effect)
+        self.held = [] if still(effect.body) and still(effect.args) else _held_by(effect)
 
     def __exit__(self, kind: object, _error: object, _trace: object) -> None:
         for what, value, before in self.held:
@@ -91,9 +98,19 @@ class unchanged:  # a word before a block
                 )
 
 
-def _held(effect: Transaction) -> list[tuple[Callable[[Any], str], Any, Any]]:
+def _held_by(effect: Transaction) -> Held:
+    """What a transaction holds, copied when it was first run: a node does the same effect in many worlds, and nothing else can change that."""
+    known = HELD.get(id(effect))
+    if known is None:
+        if len(HELD) > MOST:
+            HELD.clear()
+        known = HELD[id(effect)] = effect, _held(effect)
+    return known[1]
+
+
+def _held(effect: Transaction) -> Held:
     """What a transaction holds that its body must not change: what it is called, it, and a copy."""
-    copies, found = Copies(), list[tuple[Callable[[Any], str], Any, Any]]()
+    copies, found = Copies(), Held()
 
     def watch(what: Callable[[Any], str], value: Any) -> None:
         if not still(value) and (copy := copies.of(value)) is not value:
@@ -158,6 +175,17 @@ def _assigned(code: CodeType) -> tuple[str, ...]:
 
 
 # ------------------------------------------------------------------------------------------------------------- comparing
+
+
+def differing(one: Transaction, other: Transaction) -> str:
+    """What two transactions of one step do not hold alike, in words."""
+    if not alike(one.args, other.args):
+        return f"other arguments ({one.args!r:.200} instead of {other.args!r:.200})"
+    held = [[(what(value), value) for what, value, _ in _held(effect)] for effect in (one, other)]
+    for (what, mine), (_, theirs) in zip(*held, strict=False):
+        if not alike(mine, theirs):
+            return f"another value of {what} ({mine!r:.200} instead of {theirs!r:.200})"
+    return f"another body ({place_of(one.body)} instead of {place_of(other.body)})"
 
 
 def alike(one: Any, other: Any, met: frozenset[tuple[int, int]] = frozenset()) -> bool:

@@ -173,6 +173,8 @@ def load_module(path: str) -> ModuleType:
         del sys.modules[name]
         if isinstance(error, KeyboardInterrupt) or type(error).__module__ == "_pytest.outcomes":  # a test module may skip itself
             raise
+        if isinstance(error, DesignError):
+            raise DesignError(f"{path}: {error}") from error
         place = "" if isinstance(error, SyntaxError) else f" (at {place_of_error(error)})"
         raise DesignError(f"{path} cannot be loaded: {spelt(error)}{place}") from error
     finally:

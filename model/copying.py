@@ -55,7 +55,9 @@ def still(value: Any) -> bool:
         if id(value) in STILL:
             return True
         items: Any = tuple.__iter__ if issubclass(kind, tuple) else frozenset.__iter__
-        if not (SIMPLE.issuperset(map(type, items(value))) or all(map(still, items(value)))) or beside(kind):
+        if not (SIMPLE.issuperset(map(type, items(value))) or all(map(still, items(value)))) or (
+            kind is not tuple and beside(kind)
+        ):
             return False
         if len(STILL) > MOST:
             STILL.clear()

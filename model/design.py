@@ -76,6 +76,11 @@ class Design:
         super().__init_subclass__(**kwargs)
         if "name" not in cls.__dict__:
             cls.name = cls.__name__
+        for name, value in vars(cls).items():
+            if callable(getattr(Design, name, None)) and not (callable(value) or hasattr(value, "__get__")):
+                raise DesignError(
+                    f"design {cls.__name__!r}: {name!r} is {value!r:.80}, and Design has a method of that name; call it something else"
+                )
 
     def handlers(self) -> dict[str, Callable[..., Handler]]:
         """Every handler by name. Raises :class:`DesignError` for a name without a method and for impossible settings."""
@@ -118,6 +123,11 @@ class Design:
         for what, items in listed.items():
             if isinstance(items, str) or not isinstance(items, Collection) or not all(isinstance(item, str) for item in items):
                 raise DesignError(f"design {self.name!r}: {what} must hold names, not {items!r:.80}")
+        for name in (*self.messages, *self.tasks, *self.operations.values()):
+            if hasattr(Design, name):
+                raise DesignError(
+                    f"design {self.name!r}: a handler cannot be called {name!r}; Design has something else of that name"
+                )
         if type(self.least_engines) is not int or not 1 <= self.least_engines <= 10:
             raise DesignError(f"design {self.name!r}: least_engines must be a number from 1 to 10, not {self.least_engines!r:.80}")
         tables: Any = self.tables

@@ -18,7 +18,7 @@ from contextlib import AbstractContextManager
 from types import FrameType, GeneratorType
 from typing import Any
 
-from heatproof.model.bodies import alike, place_of, settled
+from heatproof.model.bodies import alike, differing, place_of, settled
 from heatproof.model.contents import exact, same
 from heatproof.model.effects import EFFECTS, Effect, Escape, Me, Table, Thrown, Transaction
 from heatproof.model.errors import PASSING, DesignError, NeverYields, place_of_error, raised, spelt
@@ -251,7 +251,7 @@ class Program:
         if not _same(fresh, known):
             raise DesignError(
                 f"{self._where(known, gen)}: handler {known.root.handler!r} is no function of its message and the results it was"
-                f" sent: run again, it went on with {_told(fresh)} instead of {_told(known)}; it must not use module"
+                f" sent: run again, it went on with {_told_apart(fresh, known)}; it must not use module"
                 " or object state, clocks, random numbers or the order of sets"
             )
 
@@ -305,6 +305,13 @@ def _told(node: Node) -> str:
     if node.escaped is not None:
         return f"the exception {node.escaped!r}"
     return f"its end (returning {node.value!r})"
+
+
+def _told_apart(fresh: Node, known: Node) -> str:
+    one, other = fresh.effect, known.effect
+    if type(one) is Transaction and type(other) is Transaction and one[0] == other[0]:
+        return f"a transaction at step {one.step} with {differing(one, other)}"
+    return f"{_told(fresh)} instead of {_told(known)}"
 
 
 def _no_effect(handler: str, gen: Generator[Any, Any, Any], effect: object) -> str:

@@ -60,7 +60,10 @@ def mistake(effect: fx.Effect, handlers: Mapping[str, Any] | None = None, tables
                     " body return what it finds, 'found = yield Transaction(...)', and hand over what it needs as arguments"
                 )
             if (iterator := moving(effect)) is not None:
-                return f"its body holds {iterator!r:.80}, which only goes on and cannot be kept as it is now; let it hold a tuple of what comes"
+                return (
+                    f"its body holds {iterator!r:.80}, which only goes on and cannot be kept as it is now; let it hold a tuple of what comes,"
+                    " or call there what yields effects"
+                )
         case _:
             pass
     return None

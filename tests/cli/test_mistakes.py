@@ -47,6 +47,8 @@ def refused(said: str, *words: str | Path) -> None:
         ("Toy.survives = frozenset({'loose'})", "design 'Toy': survives names the unknown fault 'loose'; known are lose, duplicate"),
         ("Toy.survives = ('lose', 'DRIFT')", "design 'Toy': survives names the unknown fault 'DRIFT'"),
         ("Toy.immune = frozenset({'loose'})", "design 'Toy': immune names the unknown fault 'loose'"),
+        ("class Toy(Toy):\n  handlers = ('create',)", "toy.py: design 'Toy': 'handlers' is ('create',), and Design has a method of that name"),
+        ("Toy.operations, Toy.open = {'create': 'open'}, Toy.create", "design 'Toy': a handler cannot be called 'open'; Design has"),
         ("PROPERTIES = None", "toy.py: PROPERTIES must be a tuple or list of properties, not None"),
         ("PROPERTIES = PROPERTIES[0]", "toy.py: PROPERTIES must be a tuple or list of properties, not Property("),
         ("PROPERTIES = (1, 2)", "toy.py: PROPERTIES holds 1, which is no property"),
