@@ -86,8 +86,8 @@ class unchanged:  # a word before a block
         self.effect = effect
 
     def __enter__(self) -> None:
-        effect = self.effect
-        self.held = [] if still(effect.body) and still(effect.args) else _held_by(effect)
+        known = HELD.get(id(self.effect))
+        self.held = _remembered(self.effect) if known is None else known[1]
 
     def __exit__(self, kind: object, _error: object, _trace: object) -> None:
         for what, value, before in self.held:
@@ -98,14 +98,13 @@ class unchanged:  # a word before a block
                 )
 
 
-def _held_by(effect: Transaction) -> Held:
-    """What a transaction holds, copied when it was first run: a node does the same effect in many worlds, and nothing else can change that."""
-    known = HELD.get(id(effect))
-    if known is None:
-        if len(HELD) > MOST:
-            HELD.clear()
-        known = HELD[id(effect)] = effect, _held(effect)
-    return known[1]
+def _remembered(effect: Transaction) -> Held:
+    """What a transaction holds, copied when it is first run: a node does the same effect in many worlds, and nothing else can change that."""
+    if len(HELD) > MOST:
+        HELD.clear()
+    held = [] if still(effect.body) and still(effect.args) else _held(effect)
+    HELD[id(effect)] = effect, held
+    return held
 
 
 def _held(effect: Transaction) -> Held:

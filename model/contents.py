@@ -36,6 +36,13 @@ INEXACT = frozenset({float, complex})
 SURE = frozenset({str, int, bool, bytes, type(None)})
 """Classes whose values, if they are equal, cannot be told apart."""
 
+TEXT = frozenset({str})
+
+MOST = 10_000
+
+DEEP: dict[tuple[type[Any], ...], tuple[int, ...]] = {}
+"""The places of a tuple whose values have to be looked into, by the classes of all its values. No more than :data:`MOST`."""
+
 VALUES = (object, str, int, float, complex, bytes, tuple, frozenset, list, dict, set)
 """Classes of which it is known what they keep in C."""
 
@@ -67,13 +74,16 @@ Answer = TypeVar("Answer")
 
 
 def by_class(ask: Callable[[Any], Answer]) -> Callable[[Any], Answer]:
-    """What goes by a class alone, found out once. Some classes are of one world, so none is kept for it."""
-    known: WeakKeyDictionary[Any, Answer] = WeakKeyDictionary()
+    """What goes by a class alone, found out once. Some classes are of one world, so no class is kept for it that no module has."""
+    lasting: dict[Any, Answer] = {}
+    passing: WeakKeyDictionary[Any, Answer] = WeakKeyDictionary()
 
     def asked(kind: Any) -> Answer:
-        found = known.get(kind)
-        if found is None:
-            found = known[kind] = ask(kind)
+        found = lasting.get(kind)
+        if found is None and (found := passing.get(kind)) is None:
+            found = ask(kind)
+            known: Any = lasting if in_module(kind) else passing
+            known[kind] = found
         return found
 
     return asked
@@ -109,6 +119,11 @@ def hashable(value: Any) -> bool:
 
 HEAP = 1 << 9
 """The flag of a class that was made by a program (Py_TPFLAGS_HEAPTYPE)."""
+
+
+def in_module(kind: Any) -> bool:
+    """Whether the module of a class has it under its name."""
+    return getattr(sys.modules.get(kind.__module__), kind.__qualname__, None) is kind
 
 
 @by_class
@@ -182,14 +197,16 @@ def same(one: Any, other: Any) -> bool:
         return False
     if kind in SURE:
         return True
-    if issubclass(kind, tuple | frozenset) and not compared_as_usual(kind):  # nobody knows what it compares
-        plain: Any = tuple if issubclass(kind, tuple) else frozenset
-        return _exactly(plain(plain.__iter__(one)), plain(plain.__iter__(other))) and _same_parts(attributes, one, other)
-    if issubclass(kind, tuple):
-        return all(a is b or same(a, b) for a, b in zip(tuple.__iter__(one), tuple.__iter__(other), strict=True))
-    if issubclass(kind, frozenset):
+    if kind is tuple or (issubclass(kind, tuple) and compared_as_usual(kind)):
+        return _same_items(one, other)
+    if issubclass(kind, frozenset) and compared_as_usual(kind):
+        if set(map(type, one)) <= TEXT >= set(map(type, other)):
+            return True
         there = {item: item for item in other}
         return all(same(item, there[item]) for item in one)
+    if issubclass(kind, tuple) or issubclass(kind, frozenset):  # nobody knows what it compares
+        plain: Any = tuple if issubclass(kind, tuple) else frozenset
+        return _exactly(plain(plain.__iter__(one)), plain(plain.__iter__(other))) and _same_parts(attributes, one, other)
     if issubclass(kind, BaseException):
         return _exactly(one.args, other.args) and _same_parts(fields, one, other)
     if issubclass(kind, Enum):
@@ -201,6 +218,23 @@ def same(one: Any, other: Any) -> bool:
     written: Any = kind.__repr__
     shows = not is_dataclass(kind) and written is not object.__repr__
     return (tells_all(kind) or _same_parts(fields, one, other)) and (not shows or repr(one) == repr(other))
+
+
+def _same_items(one: Any, other: Any) -> bool:
+    """Of two tuples. It is asked at every step, and most rows have hardly anything but simple values."""
+    kinds = tuple(map(type, tuple.__iter__(one)))
+    if kinds != tuple(map(type, tuple.__iter__(other))):
+        return False
+    places = DEEP.get(kinds)
+    if places is None:
+        places = tuple([place for place, kind in enumerate(kinds) if kind not in SURE])
+        if len(DEEP) < MOST and all(map(in_module, {*kinds} - SURE)):  # else a class would be kept that is of one world
+            DEEP[kinds] = places
+    for place in places:
+        a, b = tuple.__getitem__(one, place), tuple.__getitem__(other, place)
+        if a is not b and not same(a, b):
+            return False
+    return True
 
 
 def exact(table: Mapping[Any, Any], key: Any, met: Callable[[Any], Any]) -> Any:

@@ -118,7 +118,7 @@ class Database:
             raise DesignError(
                 f"step {effect.step}: an update of table {table} takes a dict or a {table.row.__name__}, not {values!r:.200}"
             )
-        if wrong := moves(table, key, values):
+        if (type(values) is not dict or not values.keys().isdisjoint(table.key_columns)) and (wrong := moves(table, key, values)):
             raise DesignError(f"step {effect.step}: {wrong}")
         if table.references and self.foreign_keys and (broken := self._dangling(table, row, new)):
             return broken

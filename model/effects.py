@@ -31,7 +31,7 @@ class Table:
     :class:`ForeignKeyError` in the handler.
     """
 
-    __slots__ = ("columns", "index", "key", "name", "references", "referred", "row")
+    __slots__ = ("columns", "index", "key", "key_columns", "name", "references", "referred", "row")
 
     def __init__(
         self,
@@ -48,16 +48,12 @@ class Table:
         self.key = key
         self.index = index
         self.columns: tuple[str, ...] = row._fields
+        self.key_columns: tuple[str, ...] = (key,) if isinstance(key, str) else key  # always as a tuple
         for column in (*self.key_columns, *index, *self.references):
             if column not in self.columns:
                 raise ValueError(f"table {name!r} has no column {column!r}; it has {', '.join(self.columns)}")
         for column, other in self.references.items():
             other.referred.append((self, column))
-
-    @property
-    def key_columns(self) -> tuple[str, ...]:
-        """The columns of the key, always as a tuple."""
-        return (self.key,) if isinstance(self.key, str) else self.key
 
     def key_of(self, row: Row) -> Key:
         """The key of a row of this table."""

@@ -22,14 +22,19 @@ NUMBERS = (int, float)
 COMPARED = (str, Decimal, date, timedelta)
 """Classes whose values have an order that is a whole one, each among themselves."""
 
-TEXT = {str}
+TEXT, TUPLES = {str}, {tuple}
+
+SIMPLE = frozenset((str, int))
 
 
 def in_order(keys: Iterable[K]) -> list[K]:
     """Keys in their order, as a query has it; those that have none by their text (:func:`canonical`)."""
     listed = list(keys)
-    if len(listed) < 2 or set(map(type, listed)) == TEXT:
+    if len(listed) < 2 or (kinds := set(map(type, listed))) == TEXT:
         listed.sort()  # as nearly always
+        return listed
+    if kinds == TUPLES and len(parts := {tuple(map(type, key)) for key in listed}) == 1 and SIMPLE.issuperset(*parts):  # type: ignore[call-overload]
+        listed.sort()
         return listed
     shapes = set(map(_shape, listed))
     if len(shapes) == 1 and None not in shapes:
@@ -50,34 +55,60 @@ def _shape(key: Any) -> Any:
 
 
 class InOrder(dict[K, V]):
-    """A dictionary of the world whose entries are listed in the order of their keys."""
+    """A dictionary of the world whose entries are listed in the order of their keys. It is looked through far more often than it is written."""
 
-    __slots__ = ()
+    __slots__ = ("_listed",)
+    _listed: dict[K, V] | None  # a plain dictionary, in that order, until something is written
+
+    def __init__(self, *entries: Any, **more: Any):
+        super().__init__(*entries, **more)
+        self._listed = None
+
+    def _now(self) -> dict[K, V]:
+        """A plain dictionary, in order, which nobody changes."""
+        listed = self._listed
+        if listed is None:
+            listed = self._listed = {key: self[key] for key in in_order(dict.keys(self))}
+        return listed
 
     def __iter__(self) -> Iterator[K]:
-        return iter(in_order(dict.keys(self)))
+        return iter(self._now())
 
     def __reversed__(self) -> Iterator[K]:
-        return reversed(in_order(dict.keys(self)))
+        return reversed(self._now())
 
     def __repr__(self) -> str:
-        return repr(self.copy())
+        return repr(self._now())
 
     def copy(self) -> dict[K, V]:
         """A plain dictionary, in that order."""
-        return dict(self.items())
+        return dict(self._now())
 
     def keys(self) -> Any:
         """As of a dictionary, at this moment."""
-        return dict.fromkeys(self).keys()
+        return self._now().keys()
 
     def values(self) -> Any:
         """As of a dictionary, at this moment."""
-        return {key: self[key] for key in self}.values()
+        return self._now().values()
 
     def items(self) -> Any:
         """As of a dictionary, at this moment."""
-        return {key: self[key] for key in self}.items()
+        return self._now().items()
+
+
+def _writing(name: str) -> Any:
+    plain = getattr(dict, name)
+
+    def method(self: InOrder[Any, Any], *args: Any, **more: Any) -> Any:
+        self._listed = None
+        return plain(self, *args, **more)
+
+    return method
+
+
+for _name in ("__setitem__", "__delitem__", "__ior__", "clear", "pop", "popitem", "setdefault", "update"):
+    setattr(InOrder, _name, _writing(_name))
 
 
 class Listed(Mapping[K, V]):

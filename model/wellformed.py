@@ -91,6 +91,8 @@ def mismatch(table: fx.Table, key: object) -> str | None:
 def moves(table: fx.Table, key: Any, values: Any) -> str | None:
     """What is wrong with an update that gives a row another key; None if it does not. A row that tells who looks at it is read past that, for
     it is nobody's look."""
+    if type(values) is dict and values.keys().isdisjoint(table.key_columns):
+        return None
     for column, part in zip(table.key_columns, (key,) if isinstance(table.key, str) else key, strict=True):
         value = values.get(column, part) if isinstance(values, Mapping) else tuple.__getitem__(values, table.columns.index(column))
         if value is not part and value != part:

@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 from heatproof.model.observation import Change, Observation
 from heatproof.properties.base import Property, Witness
 
+Check = Callable[..., Any]
+
 
 class Violation(NamedTuple):
     """A property that does not hold, why, and after how many actions of the run that was seen."""
@@ -57,18 +59,20 @@ class Monitor:
         self.reached: set[str] = set()
         self.settled: set[str] = set()
         self._changes = changes
-        self._watchers: dict[str, list[Property]] = {}
-        self._situations: dict[str, list[Property]] = {}
+        self._watchers: dict[str, list[tuple[Property, Check]]] = {}
+        self._situations: dict[str, list[tuple[Property, Check]]] = {}
         self._resting: list[Property] = []
         self._seen: dict[tuple[str, str], list[str]] = {}
         for prop in properties:
             watched = {aspects.get(aspect, aspect) for aspect in prop.watches}
             if prop.expectation == "always":
+                assert prop.check is not None
                 for aspect in watched:
-                    self._watchers.setdefault(aspect, []).append(prop)
+                    self._watchers.setdefault(aspect, []).append((prop, prop.check))
             elif prop.expectation == "sometimes":
-                for aspect in watched:
-                    self._situations.setdefault(aspect, []).append(prop)
+                if prop.check is not None:
+                    for aspect in watched:
+                        self._situations.setdefault(aspect, []).append((prop, prop.check))
                 for pair in prop.seen:
                     self._seen.setdefault(pair, []).append(prop.name)
             elif prop.expectation in ("at rest", "cost") and prop.bound is None:  # a bound is judged by whoever drives the run
@@ -76,19 +80,26 @@ class Monitor:
 
     def after(self, step: int) -> None:
         """Ask what the last action, number ``step``, concerns."""
-        observation = self.observation
+        if not (self._watchers or self._situations):
+            return
+        observation, watchers, situations, reached, settled = (
+            self.observation, self._watchers, self._situations, self.reached, self.settled
+        )  # fmt: skip
         for change in self._changes():
-            for prop in self._watchers.get(change.aspect, ()):
-                assert prop.check is not None
-                self.asking = prop
-                found = prop.check(observation, change)
-                if found is not None:
-                    self.violated(prop, found, step)
-            for prop in self._situations.get(change.aspect, ()):
-                assert prop.check is not None
-                self.asking = prop
-                if prop.name not in self.reached and prop.name not in self.settled and prop.check(observation, change):
-                    self.reached.add(prop.name)
+            aspect = change.aspect
+            if aspect in watchers:
+                for prop, check in watchers[aspect]:
+                    self.asking = prop
+                    found = check(observation, change)
+                    if found is not None:
+                        self.violated(prop, found, step)
+            if aspect in situations:
+                for prop, check in situations[aspect]:
+                    name = prop.name
+                    if name not in reached and name not in settled:
+                        self.asking = prop
+                        if check(observation, change):
+                            reached.add(name)
 
     def at_rest(self, step: int) -> None:
         """Ask what must hold now that nothing can happen any more."""

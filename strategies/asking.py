@@ -24,7 +24,8 @@ def monitor(properties: Iterable[Property], world: World, observation: WorldObse
     watch, properties = Watch(world, observation), list(properties)
     _refuse_copies(world, observation, watch)
     for prop in properties:
-        if prop.expectation in ("always", "sometimes") and not prop.seen and prop != ALL.get(prop.name):
+        known = ALL.get(prop.name)
+        if prop.expectation in ("always", "sometimes") and not prop.seen and prop is not known and prop != known:
             _refuse_unknown(prop, world, watch)
     return Monitor(properties, observation, watch.changes, world.design.survives, watch.aspects)
 

@@ -220,7 +220,7 @@ def test_what_a_design_counts_apart_is_told() -> None:
         yield Insert("X-2", ACCOUNT, Account("A"))
         yield Transaction("X-3", writing)
 
-    world = by_default(World(toy(create=create, apart=frozenset({"account"})), asking(faults={"abort": 1})))
+    world = by_default(World(toy(create=create, handlers={"apart": frozenset({"account"})}), asking(faults={"abort": 1})))
     assert [(a.step, a.apart) for a in meter(world).accesses] == [
         ("X-1", ""), ("X-2", "account"), ("X-3", "account"), ("X-3", "account"), ("X-3", "account"),
     ]  # fmt: skip
