@@ -30,14 +30,15 @@ Held = list[tuple[Callable[[Any], str], Any, Any]]
 MOST = 10_000
 
 HELD: dict[int, tuple[Transaction, Held]] = {}
-"""What transactions hold, by identity; they are kept, so that identities last. No more than :data:`MOST`."""
+"""What transactions hold, by identity, with copies: a node does the same effect in many worlds, and nothing but its body can change that. They
+are kept, so that identities last. No more than :data:`MOST`."""
 
 
 def settled(effect: Any) -> Any:
     """An effect that nothing changes any more that a handler does."""
     if type(effect) is not Transaction:
         return effect if CONTAINERS.isdisjoint(map(type, effect)) else effect._make(map(_copy, effect))
-    if still(effect.body) and still(effect.args):
+    if holds_still(effect):
         return effect
     copies = Copies()
     body, args = copies.of(effect.body), copies.of(effect.args)
@@ -62,6 +63,8 @@ def assigned(body: Any) -> str:
 
 def moving(effect: Transaction) -> Any:
     """An iterator that a transaction holds and that cannot be copied; None if there is none."""
+    if holds_still(effect):
+        return None
     waiting: list[Any] = [value for value in (effect.body, effect.args) if not still(value)]
     met: dict[int, Any] = {}
     while waiting:
@@ -87,7 +90,7 @@ class unchanged:  # a word before a block
 
     def __enter__(self) -> None:
         known = HELD.get(id(self.effect))
-        self.held = _remembered(self.effect) if known is None else known[1]
+        self.held = known[1] if known is not None else _remember(self.effect, _held(self.effect))  # copied when it is first run
 
     def __exit__(self, kind: object, _error: object, _trace: object) -> None:
         for what, value, before in self.held:
@@ -98,11 +101,19 @@ class unchanged:  # a word before a block
                 )
 
 
-def _remembered(effect: Transaction) -> Held:
-    """What a transaction holds, copied when it is first run: a node does the same effect in many worlds, and nothing else can change that."""
+def holds_still(effect: Transaction) -> bool:
+    """Whether a transaction holds nothing that can be changed."""
+    if id(effect) in HELD:
+        return not HELD[id(effect)][1]
+    quiet = still(effect.body) and still(effect.args)
+    if quiet:
+        _remember(effect, [])
+    return quiet
+
+
+def _remember(effect: Transaction, held: Held) -> Held:
     if len(HELD) > MOST:
         HELD.clear()
-    held = [] if still(effect.body) and still(effect.args) else _held(effect)
     HELD[id(effect)] = effect, held
     return held
 

@@ -48,10 +48,10 @@ def shared(kind: Any) -> bool:
 
 def still(value: Any) -> bool:
     """Whether a value certainly holds nothing that can be changed, which is soon said of most."""
-    kind: Any = class_of(value)
+    kind: Any = type(value)
     if kind in SIMPLE:
         return True
-    if issubclass(kind, tuple | frozenset):
+    if issubclass(kind, (tuple, frozenset)):  # half the time of a union
         if id(value) in STILL:
             return True
         items: Any = tuple.__iter__ if issubclass(kind, tuple) else frozenset.__iter__

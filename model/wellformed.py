@@ -5,7 +5,7 @@ Asked once for each effect that a handler yields anew, not each time it is done.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from difflib import get_close_matches
 from typing import Any
 
@@ -19,54 +19,83 @@ OPERATIONS = ("create", "update", "delete", "check")
 """Physical operations."""
 
 
+Known = tuple[Mapping[str, Any] | None, Collection[fx.Table] | None]
+"""The handlers and the tables of a design; None: nobody knows which."""
+
+
 def mistake(effect: fx.Effect, handlers: Mapping[str, Any] | None = None, tables: Collection[fx.Table] | None = None) -> str | None:
     """What is wrong with ``effect`` and what to do about it; None if nothing is. ``handlers`` and ``tables`` are those of the design, where they
     are known."""
     step: Any = effect.step
     if not isinstance(step, str):
         return f"its step id is {step!r:.80}; the first argument of an effect is the id of the step in the design's text"
-    match effect:
-        case fx.Send(message=name, args=args, to=to):
-            return _handler(name, handlers) or _arguments(args) or _name(to, "it is for engine")
-        case fx.Spawn(handler=name, args=args):
-            return _handler(name, handlers) or _arguments(args)
-        case fx.Read(table=table, key=key):
-            return _table(table, tables) or _key(table, key)
-        case fx.Query(table=table, where=where, unless=unless):
-            return _table(table, tables) or _columns(table, where, "where") or _columns(table, unless, "unless")
-        case fx.Insert(table=table, row=row):
-            return _table(table, tables) or _row(table, row)
-        case fx.Update(table=table, key=key, values=values, where=where):
-            wrong = _table(table, tables) or _key(table, key) or _columns(table, where, "where")
-            wrong = wrong or (_columns(table, values, "values") if isinstance(values, Mapping) else _row(table, values))
-            return wrong or moves(table, key, values)
-        case fx.Delete(table=table, where=where):
-            return _table(table, tables) or _columns(table, where, "where")
-        case fx.Begin(operation=operation, subject=subject, spec=spec, topic=topic, cause=cause):
-            wrong = _operation(operation) or _name(subject, f"it is to {operation}") or _spec(operation, spec)
-            return wrong or _name(topic, "its time limit is") or _name(cause, "its cause is")
-        case fx.Finish(physical=physical):
-            return _physical(physical) or _name(physical, "it waits for the end of")
-        case fx.Look(physical=physical):
-            return _name(physical, "it looks at")
-        case fx.Probe(engine=engine):
-            return _name(engine, "it asks after engine")
-        case fx.Listen(topic=topic) | fx.Cancel(topic=topic) | fx.Expired(topic=topic):
-            return _name(topic, "its topic is")
-        case fx.Transaction(body=body):
-            if name := assigned(body):
-                return (
-                    f"its body assigns {name}, which is not its own (nonlocal); the handler would not see that when it is run again, so let the"
-                    " body return what it finds, 'found = yield Transaction(...)', and hand over what it needs as arguments"
-                )
-            if (iterator := moving(effect)) is not None:
-                return (
-                    f"its body holds {iterator!r:.80}, which only goes on and cannot be kept as it is now; let it hold a tuple of what comes,"
-                    " or call there what yields effects"
-                )
-        case _:
-            pass
+    check = _CHECKS.get(type(effect))
+    return None if check is None else check(effect, (handlers, tables))
+
+
+def _send(effect: fx.Send, known: Known) -> str | None:
+    return _handler(effect.message, known[0]) or _arguments(effect.args) or _name(effect.to, "it is for engine")
+
+
+def _spawn(effect: fx.Spawn, known: Known) -> str | None:
+    return _handler(effect.handler, known[0]) or _arguments(effect.args)
+
+
+def _read(effect: fx.Read, known: Known) -> str | None:
+    return _table(effect.table, known[1]) or _key(effect.table, effect.key)
+
+
+def _query(effect: fx.Query, known: Known) -> str | None:
+    wrong = _table(effect.table, known[1]) or _columns(effect.table, effect.where, "where")
+    return wrong or _columns(effect.table, effect.unless, "unless")
+
+
+def _insert(effect: fx.Insert, known: Known) -> str | None:
+    return _table(effect.table, known[1]) or _row(effect.table, effect.row)
+
+
+def _update(effect: fx.Update, known: Known) -> str | None:
+    table, values = effect.table, effect.values
+    wrong = _table(table, known[1]) or _key(table, effect.key) or _columns(table, effect.where, "where")
+    wrong = wrong or (_columns(table, values, "values") if isinstance(values, Mapping) else _row(table, values))
+    return wrong or moves(table, effect.key, values)
+
+
+def _delete(effect: fx.Delete, known: Known) -> str | None:
+    return _table(effect.table, known[1]) or _columns(effect.table, effect.where, "where")
+
+
+def _begin(effect: fx.Begin, _known: Known) -> str | None:
+    operation = effect.operation
+    wrong = _operation(operation) or _name(effect.subject, f"it is to {operation}") or _spec(operation, effect.spec)
+    return wrong or _name(effect.topic, "its time limit is") or _name(effect.cause, "its cause is")
+
+
+def _topic(effect: fx.Listen | fx.Cancel | fx.Expired, _known: Known) -> str | None:
+    return _name(effect.topic, "its topic is")
+
+
+def _transaction(effect: fx.Transaction, _known: Known) -> str | None:
+    if name := assigned(effect.body):
+        return (
+            f"its body assigns {name}, which is not its own (nonlocal); the handler would not see that when it is run again, so let the"
+            " body return what it finds, 'found = yield Transaction(...)', and hand over what it needs as arguments"
+        )
+    if (iterator := moving(effect)) is not None:
+        return (
+            f"its body holds {iterator!r:.80}, which only goes on and cannot be kept as it is now; let it hold a tuple of what comes,"
+            " or call there what yields effects"
+        )
     return None
+
+
+_CHECKS: dict[type[Any], Callable[[Any, Known], str | None]] = {
+    fx.Send: _send, fx.Spawn: _spawn, fx.Read: _read, fx.Query: _query, fx.Insert: _insert, fx.Update: _update, fx.Delete: _delete,
+    fx.Begin: _begin, fx.Listen: _topic, fx.Cancel: _topic, fx.Expired: _topic, fx.Transaction: _transaction,
+    fx.Finish: lambda effect, _: _physical(effect.physical) or _name(effect.physical, "it waits for the end of"),
+    fx.Look: lambda effect, _: _name(effect.physical, "it looks at"),
+    fx.Probe: lambda effect, _: _name(effect.engine, "it asks after engine"),
+}  # fmt: skip
 
 
 def _table(table: object, tables: Collection[fx.Table] | None) -> str | None:
