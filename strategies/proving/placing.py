@@ -21,6 +21,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
+from enum import Enum
 from functools import partial
 from types import BuiltinFunctionType, CodeType, FunctionType, ModuleType
 from typing import Any
@@ -196,7 +197,7 @@ class Places(dict[Any, Any]):
         kind = type(value)
         if kind is self.kind:
             found.add(value.name)
-        elif kind in NOTHING_IN or id(value) in self._clean:
+        elif kind in NOTHING_IN or id(value) in self._clean or isinstance(value, type | Enum):
             return
         elif isinstance(value, tuple):
             for item in tuple.__iter__(value):
