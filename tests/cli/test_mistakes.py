@@ -47,6 +47,8 @@ def refused(said: str, *words: str | Path) -> None:
         ("Toy.survives = frozenset({'loose'})", "design 'Toy': survives names the unknown fault 'loose'; known are lose, duplicate"),
         ("Toy.survives = ('lose', 'DRIFT')", "design 'Toy': survives names the unknown fault 'DRIFT'"),
         ("Toy.immune = frozenset({'loose'})", "design 'Toy': immune names the unknown fault 'loose'"),
+        ("from heatproof import at_most\nat_most(-1)", "ValueError: a bound is a number of accesses, not -1 (at {toy}:28)"),
+        ("exit(0)", "SystemExit: 0 (at {toy}:27)"),
         ("PROPERTIES = None", "toy.py: PROPERTIES must be a tuple or list of properties, not None"),
         ("PROPERTIES = PROPERTIES[0]", "toy.py: PROPERTIES must be a tuple or list of properties, not Property("),
         ("PROPERTIES = (1, 2)", "toy.py: PROPERTIES holds 1, which is no property"),
@@ -66,7 +68,7 @@ def refused(said: str, *words: str | Path) -> None:
 def test_a_mistaken_file_is_refused_before_anything_runs(tmp_path: Path, words: tuple[str, ...], more: str, said: str) -> None:
     (tmp_path / "toy.py").write_text(f"{TOY}\n{more}\n")
     report = () if words[0] == "properties" else ("--report", tmp_path / "out")
-    refused(said, words[0], f"{tmp_path / 'toy.py'}:Toy", *words[1:], *report)
+    refused(said.replace("{toy}", str(tmp_path / "toy.py")), words[0], f"{tmp_path / 'toy.py'}:Toy", *words[1:], *report)
     assert not (tmp_path / "out").exists()
 
 
