@@ -277,7 +277,7 @@ def test_a_mistake_that_shows_in_what_namedtuple_has_made_is_told_where_the_prop
         by_a_run(SETTING, many)
     made = compile("def fail(): raise ValueError('made')", "<made>", "exec")
     made_of: dict[str, Any] = {}
-    exec(made, made_of)  # as a namedtuple is made  # noqa: S102
+    exec(made, made_of)  # as a namedtuple is made
     failing = at_rest("made", "It calls what has no file.")(lambda observation: [made_of["fail"]()])
     with pytest.raises(HeatproofError, match=r"^\S*test_asking\.py:\d+: property 'made' raised ValueError: made"):
         by_a_run(SETTING, failing)
