@@ -54,6 +54,8 @@ def mistake(effect: fx.Effect, handlers: Mapping[str, Any] | None = None, tables
         case fx.Listen(topic=topic) | fx.Cancel(topic=topic) | fx.Expired(topic=topic):
             return _name(topic, "its topic is")
         case fx.Transaction(body=body):
+            if wrong := _body(effect):
+                return wrong
             if name := assigned(body):
                 return (
                     f"its body assigns {name}, which is not its own (nonlocal); the handler would not see that when it is run again, so let the"
@@ -121,6 +123,13 @@ def _spec(operation: object, spec: object) -> str | None:
     if isinstance(spec, Spec) or (spec is None and operation in ("delete", "check")):
         return None if hashable(spec) else f"what it is to make holds something that cannot be hashed: {spec!r:.200}"
     return f"what it is to make must be a Spec (heatproof.model.reality), not {spec!r:.80}; only delete and check need none"
+
+
+def _body(effect: Any) -> str | None:
+    body, args = effect.body, effect.args
+    if not callable(body):
+        return f"its body must be a generator function, not {body!r:.80}; what that needs is given after it, as a tuple"
+    return None if isinstance(args, tuple) else f"what its body is called with must be a tuple, not {args!r:.80}"
 
 
 def _name(name: object, what: str) -> str | None:
