@@ -41,6 +41,7 @@ def refused(said: str, *words: str | Path) -> None:
         ("class Toy(Toy):\n  def __init__(self): raise SystemExit", "design 'Toy' cannot be made as Toy(), without arguments: SystemE"),
         ("class Toy(Toy):\n  def __init__(self, x): pass", "toy.py: design 'Toy' cannot be made as Toy(), without arguments: TypeError"),
         ("Toy.operations = None", "design 'Toy': operations must be a dict of handlers by kind of operation, not None"),
+        ("Toy.operations = {'create': 'create', 'explode': 'create'}", "operations names the unknown kind 'explode'; known are create, u"),
         ("Toy.operations = {'create': None}", "design 'Toy': operations must hold names, not (None,)"),
         ("Toy.tables = (1, 2)", "design 'Toy': tables must be a tuple of Tables, not (1, 2)"),
         ("Toy.messages = 'work'", "design 'Toy': messages must hold names, not 'work'"),
@@ -54,6 +55,8 @@ def refused(said: str, *words: str | Path) -> None:
         ("from heatproof import at_rest\nat_rest(5, 'X.')(list)", "the name of a property is a text on one line, not 5 (at {toy}:28)"),
         ("from heatproof import at_rest\nat_rest('', 'X.')(list)", "the name of a property is a text on one line, not '' (at {toy}:28)"),
         ("from heatproof import at_rest\nat_rest('x', None)(list)", "the sentence of a property is a text on one line, not None (at"),
+        ("from heatproof.model.effects import Table\nTable('x', dict)",
+         "ValueError: the rows of table 'x' must be of a NamedTuple class, not <class 'dict'> (at {toy}:28)"),
         ("exit(0)", "SystemExit: 0 (at {toy}:27)"),
         ("PROPERTIES = None", "toy.py: PROPERTIES must be a tuple or list of properties, not None"),
         ("PROPERTIES = PROPERTIES[0]", "toy.py: PROPERTIES must be a tuple or list of properties, not Property("),
@@ -112,6 +115,22 @@ def test_a_design_that_is_observed_wrong(tmp_path: Path, body: str, said: str) -
     with pytest.raises(DesignError) as raised:
         Driver(catalogue.load(f"{tmp_path / 'toy.py'}:Toy"), scenario(create([])), ())
     assert said in str(raised.value)
+
+
+def test_all_of_heatproof_may_be_imported(tmp_path: Path) -> None:
+    """That brings PROPERTIES, a dict of all there are, and is as if the file had none of its own."""
+    (tmp_path / "toy.py").write_text(TOY.replace("PROPERTIES = ", "from heatproof import *\nOTHERS = "))
+    done = asked("properties", f"{tmp_path / 'toy.py'}:Toy")
+    assert done.exit_code == 0, done.stderr
+    assert "one worker at a time" in done.stdout
+
+
+def test_no_fault_strikes_where_each_may_strike_no_times(tmp_path: Path) -> None:
+    (tmp_path / "toy.py").write_text(TOY)
+    words = ("--faults", "crash", "--fault-budget", "0", "--examples", "10", "--processes", "1", "--report", tmp_path / "out")
+    done = asked("check", f"{tmp_path / 'toy.py'}:Toy", *words)
+    assert done.exit_code == 0, done.stderr
+    assert "100 runs" in done.stdout
 
 
 def test_a_design_without_operations(tmp_path: Path) -> None:
