@@ -82,7 +82,7 @@ def check(design: str, **given: Any) -> int:
         options = replace(options, fixed=checking.heats_scenarios(known, options))
     console = Console(highlight=False)
     limits = checking.Limits(seconds, given["examples"], given["processes"], given["shrink"])
-    run = checking.Check(design, given["wanted"], options, limits, reporter(console))
+    run = checking.Check(design, given["wanted"], options, limits, reporter())
     outcome = run.run()
     if outcome.interrupted and not outcome.findings.runs and (given["report"] / verdicts.FILE).exists():
         click.echo(f"Interrupted. Nothing was done, so the report of before stays in {given['report']}/")
