@@ -26,11 +26,12 @@ def at_most(accesses: int, per: Literal["operation", "run"] = "operation", kind:
         raise ValueError(f"a bound is per 'operation' or per 'run', not {per!r:.80}")
     if per == "run" and kind:
         raise ValueError(f"a bound per run is on the whole run, not on operations of kind {kind!r}")
+    number = f"{accesses} access{'es' if accesses != 1 else ''}"
     whose = f"{kind or 'operation'}" if per == "operation" else "run"
     return Property(
-        f"at most {accesses} accesses per {whose}",
+        f"at most {number} per {whose}",
         "cost",
-        f"No {whose} costs more than {accesses} accesses to the database, in any order of events.",
+        f"No {whose} costs more than {number} to the database, in any order of events.",
         kinds=(TOO_MANY,),
         bound=Bound(accesses, per, kind),
     )

@@ -66,7 +66,7 @@ def refused(said: str, *words: str | Path) -> None:
         ("from heatproof import at_rest\nPROPERTIES = [at_rest('x', 'X.', frozenset({'dupplicate'}))(list)]",
          "property 'x' tolerates the unknown fault 'dupplicate'; known are lose, duplicate"),
         ("from heatproof.properties.costs import at_most\nPROPERTIES = [at_most(1, kind='updates')]",
-         "property 'at most 1 accesses per updates': design 'Toy' has no operation 'updates'; it has create"),
+         "property 'at most 1 access per updates': design 'Toy' has no operation 'updates'; it has create"),
     ],
 )  # fmt: skip
 @pytest.mark.parametrize(
