@@ -64,8 +64,8 @@ def check(design: str, **given: Any) -> int:
     """
     seconds = given["seconds"] if given["seconds"] or given["examples"] else 60.0
     options = Options(
-        given["resources"], given["operations"], given["engines"], given["threads"], given["kinds"], given["faults"],
-        given["fault_budget"], given["policies"] or PORTFOLIO, given["seed"],
+        given["resources"], given["operations"], given["engines"], given["threads"], given["kinds"], given["faults"] if given["fault_budget"] else (),
+        given["fault_budget"] or 1, given["policies"] or PORTFOLIO, given["seed"],
     )  # fmt: skip
     design = patched(on(design, given["database"]), given["patch"])
     known = catalogue.load(design)
@@ -82,7 +82,7 @@ def check(design: str, **given: Any) -> int:
         options = replace(options, fixed=checking.heats_scenarios(known, options))
     console = Console(highlight=False)
     limits = checking.Limits(seconds, given["examples"], given["processes"], given["shrink"])
-    run = checking.Check(design, given["wanted"], options, limits, reporter(console))
+    run = checking.Check(design, given["wanted"], options, limits, reporter())
     outcome = run.run()
     if outcome.interrupted and not outcome.findings.runs and (given["report"] / verdicts.FILE).exists():
         click.echo(f"Interrupted. Nothing was done, so the report of before stays in {given['report']}/")

@@ -134,7 +134,7 @@ def prove(design: str | None, **given: Any) -> int:
     for note in notes:
         say(note)
     wanted = names_for(spec, given["wanted"], given["unwanted"])
-    prover = Prover(spec, wanted, members, switches, budget, reporter(console, 1.0), keep)
+    prover = Prover(spec, wanted, members, switches, budget, reporter(1.0), keep)
     return _tell(prover, prover.run(), given["report"], console)
 
 

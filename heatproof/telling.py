@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from rich.console import Console
@@ -14,19 +14,17 @@ from heatproof.model.errors import HeatproofError
 from heatproof.reports import progress, tables
 
 
-def reporter(console: Console, every: float = 10.0) -> progress.Reporter:
-    """Tells how far it is: in place on a terminal, else a line every so many seconds."""
+def reporter(every: float = 10.0) -> progress.Reporter:
+    """Tells how far it is, on the stream of errors, since what a command prints is to be the same whenever it is run: in place on a terminal,
+    else a line every so many seconds."""
+    console = Console(stderr=True, highlight=False)
     return progress.Terminal(console) if console.is_terminal else progress.Lines(_say_if_possible, time.monotonic, every)
 
 
 def _say_if_possible(line: str) -> None:
-    """No search is ended for a line of progress that a full disk does not take: what it finds is kept in files."""
-    try:
-        say(line)
-    except BrokenPipeError:
-        raise
-    except OSError:
-        pass
+    """No search is ended for a line of progress that nobody takes: what it finds is printed elsewhere, and kept in files."""
+    with suppress(OSError):
+        say(line, err=True)
 
 
 def tell_table(console: Console, table: Sequence[tables.Line]) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 from heatproof.model.effects import Handler, Query, Read, Table, Transaction
 from heatproof.model.errors import PASSING, DesignError, HeatproofError, place_of_error, spelt
 from heatproof.model.faults import FAULTS
-from heatproof.model.scenario import Operation
+from heatproof.model.scenario import KINDS, Operation
 
 if TYPE_CHECKING:
     from heatproof.model.meter import Metering
@@ -115,6 +115,10 @@ class Design:
         if not isinstance(self.operations, Mapping):
             raise DesignError(
                 f"design {self.name!r}: operations must be a dict of handlers by kind of operation, not {self.operations!r:.80}"
+            )
+        if unknown := [kind for kind in self.operations if kind not in KINDS]:
+            raise DesignError(
+                f"design {self.name!r}: operations names the unknown kind {unknown[0]!r:.80}; known are {', '.join(KINDS)}"
             )
         listed: dict[str, Any] = {
             "messages": self.messages, "tasks": self.tasks, "operations": tuple(self.operations.values()),

@@ -47,6 +47,8 @@ class Table:
         self.row = row
         self.key = key
         self.index = index
+        if not hasattr(row, "_fields") or not callable(row):  # no more of a named tuple is needed
+            raise ValueError(f"the rows of table {name!r} must be of a NamedTuple class, not {row!r:.80}")
         self.columns: tuple[str, ...] = row._fields
         self.key_columns: tuple[str, ...] = (key,) if isinstance(key, str) else key  # always as a tuple
         for column in (*self.key_columns, *index, *self.references):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import FrameType
+
 
 class HeatproofError(Exception):
     """Wrong use or broken input. The command line prints its text and ends with exit code 2."""
@@ -51,9 +53,22 @@ def spelt(error: BaseException) -> str:
 
 
 def place_of_error(error: BaseException) -> str:
-    """``FILE:LINE`` where an exception was raised."""
+    """``FILE:LINE`` where an exception was raised: in the user's own text if it came by there, also if heatproof raised it (a table, a property
+    that cannot be), or what has no file (``exit``)."""
     traceback = raised(error).__traceback__
     assert traceback is not None
-    while traceback.tb_next is not None:
+    theirs = None
+    while True:
+        theirs = traceback if is_foreign(traceback.tb_frame) else theirs
+        if traceback.tb_next is None:
+            break
         traceback = traceback.tb_next
-    return f"{traceback.tb_frame.f_code.co_filename}:{traceback.tb_lineno}"
+    found = theirs or traceback
+    return f"{found.tb_frame.f_code.co_filename}:{found.tb_lineno}"
+
+
+def is_foreign(frame: FrameType) -> bool:
+    """Whether a frame is of a design, a property or a library, with a text that can be looked up, rather than of heatproof's own machinery."""
+    module = str(frame.f_globals.get("__name__", ""))
+    ours = module.startswith("heatproof.") and not module.startswith("heatproof.model.designs.")
+    return not ours and not frame.f_code.co_filename.startswith("<")

@@ -249,8 +249,14 @@ class Program:
         self.nodes -= 1
         self._resume(fresh, known.result, again=True)
         if not _same(fresh, known):
+            here = f"{self._where(known, gen)}: handler {known.root.handler!r}"
+            if _told(fresh) == _told(known):
+                raise DesignError(
+                    f"{here}: run again, it went on with {_told(fresh)}, which reads as before and is not equal to it; yield and return nothing but"
+                    " values that are equal to others like them: no nan, and no objects without an __eq__ of what they hold"
+                )
             raise DesignError(
-                f"{self._where(known, gen)}: handler {known.root.handler!r} is no function of its message and the results it was"
+                f"{here} is no function of its message and the results it was"
                 f" sent: run again, it went on with {_told_apart(fresh, known)}; it must not use module"
                 " or object state, clocks, random numbers or the order of sets"
             )

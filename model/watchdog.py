@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-from heatproof.model.errors import Passing
+from heatproof.model.errors import Passing, is_foreign
 
 AGAIN = 10
 """How many times sooner it interrupts once it has interrupted, as long as what was interrupted is done again."""
@@ -68,13 +68,9 @@ def watchdog(seconds: float = 5.0) -> Iterator[None]:
 
 def _place(frame: FrameType | None) -> str:
     """Where the design is: what it calls of heatproof, such as a row that tells when it is looked at, is not what does not end."""
-    while frame is not None and _ours(frame.f_globals.get("__name__", "")):
+    while frame is not None and not is_foreign(frame):
         frame = frame.f_back
     return "somewhere" if frame is None else f"{frame.f_code.co_filename}:{frame.f_lineno}"
-
-
-def _ours(module: str) -> bool:
-    return module.startswith("heatproof.") and not module.startswith("heatproof.model.designs.")
 
 
 __all__ = ["RUNNING", "Stuck", "watchdog"]

@@ -76,6 +76,8 @@ def _topic(effect: fx.Listen | fx.Cancel | fx.Expired, _known: Known) -> str | N
 
 
 def _transaction(effect: fx.Transaction, _known: Known) -> str | None:
+    if wrong := _body(effect):
+        return wrong
     if name := assigned(effect.body):
         return (
             f"its body assigns {name}, which is not its own (nonlocal); the handler would not see that when it is run again, so let the"
@@ -155,6 +157,13 @@ def _spec(operation: object, spec: object) -> str | None:
     if isinstance(spec, Spec) or (spec is None and operation in ("delete", "check")):
         return None if hashable(spec) else f"what it is to make holds something that cannot be hashed: {spec!r:.200}"
     return f"what it is to make must be a Spec (heatproof.model.reality), not {spec!r:.80}; only delete and check need none"
+
+
+def _body(effect: Any) -> str | None:
+    body, args = effect.body, effect.args
+    if not callable(body):
+        return f"its body must be a generator function, not {body!r:.80}; what that needs is given after it, as a tuple"
+    return None if isinstance(args, tuple) else f"what its body is called with must be a tuple, not {args!r:.80}"
 
 
 def _name(name: object, what: str) -> str | None:

@@ -76,6 +76,8 @@ class Property:
       Empty: nobody says.
     - ``bound``: for *cost* the other way to say it, instead of a check; see :mod:`heatproof.properties.costs`.
     - ``needs``: the names of the properties whose notes (``observation.remember``) it goes by: they are asked wherever it is. None: nobody says.
+
+    Raises ValueError for a name or a sentence that is no text on one line: tables, cases and the names of files are made of them.
     """
 
     name: str
@@ -88,6 +90,14 @@ class Property:
     kinds: tuple[str, ...] = ()
     bound: Bound | None = None
     needs: tuple[str, ...] | None = None
+
+    def __post_init__(self) -> None:
+        name: Any = self.name
+        sentence: Any = self.sentence
+        if not isinstance(name, str) or not name.strip() or not name.isprintable():
+            raise ValueError(f"the name of a property is a text on one line, not {name!r:.80}")
+        if not isinstance(sentence, str) or not sentence.isprintable():
+            raise ValueError(f"the sentence of a property is a text on one line, not {sentence!r:.80}")
 
     def has_kind(self, kind: str) -> bool:
         """Whether a witness of that kind can be one of this property."""

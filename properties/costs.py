@@ -18,17 +18,20 @@ def at_most(accesses: int, per: Literal["operation", "run"] = "operation", kind:
     """No operation (of that ``kind``, if one is given), or no run as a whole, costs more than so many accesses to the database: round
     trips, a transaction is one, whatever stands in it. What an operation costs includes all tasks and messages that go back to it.
 
-    Raises ValueError for a number below 0, and for a kind of operation together with ``per="run"``.
+    Raises ValueError for what is no number from 0 on, for another ``per``, and for a kind of operation together with ``per="run"``.
     """
-    if accesses < 0:
-        raise ValueError(f"a bound is a number of accesses, not {accesses}")
+    if type(accesses) is not int or accesses < 0:
+        raise ValueError(f"a bound is a number of accesses, not {accesses!r:.80}")
+    if per not in ("operation", "run"):
+        raise ValueError(f"a bound is per 'operation' or per 'run', not {per!r:.80}")
     if per == "run" and kind:
         raise ValueError(f"a bound per run is on the whole run, not on operations of kind {kind!r}")
+    number = f"{accesses} access{'es' if accesses != 1 else ''}"
     whose = f"{kind or 'operation'}" if per == "operation" else "run"
     return Property(
-        f"at most {accesses} accesses per {whose}",
+        f"at most {number} per {whose}",
         "cost",
-        f"No {whose} costs more than {accesses} accesses to the database, in any order of events.",
+        f"No {whose} costs more than {number} to the database, in any order of events.",
         kinds=(TOO_MANY,),
         bound=Bound(accesses, per, kind),
     )

@@ -34,8 +34,9 @@ def write_whole(path: Path, text: str) -> None:
             with contextlib.suppress(OSError):
                 os.unlink(temporary)
         if isinstance(error, OSError):
+            reason = "a file stands where a folder should" if isinstance(error, FileExistsError) else error.strerror or error
             same = "; that file is as it was" if os.path.lexists(path) else ""
-            raise HeatproofError(f"cannot write {path}: {error.strerror or error}{same}") from error
+            raise HeatproofError(f"cannot write {path}: {reason}{same}") from error
         raise
 
 

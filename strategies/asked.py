@@ -49,7 +49,7 @@ def properties_for(spec: str, wanted: Sequence[str] = ()) -> list[Property]:
     if catalogue.is_file(spec):
         path = catalogue.parted(spec)[0]
         module = catalogue.load_module(path)
-        if hasattr(module, "PROPERTIES"):
+        if getattr(module, "PROPERTIES", ALL) is not ALL:  # that is what 'from heatproof import *' brings
             known = _own(path, module.PROPERTIES)
             refuse_unfit(catalogue.load(spec), known.values())
         elif not isinstance(catalogue.load(spec), catalogue.DESIGNS["heat"]):

@@ -93,7 +93,8 @@ def _line(error: BaseException) -> str:
     found, at = "", error.__traceback__
     while at is not None:
         module = at.tb_frame.f_globals.get("__name__", "")
-        if not module.startswith(MACHINERY) and module.partition(".")[0] not in LIBRARY:
+        has_text = not at.tb_frame.f_code.co_filename.startswith("<")  # what namedtuple makes has none, nor has exit
+        if has_text and not module.startswith(MACHINERY) and module.partition(".")[0] not in LIBRARY:
             found = f"{at.tb_frame.f_code.co_filename}:{at.tb_lineno}: "
         at = at.tb_next
     return found

@@ -294,9 +294,15 @@ class Shrinker:
             return False
         length = max(1, len(self.best.actions) // DEAR)
         program = self._driver(scenario).world.program
-        search = Fewest(self.design, self.properties, scenario, self.key, runs * length, program, start, self._is_over)
-        found = search.search(deviations, LONGEST, fewest=shortest)
-        self.left = max(0, self.left - max(1, -(-found.performed // length)))
+        most, performed = len(self.best.actions), 0
+        for steps in (most, LONGEST):  # no more than there are first: a run that polls goes on by default until patience is lost
+            budget = runs * length - performed
+            search = Fewest(self.design, self.properties, scenario, self.key, budget, program, start, self._is_over)
+            found = search.search(deviations, steps, fewest=shortest)
+            performed += found.performed
+            if found.actions is not None or performed >= runs * length:
+                break
+        self.left = max(0, self.left - max(1, -(-performed // length)))
         return found.actions is not None and self._keep(scenario, found.actions)
 
     # ---------------------------------------------------------------------------------------------------- scenario

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from heatproof.model.design import Design
+from heatproof.model.world import Action
 from heatproof.properties.base import Property
 from heatproof.strategies.fewest import Fewest, can_search
 from heatproof.strategies.running import Driver
@@ -38,11 +39,22 @@ def least(
         return Least(small, False)
     search = Fewest(design, properties, small.scenario, key, runs * ACTIONS, over=over)
     answer = search.search(len(small.deviations) - 1, fewest=False)
-    if answer.actions is None:
-        return Least(small, answer.finished)
-    driver = Driver(design, small.scenario, properties)
-    deviations = record(driver, answer.actions)
-    return Least(Failure(small.scenario, list(answer.actions), driver.monitor.violations[key], deviations, True), True)
+    few = _failure(design, properties, small, answer.actions) if answer.actions is not None else small
+    left, most = search.budget - search.performed, len(failure.actions)
+    while most < len(few.actions) and left > 0:  # by default a run may poll until patience is lost, which nobody wants to read
+        again = Fewest(design, properties, few.scenario, key, left, over=over)
+        shorter = again.search(len(few.deviations), most)
+        if shorter.actions is not None:
+            few = _failure(design, properties, few, shorter.actions)
+            break
+        left, most = left - shorter.performed, 2 * most
+    return Least(few, answer.actions is not None or answer.finished)
+
+
+def _failure(design: Design, properties: Sequence[Property], like: Failure, actions: Sequence[Action]) -> Failure:
+    driver = Driver(design, like.scenario, properties)
+    deviations = record(driver, actions)
+    return Failure(like.scenario, list(actions), driver.monitor.violations[like.violation.key], deviations, True)
 
 
 __all__ = ["ACTIONS", "Least", "least"]

@@ -168,8 +168,8 @@ def test_ctrl_c_ends_with_what_was_found(tmp_path: Path) -> None:
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     finally:
         signal.signal(signal.SIGINT, heeded)
-    assert process.stdout is not None
-    process.stdout.readline()  # it has begun; what it has done by then does not matter
+    assert process.stderr is not None
+    process.stderr.readline()  # it has begun; what it has done by then does not matter
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=60)
     assert process.returncode in (1, 3), out + err

@@ -41,6 +41,7 @@ def refused(said: str, *words: str | Path) -> None:
         ("class Toy(Toy):\n  def __init__(self): raise SystemExit", "design 'Toy' cannot be made as Toy(), without arguments: SystemE"),
         ("class Toy(Toy):\n  def __init__(self, x): pass", "toy.py: design 'Toy' cannot be made as Toy(), without arguments: TypeError"),
         ("Toy.operations = None", "design 'Toy': operations must be a dict of handlers by kind of operation, not None"),
+        ("Toy.operations = {'create': 'create', 'explode': 'create'}", "operations names the unknown kind 'explode'; known are create, u"),
         ("Toy.operations = {'create': None}", "design 'Toy': operations must hold names, not (None,)"),
         ("Toy.tables = (1, 2)", "design 'Toy': tables must be a tuple of Tables, not (1, 2)"),
         ("Toy.messages = 'work'", "design 'Toy': messages must hold names, not 'work'"),
@@ -49,6 +50,16 @@ def refused(said: str, *words: str | Path) -> None:
         ("Toy.immune = frozenset({'loose'})", "design 'Toy': immune names the unknown fault 'loose'"),
         ("class Toy(Toy):\n  handlers = ('create',)", "toy.py: design 'Toy': 'handlers' is ('create',), and Design has a method of that name"),
         ("Toy.operations, Toy.open = {'create': 'open'}, Toy.create", "design 'Toy': a handler cannot be called 'open'; Design has"),
+        ("from heatproof import at_most\nat_most(-1)", "ValueError: a bound is a number of accesses, not -1 (at {toy}:28)"),
+        ("from heatproof import at_most\nat_most('x')", "ValueError: a bound is a number of accesses, not 'x' (at {toy}:28)"),
+        ("from heatproof import at_most\nat_most(1.5)", "ValueError: a bound is a number of accesses, not 1.5 (at {toy}:28)"),
+        ("from heatproof import at_most\nat_most(1, per='day')", "a bound is per 'operation' or per 'run', not 'day' (at {toy}:28)"),
+        ("from heatproof import at_rest\nat_rest(5, 'X.')(list)", "the name of a property is a text on one line, not 5 (at {toy}:28)"),
+        ("from heatproof import at_rest\nat_rest('', 'X.')(list)", "the name of a property is a text on one line, not '' (at {toy}:28)"),
+        ("from heatproof import at_rest\nat_rest('x', None)(list)", "the sentence of a property is a text on one line, not None (at"),
+        ("from heatproof.model.effects import Table\nTable('x', dict)",
+         "ValueError: the rows of table 'x' must be of a NamedTuple class, not <class 'dict'> (at {toy}:28)"),
+        ("exit(0)", "SystemExit: 0 (at {toy}:27)"),
         ("PROPERTIES = None", "toy.py: PROPERTIES must be a tuple or list of properties, not None"),
         ("PROPERTIES = PROPERTIES[0]", "toy.py: PROPERTIES must be a tuple or list of properties, not Property("),
         ("PROPERTIES = (1, 2)", "toy.py: PROPERTIES holds 1, which is no property"),
@@ -57,7 +68,7 @@ def refused(said: str, *words: str | Path) -> None:
         ("from heatproof import at_rest\nPROPERTIES = [at_rest('x', 'X.', frozenset({'dupplicate'}))(list)]",
          "property 'x' tolerates the unknown fault 'dupplicate'; known are lose, duplicate"),
         ("from heatproof.properties.costs import at_most\nPROPERTIES = [at_most(1, kind='updates')]",
-         "property 'at most 1 accesses per updates': design 'Toy' has no operation 'updates'; it has create"),
+         "property 'at most 1 access per updates': design 'Toy' has no operation 'updates'; it has create"),
     ],
 )  # fmt: skip
 @pytest.mark.parametrize(
@@ -68,7 +79,7 @@ def refused(said: str, *words: str | Path) -> None:
 def test_a_mistaken_file_is_refused_before_anything_runs(tmp_path: Path, words: tuple[str, ...], more: str, said: str) -> None:
     (tmp_path / "toy.py").write_text(f"{TOY}\n{more}\n")
     report = () if words[0] == "properties" else ("--report", tmp_path / "out")
-    refused(said, words[0], f"{tmp_path / 'toy.py'}:Toy", *words[1:], *report)
+    refused(said.replace("{toy}", str(tmp_path / "toy.py")), words[0], f"{tmp_path / 'toy.py'}:Toy", *words[1:], *report)
     assert not (tmp_path / "out").exists()
 
 
@@ -106,6 +117,22 @@ def test_a_design_that_is_observed_wrong(tmp_path: Path, body: str, said: str) -
     with pytest.raises(DesignError) as raised:
         Driver(catalogue.load(f"{tmp_path / 'toy.py'}:Toy"), scenario(create([])), ())
     assert said in str(raised.value)
+
+
+def test_all_of_heatproof_may_be_imported(tmp_path: Path) -> None:
+    """That brings PROPERTIES, a dict of all there are, and is as if the file had none of its own."""
+    (tmp_path / "toy.py").write_text(TOY.replace("PROPERTIES = ", "from heatproof import *\nOTHERS = "))
+    done = asked("properties", f"{tmp_path / 'toy.py'}:Toy")
+    assert done.exit_code == 0, done.stderr
+    assert "one worker at a time" in done.stdout
+
+
+def test_no_fault_strikes_where_each_may_strike_no_times(tmp_path: Path) -> None:
+    (tmp_path / "toy.py").write_text(TOY)
+    words = ("--faults", "crash", "--fault-budget", "0", "--examples", "10", "--processes", "1", "--report", tmp_path / "out")
+    done = asked("check", f"{tmp_path / 'toy.py'}:Toy", *words)
+    assert done.exit_code == 0, done.stderr
+    assert "100 runs" in done.stdout
 
 
 def test_a_design_without_operations(tmp_path: Path) -> None:

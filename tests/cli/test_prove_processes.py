@@ -66,7 +66,7 @@ def test_what_is_left_to_workers_goes_on_from_its_checkpoint(tmp_path: Path, mon
     words = ("--all-templates", "2", "--operations", "1", "--processes", "2", "--report", tmp_path / "out")
     done = prove(*words, "--checkpoint", tmp_path / "kept")
     assert done.exit_code == 0, done.output
-    assert f"reading the checkpoint {tmp_path}/kept.1, to its end: what it knows is told\n" in done.stdout
+    assert f"reading the checkpoint {tmp_path}/kept.1, to its end: what it knows is told\n" in done.stderr
     assert "3 scenarios searched to the end" in done.stdout
 
 

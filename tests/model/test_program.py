@@ -340,6 +340,8 @@ PAIR, OTHER = Table("pair", Account, key=("id", "value")), Table("other", Accoun
     ("effect", "wrong"),
     [
         (Read("X-1", ACCOUNT, ["A"]), "the key ['A'] cannot be hashed"),  # type: ignore[arg-type]
+        (Transaction("X-1", 5), "its body must be a generator function, not 5"),  # type: ignore[arg-type]
+        (Transaction("X-1", len, 5), "what its body is called with must be a tuple, not 5"),  # type: ignore[arg-type]
         (Read("X-1", "account", "A"), "'account' is no Table"),  # type: ignore[arg-type]
         (
             Query("X-1", ACCOUNT, {"ovner": "x"}),
@@ -453,6 +455,16 @@ def test_what_of_a_transaction_is_another_is_told(transaction: Callable[[int], A
     with pytest.raises(DesignError) as caught:
         world.audit()
     assert said in str(caught.value)
+
+
+def yields_nan(self: Design, me: Me, number: int, operation: Operation) -> Handler:
+    yield Listen("X-1", ("limit", float("nan")))
+
+
+def test_what_reads_alike_and_is_not_equal_is_told_as_that() -> None:
+    world = by_default(World(toy(create=yields_nan), asking()))
+    with pytest.raises(DesignError, match=r"which reads as before and is not equal to it; .*: no nan, and no objects without"):
+        world.audit()
 
 
 def test_going_back_finds_it_without_an_audit() -> None:

@@ -234,3 +234,9 @@ def test_an_operation_is_asked_where_the_design_has_it(monkeypatch: pytest.Monke
     assert load(edited(lambda raw: raw.update(schedule=asked, deviations=None)), "here").schedule[0].detail == "api"
     mine = load(edited(lambda raw: raw.update(schedule=asked, deviations=None, design={"name": "mine.py:Mine"})), "here")
     assert mine.schedule[0].detail == "api"
+
+
+def test_a_pipe_among_cases_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "x.case.json")
+    with pytest.raises(HeatproofError, match=r"cannot read .*x\.case\.json: it is a pipe"):
+        read(tmp_path / "x.case.json")

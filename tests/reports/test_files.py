@@ -80,6 +80,8 @@ def test_a_folder_that_cannot_be_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(HeatproofError, match=r"cannot write .*file/x/y: Not a directory$"):
         write_whole(tmp_path / "file" / "x" / "y", "text")
+    with pytest.raises(HeatproofError, match=r"cannot write .*file/x: a file stands where a folder should$"):
+        write_whole(tmp_path / "file" / "x", "text")
     (tmp_path / "folder").mkdir()
     with pytest.raises(HeatproofError, match=r"folder is a folder, no file that can be written whole; name another"):
         write_whole(tmp_path / "folder", "text")

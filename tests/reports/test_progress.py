@@ -8,6 +8,7 @@ import pytest
 from rich.console import Console
 
 from heatproof.reports.progress import Lines, Reporter, Silent, Terminal, Tick
+from heatproof.telling import reporter
 
 TICK = Tick("exploring", 20, 200, 12_345, 6_789.4, 30, 45, 2, 12.6)
 LINE = "exploring: 20 scenarios, 200 runs, 12345 steps (6,789/s), situations 30/45, failures 2, 13 s left"
@@ -49,6 +50,14 @@ def test_a_terminal_can_be_closed_without_a_tick() -> None:
     file = StringIO()
     Terminal(Console(file=file, force_terminal=True, width=80)).close()
     assert "exploring" not in file.getvalue()
+
+
+def test_what_is_printed_is_the_same_however_long_it_takes(capsys: pytest.CaptureFixture[str]) -> None:
+    progress = reporter(0.0)
+    progress.tick(TICK)
+    progress.say("compiling")
+    progress.close()
+    assert capsys.readouterr() == ("", f"{LINE}\ncompiling\n")
 
 
 def test_silence(capsys: pytest.CaptureFixture[str]) -> None:

@@ -307,6 +307,7 @@ def test_wrong_input(tmp_path: Path) -> None:
         ({"expected": None}, 2, "expects no violation"),
         ({"expected": ("no such property", "x")}, 2, "no property is called 'no such property'"),
         ({"design": "nowhere.py:Class"}, 3, "the language is about Heat's"),
+        ({"design": "nowhere.py:Class", "expected": ("mine", "wrong")}, 3, "the language is about Heat's"),
         ({"design": "hat"}, 2, "unknown design"),
     ],
 )

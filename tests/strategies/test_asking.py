@@ -266,3 +266,18 @@ def test_a_view_of_rows_is_no_copy(asked: Way) -> None:
     with pytest.raises(HeatproofError, match="watches 'resource', and there is nothing of that name to watch"):
         asked(observed(view), aspect_told("resource"))
     assert asked(observed(view), aspect_told("account")) == {"account"}
+
+
+def test_a_mistake_that_shows_in_what_namedtuple_has_made_is_told_where_the_property_makes_it() -> None:
+    @at_rest("many", "It has everything that is to be told.")
+    def many(observation: WorldObservation) -> Iterator[Witness]:
+        yield Witness()  # type: ignore[call-arg]  # that is the mistake
+
+    with pytest.raises(HeatproofError, match=r"^\S*test_asking\.py:\d+: property 'many' raised TypeError"):
+        by_a_run(SETTING, many)
+    made = compile("def fail(): raise ValueError('made')", "<made>", "exec")
+    made_of: dict[str, Any] = {}
+    exec(made, made_of)  # as a namedtuple is made
+    failing = at_rest("made", "It calls what has no file.")(lambda observation: [made_of["fail"]()])
+    with pytest.raises(HeatproofError, match=r"^\S*test_asking\.py:\d+: property 'made' raised ValueError: made"):
+        by_a_run(SETTING, failing)
