@@ -44,6 +44,13 @@ FOR_OTHERS = frozenset(
 )  # fmt: skip
 """Modules that put in order or show for whoever asks them to."""
 
+MAKERS = frozenset(("heatproof.model.database", "heatproof.model.reality"))
+"""Modules that tell a design what they have put in order, the rows with their keys, or made: the key of a second row, ``key#2``, and the name of a
+thing, ``owner.1``."""
+
+SHOWN = frozenset(("__format__", "__str__", "__repr__"))
+"""What puts an id into another text."""
+
 LIBRARY = dirname(os.__file__) + os.sep
 """Where the modules of Python stand, which do what they are asked to."""
 
@@ -128,8 +135,8 @@ def _telling(asked: FrameType, name: str) -> bool:
     frame: FrameType | None = asked
     while frame is not None:
         module = frame.f_globals.get("__name__", "")
-        if module == "heatproof.model.database":
-            return name in ORDER  # the rows that a handler is sent are in the order of their keys
+        if module in MAKERS:
+            return name in ORDER or name in SHOWN
         if module not in FOR_OTHERS and not _of_python(frame.f_code) and frame.f_code.co_name not in ("__hash__", "__ne__"):
             if (
                 module.startswith("heatproof.") and not module.startswith((DESIGNS, ASKERS))

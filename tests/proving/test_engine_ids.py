@@ -219,6 +219,42 @@ def test_keys_of_rows(key: Callable[[Any], Any], through: bool) -> None:
     same(_keyed(key, through), asking(engines=2, threads=1), counted)
 
 
+def _second_row(me: Me) -> Handler:
+    yield Insert("K-6", LOCK, Lock(me.engine))
+    return (yield Insert("K-7", LOCK, Lock(me.engine)))
+
+
+def _thing(me: Me) -> Handler:
+    return (yield Begin("K-6", "create", me.engine, Spec("A"), "one"))
+
+
+@pytest.mark.parametrize("makes", [_second_row, _thing])
+@pytest.mark.parametrize("theirs", [lambda owner, made: owner < made, lambda owner, made: owner != made and owner[1] == "1"])
+def test_what_the_world_makes_of_an_id_for_a_design(theirs: Callable[[str, str], bool], makes: Callable[[Me], Handler]) -> None:
+    def go(self: Design, me: Me) -> Handler:
+        made = yield from makes(me)
+        yield Update("K-8", LOCK, "L", {"owner": made}, where={"owner": None})
+        row = yield Read("K-9", LOCK, "L")
+        if theirs(row.owner, made):
+            yield Update("K-10", LOCK, "L", {"n": row.n + 1})
+
+    same(locks(create=going(("go",), ("go",)), go=go), asking(engines=2, threads=1), counted_there)
+
+
+@at_rest("in order", "Things are not gone through in their order.", frozenset())
+def things_in_order(observation: Observation) -> Any:
+    """One kind for whether that of the owner comes first."""
+    there: Any = [*observation.reality]
+    yield witness(f"first {there[0] == observation.stacks['L'].owner}")  # type: ignore[attr-defined]  # the rows here are locks
+
+
+def test_things_that_are_called_like_engines_are_gone_through_in_order() -> None:
+    def go(self: Design, me: Me) -> Handler:
+        yield Update("K-8", LOCK, "L", {"owner": (yield from _thing(me))}, where={"owner": None})
+
+    same(locks(create=going(("go",), ("go",)), go=go), asking(engines=2, threads=1), things_in_order)
+
+
 @pytest.mark.parametrize("sent", [lambda me: me.engine, lambda me: f"{me.engine}_", lambda me: ("of", me.engine.lower())])
 def test_what_is_sent(sent: Callable[[Me], Any]) -> None:
     def go(self: Design, me: Me) -> Handler:
