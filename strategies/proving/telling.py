@@ -23,13 +23,14 @@ class Telling:
     """Watches over the ids of engines in one world."""
 
     def __init__(self, world: LearningWorld):
+        self._world = world
         self._ids: dict[str, EngineId] = {}
         EngineId.noticed = False
         identified, plain = self.identified, world.me
         world.identified = identified
 
         def made(kind: Any, engine: str, task: str) -> Any:
-            return tuple.__new__(kind, (identified(engine), task))
+            return tuple.__new__(kind, (identified(engine), self._named(task)))
 
         world.me = type("Me", (plain,), {"__slots__": (), "__new__": made})
         observation: Any = world.observation
@@ -43,6 +44,15 @@ class Telling:
         if known is None:
             known = self._ids[engine] = EngineId(engine)
         return known
+
+    def _named(self, task: str) -> str:
+        """The name of a task as its handler is told: one that is made of the id of an engine, that of a message which carries one, is watched as that
+        is. Raises :class:`EnginesTold` where it may be made of something else, and handlers are known to look at their names."""
+        if not LIKE.search(task):
+            return task
+        if EngineId.doubted and self._world.own_names:
+            EngineId.told()
+        return task if EngineId.doubted else self.identified(task)
 
     def check(self, lesson: Lesson) -> None:
         """Raise :class:`EnginesTold` where somebody has looked into an id while this was learned, or a kind of witness has one."""
@@ -75,6 +85,12 @@ class _Tasks(Tasks):
     def __init__(self, world: LearningWorld, telling: Telling):
         super().__init__(world)
         self._telling = telling
+
+    def __iter__(self) -> Iterator[str]:
+        names = list(super().__iter__())
+        if any(LIKE.search(name) for name in names):  # they are in order, and a text in which an id stands is no secret any more
+            EngineId.told()
+        return iter(names)
 
     def __getitem__(self, name: str) -> Any:
         task = super().__getitem__(name)

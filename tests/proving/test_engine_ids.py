@@ -25,6 +25,7 @@ from heatproof.model.effects import (
     Read,
     Send,
     Sleep,
+    Spawn,
     Table,
     Transaction,
     Update,
@@ -267,6 +268,49 @@ def test_what_is_sent(sent: Callable[[Me], Any]) -> None:
 
     _, named = same(locks(create=going(("go",), ("go",)), go=go, told=told), asking(engines=2, threads=1), counted)
     assert named.anonymous is (sent is test_what_is_sent.pytestmark[0].args[1][0])  # type: ignore[attr-defined]
+
+
+LOOKED: dict[str, Callable[[str], bool]] = {
+    "not at all": lambda name: True,
+    "how it ends": lambda name: name.endswith("1)"),
+    "at a letter": lambda name: name[6] == "1",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("how", LOOKED)
+@pytest.mark.parametrize("name", ["A", "E"])
+def test_a_task_is_called_like_the_engine_that_its_message_carries(name: str, how: str) -> None:
+    def go(self: Design, me: Me) -> Handler:
+        yield Send("S-1", "told", (me.engine,))
+
+    def told(self: Design, me: Me, engine: str) -> Handler:
+        row = yield Read("S-2", LOCK, "L")
+        yield Update("S-3", LOCK, "L", {"n": row.n + (2 if LOOKED[how](me.task) else 1)})
+
+    asked = scenario(create([resource(name)]), engines=2, threads=1)
+    _, named = same(locks(create=going(("go",), ("go",)), go=go, told=told), asked, counted_there)
+    assert named.anonymous is (how == "not at all" and name == "A")
+
+
+@always("one of those", "No task of the first engine runs there.", ["stack"])
+def by_name_of_task(observation: Observation, change: Any) -> Any:
+    """As one that looks into the names of tasks."""
+    there = [name for name in observation.tasks if name.startswith("told")]
+    owner: Any = getattr(change.new, "owner", None)
+    return witness("there") if owner and len(there) == 1 and there[0][5] == "1" and owner != there[0][4:6] else None
+
+
+def test_a_property_that_goes_through_tasks_that_are_called_like_engines_is_noticed() -> None:
+    def go(self: Design, me: Me) -> Handler:
+        yield Spawn("S-1", "told", (me.engine,))
+
+    def told(self: Design, me: Me, engine: str) -> Handler:
+        yield Update("S-2", LOCK, "L", {"owner": engine}, where={"owner": None})
+        yield Update("S-3", LOCK, "L", {"n": 1})
+
+    assert not same(
+        locks(create=going(("go",), ("go",)), go=go, told=told), asking(engines=2, threads=1), counted, by_name_of_task
+    )[1].anonymous
 
 
 @pytest.mark.parametrize("topic", [lambda me: me.engine, lambda me: f"{me.engine}_limit"])
