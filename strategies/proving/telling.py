@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from heatproof.model.engine_ids import EngineId, EnginesTold
+from heatproof.model.engine_ids import EngineId, EnginesTold, look_for_made_up
 from heatproof.model.world import Task
 from heatproof.strategies.proving.names import Tasks
 from heatproof.strategies.proving.symmetry import LIKE
@@ -67,10 +67,16 @@ class _Engines(Mapping[str, int]):
         self._free, self._telling = free, telling
 
     def __getitem__(self, engine: str) -> int:
+        self._by_name(engine)
         return self._free[engine]
 
     def __contains__(self, engine: object) -> bool:
+        self._by_name(engine)
         return engine in self._free
+
+    def _by_name(self, engine: object) -> None:
+        """Somebody asks for an engine: it must not be by a text that he has made up."""
+        look_for_made_up(engine)
 
     def __iter__(self) -> Iterator[str]:
         return map(self._telling.identified, self._free)

@@ -375,6 +375,29 @@ def test_a_property_that_tells_engines_by_name_is_noticed(prop: Property, engine
     assert not same(design, asking(engines=engines, threads=1), prop)[1].anonymous
 
 
+def _spelled(observation: Observation) -> bool:
+    return observation.engines.get("E1") is not None
+
+
+def _made_up(observation: Observation) -> bool:
+    return "".join(["E", "1"]) in observation.engines
+
+
+@pytest.mark.parametrize("there", [_spelled, _made_up])
+def test_a_property_that_asks_for_an_engine_by_name_is_noticed(there: Callable[[Observation], bool]) -> None:
+    @at_rest("which", "No engine is left beside the owner of a lock.", frozenset({"crash"}))
+    def which(observation: Observation) -> Any:
+        owner: Any = observation.stacks["L"].owner if "L" in observation.stacks else None  # type: ignore[attr-defined]  # the rows here are locks
+        if owner and len(observation.engines) == 1 and owner in observation.engines:
+            yield witness("the first" if there(observation) else "another")
+
+    def go(self: Design, me: Me) -> Handler:
+        yield Update("G-1", LOCK, "L", {"owner": me.engine}, where={"owner": None})
+
+    design = locks(create=going(("go",), ("go",)), go=go)
+    assert not same(design, asking(engines=2, threads=1, faults={"crash": 1}), which)[1].anonymous
+
+
 @pytest.mark.parametrize("text", ["E1_lock", "LOCKE1", "E1E2", "E7", "E01", "E1x"])
 def test_a_text_that_only_looks_like_an_id_is_not_exchanged(text: str) -> None:
     sure = Renderer((1, 2))
