@@ -83,7 +83,8 @@ def shut_down(world: World, engine: str) -> None:
 
 
 def kill(world: World, task: Task) -> Message | None:
-    """One task of an engine that dies: nobody hears of it again, except by a message that was not acknowledged yet, which has come back."""
+    """One task of an engine that dies: nobody hears of it again, except by a message that was not acknowledged yet, which has come back. It is called
+    as it was: other names would go by the order in which tasks began, and that is no part of a state."""
     name = task.name
     if name in world.asked:
         world.answer(name, "lost", f"{task.engine} died")
@@ -93,7 +94,7 @@ def kill(world: World, task: Task) -> Message | None:
         world.put(table, name, MISSING)
     world.reality.leave(name)
     if world.late and task.message is not None and task.message.to is None:
-        return world.post(task.message.handler, task.message.args, None)
+        return world.post(task.message.handler, task.message.args, None, name)
     return None
 
 

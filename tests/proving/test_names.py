@@ -15,6 +15,7 @@ from heatproof.model.reality import Spec
 from heatproof.model.scenario import Operation, Scenario, create, scenario, update
 from heatproof.model.templates import resource
 from heatproof.properties.base import Property, Witness, always, at_rest, witness
+from heatproof.reports.proofs import done_again
 from heatproof.strategies.proving import expanding, kernel
 from heatproof.strategies.proving.proofs import prove
 from heatproof.strategies.proving.search import Search
@@ -235,3 +236,29 @@ def test_which_of_two_messages_of_one_name_comes_back_first_counts(labels: bool)
     proof = prove(design, asking("update", engines=2, threads=2, faults={"crash": 1}), [order])
     assert proof.complete
     assert sorted(kind for _, kind in proof.violations) == ["first a", "first b"]
+
+
+def test_messages_that_come_back_are_called_as_they_were() -> None:
+    def first(self: Design, me: Me, number: int, operation: Operation) -> Handler:
+        yield Insert("R-1", ACCOUNT, Account("A", 0, ()))
+        for which in (1, 2, 3):
+            yield Send("R-2", "work", (which,))
+
+    def work(self: Design, me: Me, which: int) -> Handler:
+        row = yield Read("R-3", ACCOUNT, "A")
+        yield Update("R-4", ACCOUNT, "A", {"owner": (*row.owner, which)})
+        yield Sleep("R-5")
+
+    @at_rest("order", "Nobody works.", frozenset({"crash"}))
+    def order(observation: Observation) -> Iterator[Witness]:
+        for row in observation.resources.values():
+            yield witness(f"{row.owner}")  # type: ignore[attr-defined]  # the rows here are accounts
+
+    design: Design = type(
+        "Alike", (type(seen_toy("late", create=first, work=work)),), {"label": lambda *_: "work", "front": "api"}
+    )()
+    asked = asking(engines=1, threads=3, faults={"crash": 1})
+    proof = prove(design, asked, [order])
+    assert len(proof.violations) > 50
+    for key, found in proof.violations.items():  # of two that began in another order than that of their names
+        assert done_again(design, [order], found, key).violation.key == key
