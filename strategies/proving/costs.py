@@ -21,7 +21,7 @@ from heatproof.model.program import Node
 from heatproof.model.scenario import Scenario
 from heatproof.model.world import Action, Entry, Message, Task
 from heatproof.properties.base import Property, Witness
-from heatproof.properties.costs import exceeded, worst
+from heatproof.properties.costs import Cost, exceeded, worst
 from heatproof.strategies.proving import graph_kernel
 from heatproof.strategies.proving.circles import NamedWorld
 from heatproof.strategies.proving.graph import Exchanged, Graph, Walker
@@ -168,16 +168,17 @@ def _costs(
     ways = _Ways(search, graph)
     answer.run = ways.worst(graph.accesses > 0)
     answer.operations = {n: ways.worst(graph.accesses == 1 + n) for n in range(1, len(scenario.operations) + 1)}
-    labels = {n: (design.operation_label(n, asked), asked.kind) for n, asked in enumerate(scenario.operations, 1)}
-    counts = {labels[n]: _number(most) for n, most in answer.operations.items()}
+    counts = {
+        n: Cost(design.operation_label(n, asked), asked.kind, _number(answer.operations[n]))
+        for n, asked in enumerate(scenario.operations, 1)
+    }
     for prop in properties:
         if prop.bound is None:
             continue
         most = worst(prop.bound, _number(answer.run), counts)
         if most is not None:
             answer.bounded[prop.name] = most
-        for found in exceeded(prop.bound, _number(answer.run), counts):
-            number = next((n for n, (label, _) in labels.items() if label == dict(found.values).get("operation")), 0)
+        for number, found in exceeded(prop.bound, _number(answer.run), counts):
             dearest = answer.operations.get(number, answer.run)
             if _number(dearest) == most:  # of several operations, or equally dear ones, the first that has the most
                 answer.violations.setdefault((prop.name, found.kind), (found, dearest))
