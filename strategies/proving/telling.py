@@ -79,7 +79,10 @@ class _Engines(Mapping[str, int]):
         look_for_made_up(engine)
 
     def __iter__(self) -> Iterator[str]:
-        return map(self._telling.identified, self._free)
+        engines = list(self._free)
+        if len(engines) > 1:  # who goes through them learns which comes first
+            EngineId.told()
+        return map(self._telling.identified, engines)
 
     def __len__(self) -> int:
         return len(self._free)
