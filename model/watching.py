@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from heatproof.model import effects as fx
@@ -13,6 +13,10 @@ from heatproof.model.program import Node
 from heatproof.model.world import World
 
 NOTHING: Mapping[Any, Any] = {}
+
+
+def _whoever() -> None:
+    """Anybody may take notes."""
 
 
 class WorldObservation:
@@ -30,6 +34,7 @@ class WorldObservation:
         self.engines = world.free
         self.faults = world.happened
         self.memory = world.memory
+        self.noting: Callable[[], None] = _whoever  # asked before anything is remembered
 
     @property
     def history(self) -> Sequence[Event]:
@@ -48,6 +53,7 @@ class WorldObservation:
 
     def remember(self, key: Any, value: Any) -> None:
         """Remember ``value`` under ``key`` as part of the state."""
+        self.noting()
         self._world.put(self._world.memory, key, value)
 
 

@@ -26,7 +26,9 @@ def monitor(properties: Iterable[Property], world: World, observation: WorldObse
     for prop in properties:
         if prop.expectation in ("always", "sometimes") and not prop.seen and prop != ALL.get(prop.name):
             _refuse_unknown(prop, world, watch)
-    return Monitor(properties, observation, watch.changes, world.design.survives, watch.aspects)
+    made = Monitor(properties, observation, watch.changes, world.design.survives, watch.aspects)
+    observation.noting = made.takes_notes
+    return made
 
 
 class Keeping(Purity):
