@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from heatproof.model.design import Design
-from heatproof.model.effects import Begin, Handler, Insert, Me, Read, Send, Sleep, Spawn, Update
+from heatproof.model.effects import Begin, Handler, Insert, Me, Probe, Read, Send, Sleep, Spawn, Transaction, Update
 from heatproof.model.observation import Observation
 from heatproof.model.reality import Spec
-from heatproof.model.scenario import create, scenario
+from heatproof.model.scenario import create, scenario, update
 from heatproof.model.templates import resource
 from heatproof.properties.base import always, at_rest, witness
 from tests.model.toys import asking
@@ -144,3 +144,51 @@ def test_a_property_that_asks_for_an_engine_by_name_is_noticed(there: Callable[[
 
     design = locks(create=going(("go",), ("go",)), go=go)
     assert not same(design, asking(engines=2, threads=1, faults={"crash": 1}), which)[1].anonymous
+
+
+def _row(observation: Any, key: str) -> bool:
+    return observation.stacks.get(key) is not None
+
+
+def _note(observation: Any, key: str) -> bool:
+    return ("met", key) in observation.memory
+
+
+@pytest.mark.parametrize("there", [_row, _note])
+def test_a_property_that_makes_up_an_id_and_looks_for_it_is_noticed(there: Callable[[Any, str], bool]) -> None:
+    @always("which", "Nothing is locked.", ["stack"])
+    def which(observation: Any, change: Any) -> Any:
+        observation.remember(("met", change.key), True)
+        name = observation.requests[0].operation.template.order[0]
+        return witness("there" if there(observation, f"{name}2") else "not there")
+
+    def go(self: Design, me: Me) -> Handler:
+        yield Insert("G-1", LOCK, Lock(me.engine))
+
+    design: Design = type("Fronted", (type(locks(create=going(("go",)), go=go)),), {"front": "api"})()
+    assert not same(design, scenario(create([resource("E")]), engines=2, threads=1), which)[1].anonymous
+
+
+def test_a_message_that_a_transaction_sends_to_an_engine_by_a_name_that_is_made_up_is_noticed() -> None:
+    def go(self: Design, me: Me) -> Handler:
+        yield Update("G-1", LOCK, "L", {"owner": me.engine})
+
+    def look(self: Design, me: Me, number: int, operation: Any) -> Handler:
+        row = yield Read("U-1", LOCK, "L")
+        if row is not None and row.owner and not (yield Probe("U-2", row.owner)):  # there is the one or the other engine
+            yield Transaction("U-3", mark_there, (operation.template.order[0],))
+
+    def mark_there(name: str) -> Any:
+        yield Send("U-3", "mark", (), to=f"{name}1")
+
+    def mark(self: Design, me: Me) -> Handler:
+        yield Update("M-1", LOCK, "L", {"n": 7})
+
+    @at_rest("marked", "It is not marked.", frozenset({"crash"}))
+    def marked(observation: Any) -> Any:
+        yield from [witness(f"n {row.n}") for row in observation.stacks.values()]
+
+    design = locks(create=going(("go",)), go=go, update=look, mark=mark)
+    design = type("Fronted", (type(design),), {"front": "api"})()
+    asked = scenario(create([resource("E")]), update([resource("E")]), engines=2, threads=1, faults={"crash": 1})
+    assert not same(design, asked, marked)[1].anonymous
