@@ -192,3 +192,18 @@ def test_a_message_that_a_transaction_sends_to_an_engine_by_a_name_that_is_made_
     design = type("Fronted", (type(design),), {"front": "api"})()
     asked = scenario(create([resource("E")]), update([resource("E")]), engines=2, threads=1, faults={"crash": 1})
     assert not same(design, asked, marked)[1].anonymous
+
+
+def test_a_reason_that_is_made_up_is_noticed() -> None:
+    def first(self: Design, me: Me, number: int, operation: Any) -> Handler:
+        yield Insert("C-1", LOCK, Lock("L"))
+        yield Sleep("C-2")
+
+    @always("which", "No operation is lost.", ["request"], frozenset({"crash"}))
+    def which(observation: Any, change: Any) -> Any:
+        (request,) = observation.requests
+        died = f"{request.operation.template.order[0]}1 died"
+        return witness(f"first {request.reason == died}") if request.outcome == "lost" and observation.stacks else None
+
+    asked = scenario(create([resource("E")]), engines=2, threads=1, faults={"crash": 1})
+    assert not same(locks(create=first), asked, which)[1].anonymous
