@@ -46,9 +46,12 @@ def crash(world: World, engine: str) -> None:
     """The engine dies: its tasks are gone, their physical operations go on alone, its rows keep its id.
 
     A message that was to be acknowledged after handling is delivered again, in a queue before those that wait there; one addressed to this engine
-    is lost.
+    is lost. Only where messages come back to a queue does it matter in which order tasks began; elsewhere that is no part of a state, so they
+    die in the order of their names.
     """
     dead = world.tasks_of(engine)
+    if world.any_order or not world.late:
+        dead.sort(key=lambda task: task.name)
     shut_down(world, engine)
     back = [message for task in dead if (message := kill(world, task)) is not None]
     if back and not world.any_order:
