@@ -194,7 +194,23 @@ def raised(one: Any, other: Any) -> Design:
     return _racing(body, look)
 
 
-WAYS = {"column": in_a_column, "message": in_a_message, "answer": answered, "exception": raised}
+def raised_from_another(one: Any, other: Any) -> Design:
+    def body() -> Body:
+        row = yield Read("T-1", ACCOUNT, "A")
+        raise Escape("refused") from Coded((one, other)[row.value])
+
+    def look(asked: Transaction) -> Handler:
+        try:
+            yield asked
+        except Escape as error:
+            cause: Any = error.__cause__
+            yield Sleep("L-2")
+            yield Insert("L-3", ACCOUNT, Account("B", told(cause.code)))  # type: ignore[arg-type]  # any column may hold anything
+
+    return _racing(body, look)
+
+
+WAYS = {"column": in_a_column, "message": in_a_message, "answer": answered, "exception": raised, "cause": raised_from_another}
 SWITCHES: tuple[dict[str, Any], ...] = (
     {}, {"merge": False}, {"symmetric": False}, {"placing": False}, {"symmetric": False, "merge": False, "columns": False, "placing": False},
 )  # fmt: skip
