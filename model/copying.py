@@ -201,6 +201,17 @@ class Copies:
                 object.__setattr__(copy, name, self.of(getattr(value, name)))
 
 
+def thrown_again(exception: BaseException) -> Any:
+    """An exception like this one, with nothing of where it was raised: who catches it may change it."""
+    kind: Any = class_of(exception)
+    solid = next(cls for cls in kind.__mro__ if not cls.__flags__ & HEAP)  # which says how things of it are made
+    copy = solid.__new__(kind, *exception.args)
+    copy.args = exception.args
+    Copies()._fill(exception, copy, fields(exception)[0])
+    copy.__suppress_context__ = exception.__suppress_context__
+    return copy
+
+
 def named(value: Any) -> bool:
     """Whether the module of its class holds a thing under a name."""
     module = sys.modules.get(class_of(value).__module__)

@@ -20,6 +20,7 @@ from typing import Any
 
 from heatproof.model.bodies import alike, place_of, settled
 from heatproof.model.contents import exact, same
+from heatproof.model.copying import thrown_again
 from heatproof.model.effects import EFFECTS, Effect, Escape, Me, Table, Thrown, Transaction
 from heatproof.model.errors import PASSING, DesignError, NeverYields, place_of_error, raised, spelt
 from heatproof.model.watchdog import RUNNING, Stuck, watchdog
@@ -232,9 +233,9 @@ class Program:
     def _send(self, gen: Generator[Any, Any, Any], result: Any) -> Any:
         """Let a handler go on with a result; what it yields."""
         if type(result) is Thrown:
-            exception = result.exception.with_traceback(None)
-            exception.__context__ = None  # else it would be what was handled where it was thrown before, perhaps in another run
-            return gen.throw(exception)
+            return gen.throw(
+                thrown_again(result.exception)
+            )  # what a handler does to it is not for others, nor for when this one is run again
         return gen.send(result)
 
     def _again(self, node: Node) -> Generator[Any, Any, Any]:

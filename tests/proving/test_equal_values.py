@@ -294,6 +294,43 @@ def test_what_becomes_of_each_is_found(way: str, values: str) -> None:
     found_as_all_schedules_say(design, set(map(told, VALUES[values])))
 
 
+def _noted(error: Any) -> int:
+    error.add_note("once")
+    return len(error.__notes__)
+
+
+def _listed(error: Any) -> int:
+    error.code.append("once")
+    return len(error.code)
+
+
+def _counted(error: Any) -> int:
+    error.times = getattr(error, "times", 0) + 1
+    return int(error.times)
+
+
+def _argued(error: Any) -> int:
+    error.args = (*error.args, "once")
+    return len(error.args) - 1
+
+
+@pytest.mark.parametrize("change", [_noted, _listed, _counted, _argued])
+def test_what_a_handler_does_to_an_exception_is_not_there_when_it_is_run_again(change: Callable[[Any], int]) -> None:
+    def body() -> Body:
+        yield Read("T-1", ACCOUNT, "A")
+        raise Coded([])
+
+    def look(asked: Transaction) -> Handler:
+        try:
+            yield asked
+        except Coded as error:
+            times = change(error)
+            row = yield Read("L-2", ACCOUNT, "A")  # where it goes on in two ways
+            yield Insert("L-3", ACCOUNT, Account("B", f"{times} {row.value}"))  # type: ignore[arg-type]  # any column may hold anything
+
+    found_as_all_schedules_say(_racing(body, look), {"1 0", "1 1"})
+
+
 @pytest.mark.parametrize("make", MAKERS)
 def test_what_is_held_is_found(make: Callable[[bool], Callable[[], str]]) -> None:
     found_as_all_schedules_say(keeping(make), {"one", "other"})
