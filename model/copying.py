@@ -120,7 +120,7 @@ class Copies:
             copy = self.of(item)
             copies.append(copy)
             same = same and copy is item
-        if same:
+        if same and not beside(kind):
             return value
         known = self.made.get(id(value))  # it holds itself
         return self._with_attributes(value, base.__new__(kind, copies)) if known is None else known[1]

@@ -20,7 +20,7 @@ from typing import Any
 
 from heatproof.model.bodies import alike, place_of, settled
 from heatproof.model.contents import exact, same
-from heatproof.model.copying import thrown_again
+from heatproof.model.copying import Copies, still, thrown_again
 from heatproof.model.effects import EFFECTS, Effect, Escape, Me, Table, Thrown, Transaction
 from heatproof.model.errors import PASSING, DesignError, NeverYields, place_of_error, raised, spelt
 from heatproof.model.watchdog import RUNNING, Stuck, watchdog
@@ -201,7 +201,8 @@ class Program:
         RUNNING.what = node
         self.nodes += 1
         try:
-            effect = self._send(gen, result)
+            # what a handler does to what it is sent is not for others, nor for when it is run again
+            effect = self._send(gen, result if still(result) else Copies().of(result))
         except StopIteration as stop:
             node.value = stop.value
             node.gen = None

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import namedtuple
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import Enum
 from itertools import product
@@ -327,6 +328,52 @@ def test_what_a_handler_does_to_an_exception_is_not_there_when_it_is_run_again(c
             times = change(error)
             row = yield Read("L-2", ACCOUNT, "A")  # where it goes on in two ways
             yield Insert("L-3", ACCOUNT, Account("B", f"{times} {row.value}"))  # type: ignore[arg-type]  # any column may hold anything
+
+    found_as_all_schedules_say(_racing(body, look), {"1 0", "1 1"})
+
+
+@dataclass(frozen=True)
+class Holding:
+    """A value that holds a list which nobody compares."""
+
+    items: list[str] = field(default_factory=list, compare=False)
+
+
+class Listed(list[str]):
+    """A list that can be looked up."""
+
+    def __hash__(self) -> int:  # type: ignore[override]  # of a list it is None
+        return 1
+
+
+class Beside(tuple[Any, ...]):
+    """A tuple that may have more than its items."""
+
+
+def _closing() -> Callable[[], list[str]]:
+    items: list[str] = []
+    return lambda: items
+
+
+def _one_more(answer: Any) -> int:
+    if isinstance(answer, Beside):
+        vars(answer)["times"] = vars(answer).get("times", 0) + 1
+        return int(vars(answer)["times"])
+    items = answer() if callable(answer) else getattr(answer, "items", answer)
+    items.append("once")
+    return len(items)
+
+
+@pytest.mark.parametrize("answer", [Holding, Listed, Beside, _closing])
+def test_what_a_handler_does_to_an_answer_is_not_there_when_it_is_run_again(answer: Callable[[], Any]) -> None:
+    def body() -> Body:
+        yield Read("T-1", ACCOUNT, "A")
+        return answer()
+
+    def look(asked: Transaction) -> Handler:
+        times = _one_more((yield asked))
+        row = yield Read("L-2", ACCOUNT, "A")  # where it goes on in two ways
+        yield Insert("L-3", ACCOUNT, Account("B", f"{times} {row.value}"))  # type: ignore[arg-type]  # any column may hold anything
 
     found_as_all_schedules_say(_racing(body, look), {"1 0", "1 1"})
 
