@@ -179,7 +179,7 @@ class Program:
         if function is None:
             raise DesignError(f"no handler is called {root.handler!r}; this design has {', '.join(sorted(self.handlers))}")
         try:
-            gen = function(root.me, *root.args)
+            gen = function(root.me, *(root.args if still(root.args) else Copies().of(root.args)))
         except TypeError as error:
             raise DesignError(
                 f"{place_of(function)}: handler {root.handler!r} cannot be called with {root.args!r}: {error}"

@@ -378,6 +378,21 @@ def test_what_a_handler_does_to_an_answer_is_not_there_when_it_is_run_again(answ
     found_as_all_schedules_say(_racing(body, look), {"1 0", "1 1"})
 
 
+@pytest.mark.parametrize("carried", [Holding, Listed, Beside, _closing])
+def test_what_a_handler_does_to_its_message_is_not_there_when_it_is_run_again(carried: Callable[[], Any]) -> None:
+    def create(self: Design, me: Me, number: int, operation: Operation) -> Handler:
+        yield Insert("C-1", ACCOUNT, Account("A"))
+        yield Send("C-2", "look", (carried(),))
+        yield Update("C-3", ACCOUNT, "A", {"value": 1})
+
+    def looking(self: Design, me: Me, message: Any) -> Handler:
+        times = _one_more(message)
+        row = yield Read("L-2", ACCOUNT, "A")
+        yield Insert("L-3", ACCOUNT, Account("B", f"{times} {row.value}"))  # type: ignore[arg-type]  # any column may hold anything
+
+    found_as_all_schedules_say(seen_toy(create=create, look=looking), {"1 0", "1 1"})
+
+
 @pytest.mark.parametrize("make", MAKERS)
 def test_what_is_held_is_found(make: Callable[[bool], Callable[[], str]]) -> None:
     found_as_all_schedules_say(keeping(make), {"one", "other"})
