@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from heatproof.model import effects as fx
+from heatproof.model.contents import hashable
 from heatproof.model.database import MISSING
 from heatproof.model.in_order import Listed
 from heatproof.model.observation import Change, Event, Request
@@ -52,8 +53,12 @@ class WorldObservation:
         return [Request(n, operations[n - 1], *answer) for n, answer in sorted(self._world.requests.items())]
 
     def remember(self, key: Any, value: Any) -> None:
-        """Remember ``value`` under ``key`` as part of the state."""
+        """Remember ``value`` under ``key`` as part of the state. Raises :class:`TypeError` for what may change: an undo would not take that back."""
         self.noting()
+        if not hashable(value):
+            raise TypeError(
+                f"{value!r:.200} may change, so it cannot be remembered; remember tuples and frozensets, and a new one each time"
+            )
         self._world.put(self._world.memory, key, value)
 
 
