@@ -310,11 +310,13 @@ def beside(kind: Any) -> bool:
 
 
 def fields(value: Any) -> tuple[tuple[str, ...], list[Any]]:
-    """The names and the contents of the attributes of an object."""
+    """The names and the contents of the attributes of an object; of an exception also what it was raised from."""
     kind: Any = type(value)
     if _hides(kind):
         raise Opaque
     slots = _filled_slots(value)
+    if issubclass(kind, BaseException) and value.__cause__ is not None:
+        slots.append(("__cause__", value.__cause__))
     names, contents = tuple([name for name, _ in slots]), [content for _, content in slots]
     if hasattr(value, "__dict__"):
         inside = vars(value)

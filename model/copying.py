@@ -122,7 +122,7 @@ class Copies:
             copy = self.of(item)
             copies.append(copy)
             same = same and copy is item
-        if same:
+        if same and not beside(kind):
             return value
         known = self.made.get(id(value))  # it holds itself
         return self._with_attributes(value, base.__new__(kind, copies)) if known is None else known[1]
@@ -201,6 +201,17 @@ class Copies:
                 vars(copy)[name] = self.of(inside[name])
             elif name != "default_factory":
                 object.__setattr__(copy, name, self.of(getattr(value, name)))
+
+
+def thrown_again(exception: BaseException) -> Any:
+    """An exception like this one, with nothing of where it was raised: who catches it may change it."""
+    kind: Any = class_of(exception)
+    solid = next(cls for cls in kind.__mro__ if not cls.__flags__ & HEAP)  # which says how things of it are made
+    copy = solid.__new__(kind, *exception.args)
+    copy.args = exception.args
+    Copies()._fill(exception, copy, fields(exception)[0])
+    copy.__suppress_context__ = exception.__suppress_context__
+    return copy
 
 
 def named(value: Any) -> bool:

@@ -193,6 +193,8 @@ class Database:
                     f"{place_of_error(error)}: the transaction of step {effect.step} raised {spelt(what)}; an exception"
                     " that is meant to leave it must be a subclass of heatproof.model.effects.Escape"
                 ) from error
+            if EngineId.doubted:  # of all other effects it is seen where handlers stand before them
+                look_for_made_up(inner)
             if type(inner) is Send:
                 if type(inner.args) is not tuple and (wrong := mistake(inner)):
                     raise DesignError(f"{_line(body)}: step {effect.step}: Send: {wrong}")
@@ -202,8 +204,6 @@ class Database:
             elif len(results) < len(known):
                 result = known[len(results)]
             else:
-                if EngineId.doubted:  # of all other effects it is seen where handlers stand before them
-                    look_for_made_up(inner)
                 method = _METHODS.get(type(inner))
                 if method is None:
                     raise DesignError(

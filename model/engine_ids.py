@@ -29,6 +29,9 @@ HARMLESS = frozenset(
 ENGINE = re.compile(r"E\d+(/\d+)?")
 """The id of an engine."""
 
+WITHIN = re.compile(r"E\d")
+"""What one begins with wherever it stands in a text: the reason of an operation that was lost, ``E1 died``, is exchanged with the engine."""
+
 ORDER = frozenset(("__lt__", "__le__", "__gt__", "__ge__"))
 """The questions that tell which comes first."""
 
@@ -43,6 +46,13 @@ FOR_OTHERS = frozenset(
     )
 )  # fmt: skip
 """Modules that put in order or show for whoever asks them to."""
+
+MAKERS = frozenset(("heatproof.model.database", "heatproof.model.reality"))
+"""Modules that tell a design what they have put in order, the rows with their keys, or made: the key of a second row, ``key#2``, and the name of a
+thing, ``owner.1``."""
+
+SHOWN = frozenset(("__format__", "__str__", "__repr__"))
+"""What puts an id into another text."""
 
 LIBRARY = dirname(os.__file__) + os.sep
 """Where the modules of Python stand, which do what they are asked to."""
@@ -81,7 +91,7 @@ class EngineId(str):
         return str.__hash__(self)
 
     def __eq__(self, other: object) -> bool:
-        if EngineId.watching and type(other) is str and ENGINE.fullmatch(other) and _telling(sys._getframe(1), "__eq__"):
+        if EngineId.watching and type(other) is str and WITHIN.search(other) and _telling(sys._getframe(1), "__eq__"):
             EngineId.told()  # a text that somebody has made up, such as that of a name and a number, is equal to that of one engine
         return str.__eq__(self, other)
 
@@ -128,8 +138,8 @@ def _telling(asked: FrameType, name: str) -> bool:
     frame: FrameType | None = asked
     while frame is not None:
         module = frame.f_globals.get("__name__", "")
-        if module == "heatproof.model.database":
-            return name in ORDER  # the rows that a handler is sent are in the order of their keys
+        if module in MAKERS:
+            return name in ORDER or name in SHOWN
         if module not in FOR_OTHERS and not _of_python(frame.f_code) and frame.f_code.co_name not in ("__hash__", "__ne__"):
             if (
                 module.startswith("heatproof.") and not module.startswith((DESIGNS, ASKERS))

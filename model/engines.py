@@ -46,9 +46,12 @@ def crash(world: World, engine: str) -> None:
     """The engine dies: its tasks are gone, their physical operations go on alone, its rows keep its id.
 
     A message that was to be acknowledged after handling is delivered again, in a queue before those that wait there; one addressed to this engine
-    is lost.
+    is lost. Only where messages come back to a queue does it matter in which order tasks began; elsewhere that is no part of a state, so they
+    die in the order of their names.
     """
     dead = world.tasks_of(engine)
+    if world.any_order or not world.late:
+        dead.sort(key=lambda task: task.name)
     shut_down(world, engine)
     back = [message for task in dead if (message := kill(world, task)) is not None]
     if back and not world.any_order:
@@ -83,7 +86,8 @@ def shut_down(world: World, engine: str) -> None:
 
 
 def kill(world: World, task: Task) -> Message | None:
-    """One task of an engine that dies: nobody hears of it again, except by a message that was not acknowledged yet, which has come back."""
+    """One task of an engine that dies: nobody hears of it again, except by a message that was not acknowledged yet, which has come back. It is called
+    as it was: other names would go by the order in which tasks began, and that is no part of a state."""
     name = task.name
     if name in world.asked:
         world.answer(name, "lost", f"{task.engine} died")
@@ -93,7 +97,7 @@ def kill(world: World, task: Task) -> Message | None:
         world.put(table, name, MISSING)
     world.reality.leave(name)
     if world.late and task.message is not None and task.message.to is None:
-        return world.post(task.message.handler, task.message.args, None)
+        return world.post(task.message.handler, task.message.args, None, name)
     return None
 
 

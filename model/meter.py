@@ -145,24 +145,15 @@ class Metering:
         """Do it, and note what it asks of the database."""
         world = self.world
         mark = len(world.journal)
-        mine: dict[
-            Any, list[int]
-        ] = {}  # what comes back after a crash goes back to what it went back to, in the order in which it comes
-        for task in world.tasks_of(action.subject) if action.kind == "crash" and world.design.acknowledge == "late" else ():
-            if task.message is not None and task.message.to is None:
-                mine.setdefault((task.handler, task.args), []).append(self.origins[task.name])
         self.before(action)
         entry = world.perform(action)
         parent = world.state["issued"] if action.kind == "operate" else self.origins.get(action.subject, 0)
         moved: set[tuple[int, str]] = set()  # who was there before is not new, though it was taken out and put back
-        for table, name, old in world.journal[mark:]:
-            if (table is not world.bag and table is not world.tasks) or (id(table), name) in moved:
-                continue
-            moved.add((id(table), name))
-            if old is MISSING and name in table:
-                made = table[name]
-                known = mine.get((made.handler, made.args))
-                self.origins[name] = known.pop(0) if known else parent
+        for table, name, old in world.journal[mark:] if action.kind != "crash" else ():  # what comes back is called as it was
+            if (table is world.bag or table is world.tasks) and (id(table), name) not in moved:
+                moved.add((id(table), name))
+                if old is MISSING and name in table:
+                    self.origins[name] = parent
         self.after(entry)
 
     def before(self, action: Action) -> None:

@@ -20,6 +20,7 @@ from typing import Any
 
 from heatproof.model.bodies import alike, differing, place_of, settled
 from heatproof.model.contents import exact, same
+from heatproof.model.copying import Copies, still, thrown_again
 from heatproof.model.effects import EFFECTS, Effect, Escape, Me, Table, Thrown, Transaction
 from heatproof.model.errors import PASSING, DesignError, NeverYields, place_of_error, raised, spelt
 from heatproof.model.watchdog import RUNNING, Stuck, watchdog
@@ -178,7 +179,7 @@ class Program:
         if function is None:
             raise DesignError(f"no handler is called {root.handler!r}; this design has {', '.join(sorted(self.handlers))}")
         try:
-            gen = function(root.me, *root.args)
+            gen = function(root.me, *(root.args if still(root.args) else Copies().of(root.args)))
         except TypeError as error:
             raise DesignError(
                 f"{place_of(function)}: handler {root.handler!r} cannot be called with {root.args!r}: {error}"
@@ -200,7 +201,8 @@ class Program:
         RUNNING.what = node
         self.nodes += 1
         try:
-            effect = self._send(gen, result)
+            # what a handler does to what it is sent is not for others, nor for when it is run again
+            effect = self._send(gen, result if still(result) else Copies().of(result))
         except StopIteration as stop:
             node.value = stop.value
             node.gen = None
@@ -232,9 +234,9 @@ class Program:
     def _send(self, gen: Generator[Any, Any, Any], result: Any) -> Any:
         """Let a handler go on with a result; what it yields."""
         if type(result) is Thrown:
-            exception = result.exception.with_traceback(None)
-            exception.__context__ = None  # else it would be what was handled where it was thrown before, perhaps in another run
-            return gen.throw(exception)
+            return gen.throw(
+                thrown_again(result.exception)
+            )  # what a handler does to it is not for others, nor for when this one is run again
         return gen.send(result)
 
     def _again(self, node: Node) -> Generator[Any, Any, Any]:

@@ -132,14 +132,14 @@ def purity_of(design: Design) -> Purity:
 # ------------------------------------------------------------------------------------------------- what can be reached
 
 
-def texts(design: Design) -> Iterator[str]:
-    """Every text that stands in the handlers of a design, or in what they can reach by name."""
+def texts(design: Design, watch: Purity | None = None) -> Iterator[str]:
+    """Every text that stands in the handlers of a design, or in what they can reach by name. ``watch``: what watches over them, if there is any."""
     for function in _reached(design):
         yield from _texts((function.__defaults__, function.__kwdefaults__))
         for code in _codes(function.__code__):
             described = code.co_consts[:1] == (function.__doc__,)
             yield from _texts(code.co_consts[described:])
-    for variable in purity_of(design).variables.values():
+    for variable in (watch or purity_of(design)).variables.values():
         yield from _texts(variable.before)
 
 

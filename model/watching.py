@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from heatproof.model import effects as fx
+from heatproof.model.contents import hashable
 from heatproof.model.database import MISSING
 from heatproof.model.in_order import Listed
 from heatproof.model.observation import Change, Event, Request
@@ -13,6 +14,10 @@ from heatproof.model.program import Node
 from heatproof.model.world import World
 
 NOTHING: Mapping[Any, Any] = {}
+
+
+def _whoever() -> None:
+    """Anybody may take notes."""
 
 
 class WorldObservation:
@@ -30,6 +35,7 @@ class WorldObservation:
         self.engines = world.free
         self.faults = world.happened
         self.memory = world.memory
+        self.noting: Callable[[], None] = _whoever  # asked before anything is remembered
 
     @property
     def history(self) -> Sequence[Event]:
@@ -47,7 +53,12 @@ class WorldObservation:
         return [Request(n, operations[n - 1], *answer) for n, answer in sorted(self._world.requests.items())]
 
     def remember(self, key: Any, value: Any) -> None:
-        """Remember ``value`` under ``key`` as part of the state."""
+        """Remember ``value`` under ``key`` as part of the state. Raises :class:`TypeError` for what may change: an undo would not take that back."""
+        self.noting()
+        if not hashable(value):
+            raise TypeError(
+                f"{value!r:.200} may change, so it cannot be remembered; remember tuples and frozensets, and a new one each time"
+            )
         self._world.put(self._world.memory, key, value)
 
 

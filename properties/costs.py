@@ -7,7 +7,7 @@ judges all runs at once and shows the dearest.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from heatproof.properties.base import Bound, Property, Witness, witness
 
@@ -37,22 +37,31 @@ def at_most(accesses: int, per: Literal["operation", "run"] = "operation", kind:
     )
 
 
-def exceeded(bound: Bound, run: float, operations: Mapping[tuple[str, str], float]) -> Iterator[Witness]:
-    """What exceeds a bound: the accesses of a run, and of each operation by its label and kind; infinite: without limit."""
+class Cost(NamedTuple):
+    """What an operation costs, with its label, by which another may be called too, and its kind. Infinite: without limit."""
+
+    label: str
+    kind: str
+    accesses: float
+
+
+def exceeded(bound: Bound, run: float, operations: Mapping[int, Cost]) -> Iterator[tuple[int, Witness]]:
+    """What exceeds a bound: the number of the operation, 0 for the run as a whole, and a witness. From the accesses of a run, infinite: without
+    limit, and what each operation costs, by its number."""
     if bound.per == "run":
         if run > bound.accesses:
-            yield witness(TOO_MANY, accesses=shown(run), allowed=bound.accesses)
+            yield 0, witness(TOO_MANY, accesses=shown(run), allowed=bound.accesses)
         return
-    for (label, kind), accesses in operations.items():
+    for number, (label, kind, accesses) in operations.items():
         if accesses > bound.accesses and bound.kind in ("", kind):
-            yield witness(TOO_MANY, operation=label, accesses=shown(accesses), allowed=bound.accesses)
+            yield number, witness(TOO_MANY, operation=label, accesses=shown(accesses), allowed=bound.accesses)
 
 
-def worst(bound: Bound, run: float, operations: Mapping[tuple[str, str], float]) -> float | None:
+def worst(bound: Bound, run: float, operations: Mapping[int, Cost]) -> float | None:
     """The most accesses of what a bound is about, from the same; None if there is nothing that it is about."""
     if bound.per == "run":
         return run
-    return max((accesses for (_, kind), accesses in operations.items() if bound.kind in ("", kind)), default=None)
+    return max((cost.accesses for cost in operations.values() if bound.kind in ("", cost.kind)), default=None)
 
 
 def shown(accesses: float) -> int | str:

@@ -118,6 +118,15 @@ class Monitor:
         for pair in met:
             self.reached.update(self._seen.get(pair, ()))
 
+    def takes_notes(self) -> None:
+        """The property that was asked last remembers something. Raises :class:`Mistake` where it is not asked in every run whenever there is
+        something to note: what it remembers would depend on who asked when, and be no part of a run."""
+        if self.asking is not None and self.asking.expectation != "always":
+            raise Mistake(
+                f"is a property of the kind {self.asking.expectation!r} and remembers something; it is not asked whenever something changes, so"
+                " let an always property take the notes, and name that in needs"
+            )
+
     def violated(self, prop: Property, found: Any, step: int) -> None:
         """Note a violation, unless a fault excuses the design or one of its kind is known. Raises :class:`Mistake` for what is no witness, and
         for a witness of a kind that the property does not list: a case of it could not be read."""

@@ -46,20 +46,22 @@ def lines(
     """The table: violated properties first, one line for each kind of witness, then what held or is incomplete, then the situations. Where the run
     with the fewest deviations is of none of the scenarios that were ``asked``, that is said."""
     asked = frozenset(asked)
+    least = proofs.whole or proofs.expected == 1  # else a scenario that was not searched to its end may have a shorter run
     violated, held, situations = [], [], []
     seen = f"{proofs.states:,} states"
     for prop in properties:
         if prop.expectation == "sometimes":
             count = proofs.reached.get(prop.name, 0)
             verdict = "reached" if count else "not reached" if proofs.whole else "incomplete"
-            basis = counted(proofs.nearest[prop.name], "step") if count else seen
+            basis = ("" if least else "at most ") + counted(proofs.nearest[prop.name], "step") if count else seen
             situations.append(Line(prop.name, prop.expectation, verdict, basis, prop.sentence))
             continue
         keys = proofs.violated_by(prop)
         for key in keys:
             found = proofs.violations[key]
-            steps = ("" if found.shortest else "at most ") + counted(len(found.actions), "step")
-            many = f", in {proofs.violated[key]} of {counted(proofs.expected, 'scenario')}" if proofs.expected > 1 else ""
+            steps = ("" if found.shortest and least else "at most ") + counted(len(found.actions), "step")
+            there = f"{'' if proofs.whole else 'at least '}{proofs.violated[key]} of {counted(proofs.expected, 'scenario')}"
+            many = f", in {there}" if proofs.expected > 1 else ""
             detail = f"{key[1]}{_worst(prop, proofs, ', ')}{many}{_deviations((fewest or {}).get(key), asked)}"
             violated.append(Line(prop.name, prop.expectation, "violated", steps, detail, key[1]))
         if not keys:

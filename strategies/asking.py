@@ -27,7 +27,9 @@ def monitor(properties: Iterable[Property], world: World, observation: WorldObse
         known = ALL.get(prop.name)
         if prop.expectation in ("always", "sometimes") and not prop.seen and prop is not known and prop != known:
             _refuse_unknown(prop, world, watch)
-    return Monitor(properties, observation, watch.changes, world.design.survives, watch.aspects)
+    made = Monitor(properties, observation, watch.changes, world.design.survives, watch.aspects)
+    observation.noting = made.takes_notes
+    return made
 
 
 class Keeping(Purity):

@@ -27,7 +27,7 @@ from heatproof.model.watching import met
 from heatproof.model.world import Action, World
 from heatproof.properties.base import Property, witness
 from heatproof.properties.catalogue import REST_IS_REACHED
-from heatproof.properties.costs import exceeded
+from heatproof.properties.costs import Cost, exceeded
 from heatproof.properties.monitor import Violation
 from heatproof.strategies import policies
 from heatproof.strategies.asked import refuse_unfit
@@ -165,12 +165,12 @@ class Driver:
         costs = meter(world)
         by_operation, operations = costs.by("operation"), world.scenario.operations[: world.state["issued"]]
         counted = {
-            (world.design.operation_label(n, asked), asked.kind): by_operation[n].accesses if n in by_operation else 0
+            n: Cost(world.design.operation_label(n, asked), asked.kind, by_operation[n].accesses if n in by_operation else 0)
             for n, asked in enumerate(operations, 1)
         }
         for prop in self.bounded:
             assert prop.bound is not None
-            for found in exceeded(prop.bound, costs.total.accesses, counted):
+            for _, found in exceeded(prop.bound, costs.total.accesses, counted):
                 self.monitor.violated(prop, found, len(world.log))
 
     def look_ahead(self, limit: int = TAIL) -> None:

@@ -21,7 +21,7 @@ from heatproof.model.program import Node
 from heatproof.model.scenario import Scenario
 from heatproof.model.world import Action, Entry, Message, Task
 from heatproof.properties.base import Property, Witness
-from heatproof.properties.costs import exceeded, worst
+from heatproof.properties.costs import Cost, exceeded, worst
 from heatproof.strategies.proving import graph_kernel
 from heatproof.strategies.proving.circles import NamedWorld
 from heatproof.strategies.proving.graph import Exchanged, Graph, Walker
@@ -71,7 +71,6 @@ class OwnedWorld(LearningWorld):
         super()._exchange()
         self.origins = View(self.space, "origin")
         self.doing = Action("", "")
-        self.dead: dict[tuple[str, Any], list[int]] = {}
         bag: Any = self.bag
         bag.encode = self._message
 
@@ -82,23 +81,19 @@ class OwnedWorld(LearningWorld):
         return int(self.origins.get(self.doing.subject, 0))
 
     def perform(self, action: Action) -> Entry:
-        """As in any world; what comes back after a crash belongs to whom it belonged."""
-        self.doing, self.dead, self.owner = action, {}, 0
-        if action.kind == "crash" and self.late:
-            for task in self.tasks_of(action.subject):
-                if task.message is not None and task.message.to is None:
-                    self.dead.setdefault((task.handler, task.args), []).append(self.origins.get(task.name, 0))
+        """As in any world."""
+        self.doing, self.owner = action, 0
         entry = super().perform(action)
         if entry.before is not None and type(entry.before.effect) in fx.DATABASE:
             self.owner = self._origin()
         return entry
 
     def post(self, handler: str, args: tuple[Any, ...], to: str | None, name: str | None = None) -> Message | None:
-        """As in any world."""
+        """As in any world. What comes back after a crash is called as it was, and belongs to whom it belonged."""
         message = super().post(handler, args, to, name)
         if message is not None:
-            known = self.dead.get((handler, args))
-            self.origins[message.name] = known.pop(0) if known else self._origin()
+            back = self.doing.kind == "crash"
+            self.origins[message.name] = self.origins.get(message.name, 0) if back else self._origin()
         return message
 
     def begin(self, name: str, handler: str, args: tuple[Any, ...], engine: str, message: Message | None) -> tuple[Task, Node]:
@@ -168,16 +163,17 @@ def _costs(
     ways = _Ways(search, graph)
     answer.run = ways.worst(graph.accesses > 0)
     answer.operations = {n: ways.worst(graph.accesses == 1 + n) for n in range(1, len(scenario.operations) + 1)}
-    labels = {n: (design.operation_label(n, asked), asked.kind) for n, asked in enumerate(scenario.operations, 1)}
-    counts = {labels[n]: _number(most) for n, most in answer.operations.items()}
+    counts = {
+        n: Cost(design.operation_label(n, asked), asked.kind, _number(answer.operations[n]))
+        for n, asked in enumerate(scenario.operations, 1)
+    }
     for prop in properties:
         if prop.bound is None:
             continue
         most = worst(prop.bound, _number(answer.run), counts)
         if most is not None:
             answer.bounded[prop.name] = most
-        for found in exceeded(prop.bound, _number(answer.run), counts):
-            number = next((n for n, (label, _) in labels.items() if label == dict(found.values).get("operation")), 0)
+        for number, found in exceeded(prop.bound, _number(answer.run), counts):
             dearest = answer.operations.get(number, answer.run)
             if _number(dearest) == most:  # of several operations, or equally dear ones, the first that has the most
                 answer.violations.setdefault((prop.name, found.kind), (found, dearest))

@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 
 from heatproof.strategies.proving import graph_kernel, kernel
 from heatproof.strategies.proving.search import Search
-from heatproof.strategies.proving.symmetry import Renderer
+from heatproof.strategies.proving.symmetry import ENGINE, Renderer
 from heatproof.strategies.proving.views import ABSENT
 
 MOST_CASES = 5_000
@@ -99,7 +99,8 @@ class Moves:
         """What a value of a column is, whatever engines, tasks and messages are called."""
         if value != ABSENT:
             return self._number(tuple(sorted(self.search.tables.salts[:, column, value].tolist())))
-        return self._number((self.search.space.units[column].group, self.named[column]))
+        group = ENGINE.sub("E", self.search.space.units[column].group)  # that of the tasks of an engine is called like it
+        return self._number((group, self.named[column]))
 
     def _wanted(self, column: int, values: frozenset[int]) -> int:
         """The number of what is wanted: these values of a column."""

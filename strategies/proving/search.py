@@ -93,7 +93,7 @@ class Search:
                 f"design {design.name!r} runs real code that cannot be searched exhaustively; use 'heatproof check'"
             )
         self.design, self.scenario, self.properties = design, scenario, list(properties)
-        self.symmetric = symmetric and not spells_engines(design)
+        self.symmetric = symmetric and not spells_engines(design, self.properties)
         self.anonymous = self.symmetric  # as long as nobody looks into the id of an engine
         self.merge, self.versions, self.reduce, self.go_on = merge, versions, reduce, go_on
         self.storage, self.watchers, self.kind = storage or Storage(), list(watchers), world

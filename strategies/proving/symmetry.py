@@ -13,7 +13,7 @@ and symmetry would hide half of what it does. ``--no-symmetry`` is there for it,
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import fields as parts_of
 from dataclasses import is_dataclass
 from enum import Enum
@@ -31,6 +31,8 @@ from heatproof.model.errors import DesignError
 from heatproof.model.purity import texts
 from heatproof.model.scenario import Scenario
 from heatproof.model.versions import Version
+from heatproof.properties.base import Property
+from heatproof.strategies.asking import Keeping
 
 ENGINE = re.compile(r"(?<![A-Za-z0-9_])E(\d+)(?![A-Za-z0-9_])")
 """The id of an engine wherever it stands in a text; what follows a slash is its life."""
@@ -271,6 +273,8 @@ def ambiguous(scenario: Scenario) -> bool:
     return renderer.mentions
 
 
-def spells_engines(design: Design) -> bool:
-    """Whether a text in the handlers of a design reads like the id of an engine, or may become one, such as the code of an error."""
-    return any(SPELLED.search(text) for text in texts(design))
+def spells_engines(design: Design, properties: Iterable[Property]) -> bool:
+    """Whether a text in the handlers of a design, or in those properties, reads like the id of an engine, or may become one, such as the code of an
+    error."""
+    asked = Keeping(properties)
+    return any(SPELLED.search(text) for text in (*texts(design), *texts(asked.design, asked)))

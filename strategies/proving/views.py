@@ -19,6 +19,7 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from heatproof.model.contents import exact, same
+from heatproof.model.engine_ids import EngineId, look_for_made_up
 from heatproof.model.errors import HeatproofError
 from heatproof.model.in_order import in_order
 
@@ -37,6 +38,9 @@ messages to one engine."""
 PRESENT, OWNED = "present version of ", "present versions with "
 """Groups of units that say which of the versions of a row that a task holds is the present one, by task; and the name by which somebody looks
 through all that a task may have of these (versions.py)."""
+
+OF_DESIGN = ("row of ", "memory")
+"""How the groups of units begin whose keys are of the making of handlers and properties."""
 
 MOST_VALUES = 2**18 - 1
 """Values that one unit can take: what is known of them is kept in arrays as long as that for each unit."""
@@ -145,7 +149,7 @@ class View(dict[Any, Any]):
     """
 
     __slots__ = (
-        "_all", "_columns", "_known", "_space", "_touched", "_units", "decode", "dirty", "encode", "group", "looks", "members",
+        "_all", "_columns", "_known", "_of_design", "_space", "_touched", "_units", "decode", "dirty", "encode", "group", "looks", "members",
         "membership", "ordered", "sort",
     )  # fmt: skip
 
@@ -174,6 +178,7 @@ class View(dict[Any, Any]):
         self._units: dict[Any, Unit] = {}
         self._all: tuple[Any, ...] | None = None
         self._touched = False
+        self._of_design = group.startswith(OF_DESIGN)  # whether handlers and properties ask for entries by keys of theirs
 
     def forget(self) -> None:
         """Another state is looked at."""
@@ -192,6 +197,8 @@ class View(dict[Any, Any]):
         """Read a unit that was not read yet."""
         self._known.add(key)
         space = self._space
+        if EngineId.doubted and self._of_design:
+            look_for_made_up(key)
         if not self._touched:
             self._touched = True
             space.touched.append(self)

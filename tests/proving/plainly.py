@@ -218,7 +218,7 @@ class Plainly:
                 then.requests[task.number] = ("lost", f"{engine} died")
             forgotten(then, task.name)
             if self.late and task.message is not None and task.message.to is None:
-                self._post(then, task.handler, task.args, None, task.origin)
+                then.messages[task.name] = Message(task.name, task.handler, task.args, None, task.origin)
         if self.fifo:  # what comes back is where it was: it had been taken before all that wait
             came = [name for name in then.messages if name not in state.messages]
             then.messages = {name: then.messages[name] for name in (*came, *state.messages)}

@@ -288,3 +288,18 @@ def found_costs() -> object:
 
 def test_the_same_in_every_process() -> None:
     same_in_any_process("tests.proving.test_costs", "found_costs")
+
+
+def test_operations_that_are_called_alike_cost_what_each_costs() -> None:
+    def often(self: Design, me: Me, number: int, operation: Operation) -> Handler:
+        for _ in range(4 if number == 2 else 1):
+            yield Read("L-1", ACCOUNT, "A")
+
+    plain = type(seen_toy(create=lambda self, me, number, operation: (yield Insert("L-2", ACCOUNT, Account("A"))), update=often))
+    design: Design = type("Alike", (plain,), {"operation_label": lambda _self, _number, operation: operation.kind})()
+    asked, bounds = asking("update", "update", engines=1, threads=1), [at_most(3), at_most(2, kind="update")]
+    answer = costs(design, asked, bounds)
+    assert {number: most.accesses for number, most in answer.operations.items()} == {1: 1, 2: 4, 3: 1}
+    assert answer.bounded == {bound.name: 4 for bound in bounds}
+    assert {key[0] for key in answer.violations} == {bound.name for bound in bounds}
+    assert run(design, asked, bounds, Plan("fifo", 0)).violations.keys() == answer.violations.keys()

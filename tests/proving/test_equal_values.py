@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import namedtuple
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import Enum
 from itertools import product
@@ -194,7 +195,23 @@ def raised(one: Any, other: Any) -> Design:
     return _racing(body, look)
 
 
-WAYS = {"column": in_a_column, "message": in_a_message, "answer": answered, "exception": raised}
+def raised_from_another(one: Any, other: Any) -> Design:
+    def body() -> Body:
+        row = yield Read("T-1", ACCOUNT, "A")
+        raise Escape("refused") from Coded((one, other)[row.value])
+
+    def look(asked: Transaction) -> Handler:
+        try:
+            yield asked
+        except Escape as error:
+            cause: Any = error.__cause__
+            yield Sleep("L-2")
+            yield Insert("L-3", ACCOUNT, Account("B", told(cause.code)))  # type: ignore[arg-type]  # any column may hold anything
+
+    return _racing(body, look)
+
+
+WAYS = {"column": in_a_column, "message": in_a_message, "answer": answered, "exception": raised, "cause": raised_from_another}
 SWITCHES: tuple[dict[str, Any], ...] = (
     {}, {"merge": False}, {"symmetric": False}, {"placing": False}, {"symmetric": False, "merge": False, "columns": False, "placing": False},
 )  # fmt: skip
@@ -276,6 +293,104 @@ def at_the_end(world: World) -> str:
 def test_what_becomes_of_each_is_found(way: str, values: str) -> None:
     design = WAYS[way](*VALUES[values])
     found_as_all_schedules_say(design, set(map(told, VALUES[values])))
+
+
+def _noted(error: Any) -> int:
+    error.add_note("once")
+    return len(error.__notes__)
+
+
+def _listed(error: Any) -> int:
+    error.code.append("once")
+    return len(error.code)
+
+
+def _counted(error: Any) -> int:
+    error.times = getattr(error, "times", 0) + 1
+    return int(error.times)
+
+
+def _argued(error: Any) -> int:
+    error.args = (*error.args, "once")
+    return len(error.args) - 1
+
+
+@pytest.mark.parametrize("change", [_noted, _listed, _counted, _argued])
+def test_what_a_handler_does_to_an_exception_is_not_there_when_it_is_run_again(change: Callable[[Any], int]) -> None:
+    def body() -> Body:
+        yield Read("T-1", ACCOUNT, "A")
+        raise Coded([])
+
+    def look(asked: Transaction) -> Handler:
+        try:
+            yield asked
+        except Coded as error:
+            times = change(error)
+            row = yield Read("L-2", ACCOUNT, "A")  # where it goes on in two ways
+            yield Insert("L-3", ACCOUNT, Account("B", f"{times} {row.value}"))  # type: ignore[arg-type]  # any column may hold anything
+
+    found_as_all_schedules_say(_racing(body, look), {"1 0", "1 1"})
+
+
+@dataclass(frozen=True)
+class Holding:
+    """A value that holds a list which nobody compares."""
+
+    items: list[str] = field(default_factory=list, compare=False)
+
+
+class Listed(list[str]):
+    """A list that can be looked up."""
+
+    def __hash__(self) -> int:  # type: ignore[override]  # of a list it is None
+        return 1
+
+
+class Beside(tuple[Any, ...]):
+    """A tuple that may have more than its items."""
+
+
+def _closing() -> Callable[[], list[str]]:
+    items: list[str] = []
+    return lambda: items
+
+
+def _one_more(answer: Any) -> int:
+    if isinstance(answer, Beside):
+        vars(answer)["times"] = vars(answer).get("times", 0) + 1
+        return int(vars(answer)["times"])
+    items = answer() if callable(answer) else getattr(answer, "items", answer)
+    items.append("once")
+    return len(items)
+
+
+@pytest.mark.parametrize("answer", [Holding, Listed, Beside, _closing])
+def test_what_a_handler_does_to_an_answer_is_not_there_when_it_is_run_again(answer: Callable[[], Any]) -> None:
+    def body() -> Body:
+        yield Read("T-1", ACCOUNT, "A")
+        return answer()
+
+    def look(asked: Transaction) -> Handler:
+        times = _one_more((yield asked))
+        row = yield Read("L-2", ACCOUNT, "A")  # where it goes on in two ways
+        yield Insert("L-3", ACCOUNT, Account("B", f"{times} {row.value}"))  # type: ignore[arg-type]  # any column may hold anything
+
+    found_as_all_schedules_say(_racing(body, look), {"1 0", "1 1"})
+
+
+@pytest.mark.parametrize("carried", [Holding, Listed, Beside, _closing])
+def test_what_a_handler_does_to_its_message_is_not_there_when_it_is_run_again(carried: Callable[[], Any]) -> None:
+    def create(self: Design, me: Me, number: int, operation: Operation) -> Handler:
+        yield Insert("C-1", ACCOUNT, Account("A"))
+        yield Send("C-2", "look", (carried(),))
+        yield Update("C-3", ACCOUNT, "A", {"value": 1})
+
+    def looking(self: Design, me: Me, message: Any) -> Handler:
+        times = _one_more(message)
+        row = yield Read("L-2", ACCOUNT, "A")
+        yield Insert("L-3", ACCOUNT, Account("B", f"{times} {row.value}"))  # type: ignore[arg-type]  # any column may hold anything
+
+    found_as_all_schedules_say(seen_toy(create=create, look=looking), {"1 0", "1 1"})
 
 
 @pytest.mark.parametrize("make", MAKERS)

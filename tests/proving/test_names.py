@@ -9,12 +9,14 @@ from typing import Any
 
 import pytest
 
-from heatproof.model.effects import Begin, Handler, Insert, Look, Me, Read, Send, Sleep, Update
+from heatproof.model.effects import Begin, Finish, Handler, Insert, Look, Me, Read, Send, Sleep, Update
 from heatproof.model.observation import Change, Observation
 from heatproof.model.reality import Spec
 from heatproof.model.scenario import Operation, Scenario, create, scenario, update
 from heatproof.model.templates import resource
+from heatproof.model.world import Action
 from heatproof.properties.base import Property, Witness, always, at_rest, witness
+from heatproof.reports.proofs import done_again
 from heatproof.strategies.proving import expanding, kernel
 from heatproof.strategies.proving.proofs import prove
 from heatproof.strategies.proving.search import Search
@@ -235,3 +237,69 @@ def test_which_of_two_messages_of_one_name_comes_back_first_counts(labels: bool)
     proof = prove(design, asking("update", engines=2, threads=2, faults={"crash": 1}), [order])
     assert proof.complete
     assert sorted(kind for _, kind in proof.violations) == ["first a", "first b"]
+
+
+def test_messages_that_come_back_are_called_as_they_were() -> None:
+    def first(self: Design, me: Me, number: int, operation: Operation) -> Handler:
+        yield Insert("R-1", ACCOUNT, Account("A", 0, ()))
+        for which in (1, 2, 3):
+            yield Send("R-2", "work", (which,))
+
+    def work(self: Design, me: Me, which: int) -> Handler:
+        row = yield Read("R-3", ACCOUNT, "A")
+        yield Update("R-4", ACCOUNT, "A", {"owner": (*row.owner, which)})
+        yield Sleep("R-5")
+
+    @at_rest("order", "Nobody works.", frozenset({"crash"}))
+    def order(observation: Observation) -> Iterator[Witness]:
+        for row in observation.resources.values():
+            yield witness(f"{row.owner}")  # type: ignore[attr-defined]  # the rows here are accounts
+
+    design: Design = type(
+        "Alike", (type(seen_toy("late", create=first, work=work)),), {"label": lambda *_: "work", "front": "api"}
+    )()
+    asked = asking(engines=1, threads=3, faults={"crash": 1})
+    proof = prove(design, asked, [order])
+    assert len(proof.violations) > 50
+    for key, found in proof.violations.items():  # of two that began in another order than that of their names
+        assert done_again(design, [order], found, key).violation.key == key
+
+
+@pytest.mark.parametrize("acknowledge", ["early", "late"])
+@pytest.mark.parametrize("order", ["bag", "fifo"])
+def test_tasks_die_in_an_order_that_a_search_knows(order: str, acknowledge: str) -> None:
+    def first(self: Design, me: Me, number: int, operation: Operation) -> Handler:
+        for name in ("A", "B"):
+            yield Send("D-1", "make", (name,))
+
+    def make(self: Design, me: Me, name: str) -> Handler:
+        yield Finish("D-3", (yield Begin("D-2", "create", name, Spec(name), "one")))
+
+    @always("alone", "Nothing goes on alone.", ["reality"], frozenset({"crash"}))
+    def alone(observation: Observation, change: Change) -> Witness | None:
+        if not change.new.busy or change.new.busy[0].task:
+            return None
+        observation.remember("order", (*observation.memory.get("order", ()), change.key))
+        return witness(f"{observation.memory['order']}")
+
+    design = seen_toy(acknowledge, order, create=first, make=make)
+    asked = asking(engines=1, threads=2, faults={"crash": 1})
+    there_is = {key for _, key in prove(design, asked, [alone]).violations}
+    assert there_is == {"('A.1',)", "('B.1',)", "('A.1', 'B.1')"}
+    driver = Driver(design, asked, [alone])
+    for kind, subject, detail in (
+        (
+            ("operate", "create#1", "E1"),
+            ("step", "create#1", ""),
+            ("step", "create#1", ""),
+            ("deliver", "make(B)", "E1"),
+            ("step", "make(B)", ""),
+            ("deliver", "make(A)", "E1"),
+            ("step", "make(A)", ""),
+            ("crash", "E1", ""),
+        )
+        if order == "bag"
+        else ()
+    ):  # they began in another order than that of their names
+        driver.perform(Action(kind, subject, detail))
+    assert {kind for _, kind in driver.monitor.violations} <= there_is

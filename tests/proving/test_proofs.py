@@ -129,6 +129,26 @@ def test_the_shortest_of_several_scenarios_stays_whatever_the_order() -> None:
     assert forth.violations["sum", "sum is 1"].number == 0
 
 
+STARTED = sometimes("started", "It begins.", "account")(lambda *_: True)
+
+
+def test_another_scenario_may_have_a_shorter_run_until_it_is_searched() -> None:
+    first = prove(ADDING, asking(engines=1, threads=2), [sum_is_two, STARTED])
+    rest = replace(first, number=1)
+    cut = replace(rest, complete=False, cut="enough", violations={}, reached={})
+    for others, before, in_all in (
+        ([rest], "", "2 of 2"),
+        ([cut], "at most ", "at least 1 of 2"),
+        ([], "at most ", "at least 1 of 2"),
+    ):
+        violated, *_, reached = lines([sum_is_two, STARTED], added(first, *others, expected=2), (), frozenset())
+        assert violated.basis == f"{before}{len(first.violations['sum', 'sum is 1'].actions)} steps"
+        assert violated.detail == f"sum is 1, in {in_all} scenarios"
+        assert reached.basis == f"{before}{first.reached[STARTED.name]} steps"
+    (line, *_) = lines([sum_is_two], added(replace(first, complete=False)), (), frozenset())
+    assert not line.basis.startswith("at most"), "a search goes by levels"
+
+
 def test_a_longer_way_does_not_replace_a_shorter_one() -> None:
     proof = lost_update()
     (key, found), *_ = proof.violations.items()

@@ -14,8 +14,9 @@ from heatproof.model.scenario import Operation, Scenario, create, scenario, upda
 from heatproof.model.templates import resource
 from heatproof.strategies.proving import proofs
 from heatproof.strategies.proving.graph import Graph
-from heatproof.strategies.proving.returning import never_returns
+from heatproof.strategies.proving.returning import Moves, never_returns
 from heatproof.strategies.proving.search import Search
+from heatproof.strategies.proving.views import Unit
 from tests.model.toys import ACCOUNT, Account, Design, asking
 from tests.proving.peers import instance
 from tests.proving.test_circles import JUDGED
@@ -43,6 +44,22 @@ def test_what_goes_round_is_never_said_not_to(name: str, symmetric: bool) -> Non
     assert answer is not None
     says, goes_round = answer
     assert not (says and goes_round)
+
+
+def test_the_tasks_of_one_engine_are_absent_as_those_of_another() -> None:
+    def first(self: Design, me: Me, number: int, operation: Operation) -> Handler:
+        yield Send("Q-1", "go", ())
+
+    def go(self: Design, me: Me) -> Handler:
+        yield Read("Q-2", ACCOUNT, "A")
+
+    search = Search(
+        seen_toy("late", "fifo", create=first, go=go), asking(engines=2, threads=1, faults={"crash": 1}), [], versions=False
+    )
+    assert search.run().complete
+    moves, columns = Moves(search), search.space.columns
+    one, other = [moves._vertex(columns[Unit(f"members of tasks at {engine}", ())], 0) for engine in ("E1", "E2")]
+    assert one == other, "states in which engines are exchanged are one state"
 
 
 def running(self: Design, me: Me, program: Program) -> Handler:

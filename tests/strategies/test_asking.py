@@ -231,6 +231,33 @@ def test_a_property_that_keeps_something_of_its_own_is_refused(asked: Way) -> No
     assert asked(SETTING, prop(remembers)) == {"two"}
 
 
+@pytest.mark.parametrize("asked", [in_a_batch, in_a_proof])
+@pytest.mark.parametrize("value", [[], {1: 2}, ([],)], ids=str)
+def test_what_may_change_is_not_remembered(value: Any, asked: Way) -> None:
+    prop = always("notes", "Is mistaken.", "resource")(lambda observation, _change: observation.remember("note", value))
+    with pytest.raises(
+        HeatproofError, match=r"test_asking\.py:\d+: property 'notes' raised TypeError: .*may change, so it cannot be remem"
+    ):
+        asked(SETTING, prop)
+
+
+@pytest.mark.parametrize("asked", [in_a_batch, in_a_proof])
+def test_a_property_that_remembers_and_is_not_asked_of_every_change_is_refused(asked: Way) -> None:
+    def reached(observation: Any, change: Any) -> bool:
+        return remembers(observation, change) is not None
+
+    def rested(observation: Any) -> Iterator[Witness]:
+        found = remembers(observation, None)
+        yield from () if found is None else (found,)
+
+    for prop in (sometimes("notes", "Is mistaken.", "resource")(reached), at_rest("notes", "Is mistaken.")(rested)):
+        kind = prop.expectation
+        with pytest.raises(
+            HeatproofError, match=rf"test_asking\.py:\d+: property 'notes' is a property of the kind '{kind}' and re"
+        ):
+            asked(SETTING, prop)
+
+
 # ------------------------------------------------------------------------------------------------------ observations
 
 
