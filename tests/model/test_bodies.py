@@ -451,3 +451,35 @@ def test_things_of_the_library_that_compare_nothing_may_be_held(make: Any) -> No
         yield Insert("I-1", ACCOUNT, Account(found))
 
     by_default(World(toy(create=create), asking())).audit()
+
+
+def _guessing(*args: Any, **words: Any) -> Any:
+    def body(*_: Any) -> Any:
+        yield Read("X-1", ACCOUNT, (args, words))
+
+    return body
+
+
+@pytest.mark.parametrize(
+    ("transaction", "said"),
+    [
+        (lambda n: Transaction("X-1", _guessing(), (n,)), "at step X-1 with other arguments ((2,) instead of (1,))"),
+        (
+            lambda n: Transaction("X-1", _guessing([n])),
+            "at step X-1 with another value of the variable args (([2],) instead of ([1],))",
+        ),
+        (lambda n: Transaction("X-1", _guessing(word={n})), "with another value of the variable words ({'word': {2}} instead of"),
+        (lambda n: Transaction("X-1", (_guessing, [].sort)[n - 1]), "with another body ("),
+    ],
+)
+def test_what_of_a_transaction_is_another_is_told(transaction: Callable[[int], Any], said: str) -> None:
+    numbers = iter((1, 2))
+
+    def create(self: Design, me: Me, number: int, operation: Operation) -> Handler:
+        yield transaction(next(numbers))
+
+    world = World(toy(create=create), asking())
+    world.perform(world.operations()[0])
+    with pytest.raises(DesignError) as caught:
+        world.audit()
+    assert said in str(caught.value)

@@ -425,38 +425,6 @@ def test_an_audit_finds_what_depends_on_anything_else(handler: Callable[..., Any
     assert "it must not use module or object state, clocks, random numbers or the order of sets" in str(caught.value)
 
 
-def _guessing(*args: Any, **words: Any) -> Any:
-    def body(*_: Any) -> Any:
-        yield Read("X-1", ACCOUNT, (args, words))
-
-    return body
-
-
-@pytest.mark.parametrize(
-    ("transaction", "said"),
-    [
-        (lambda n: Transaction("X-1", _guessing(), (n,)), "at step X-1 with other arguments ((2,) instead of (1,))"),
-        (
-            lambda n: Transaction("X-1", _guessing([n])),
-            "at step X-1 with another value of the variable args (([2],) instead of ([1],))",
-        ),
-        (lambda n: Transaction("X-1", _guessing(word={n})), "with another value of the variable words ({'word': {2}} instead of"),
-        (lambda n: Transaction("X-1", (_guessing, [].sort)[n - 1]), "with another body ("),
-    ],
-)
-def test_what_of_a_transaction_is_another_is_told(transaction: Callable[[int], Any], said: str) -> None:
-    numbers = iter((1, 2))
-
-    def create(self: Design, me: Me, number: int, operation: Operation) -> Handler:
-        yield transaction(next(numbers))
-
-    world = World(toy(create=create), asking())
-    world.perform(world.operations()[0])
-    with pytest.raises(DesignError) as caught:
-        world.audit()
-    assert said in str(caught.value)
-
-
 def yields_nan(self: Design, me: Me, number: int, operation: Operation) -> Handler:
     yield Listen("X-1", ("limit", float("nan")))
 
