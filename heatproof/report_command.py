@@ -17,6 +17,7 @@ from heatproof.reports.index import Card, card, index
 from heatproof.reports.judging import design_of, replay_command
 from heatproof.reports.mermaid import mermaid
 from heatproof.reports.page import page
+from heatproof.reports.tables import counted
 from heatproof.reports.told import Told, told
 
 ENDING = ".case.json"
@@ -43,7 +44,7 @@ def report(path: Path, output: Path | None, design: str | None, sequence: bool, 
     in folders below are taken too.
 
     Exit codes: 0 written, 2 wrong input. Where only some cases of FOLDER cannot be shown, the others are written, the index says why, and
-    the exit code is 2.
+    the exit code is 2; where none can, nothing is written.
     """
     if path.is_dir():
         if sequence:
@@ -78,15 +79,21 @@ def _folder(folder: Path, output: Path, design: str | None, database: str | None
             case, command = _told(file, design, database)
             text = _page(case, command)
         except HeatproofError as error:
-            click.echo(f"heatproof: {error}", err=True)
             cards.append(Card(name, "", name, wrong=str(error)))
             continue
         write_whole(output / f"{name}.html", text)
         cards.append(card(name, quote(f"{name}.html"), case))
+    wrong = [one.wrong for one in cards if one.wrong]
+    if wrong and len(wrong) == len(cards):  # an index of before is worth more than one of nothing
+        raise HeatproofError(
+            f"none of the {counted(len(cards), 'case')} in {folder} can be shown, and nothing was written: {wrong[0]}"
+        )
+    for reason in wrong:
+        click.echo(f"heatproof: {reason}", err=True)
     title = f"heatproof check {found.design}" if found is not None else f"Cases in {folder.resolve().name}"
     write_whole(output / "index.html", index(title, found, cards, heatproof.__version__))
     click.echo(f"{output / 'index.html'} and {len([c for c in cards if c.address])} pages of cases")
-    return WRONG if any(one.wrong for one in cards) else HELD
+    return WRONG if wrong else HELD
 
 
 def _page(case: Told, command: str) -> str:

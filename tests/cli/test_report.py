@@ -128,6 +128,17 @@ def test_one_broken_case_does_not_hide_the_others(folder: Path) -> None:
     assert not (folder / "broken.html").exists()
 
 
+def test_where_no_case_can_be_shown_the_index_of_before_stays(folder: Path) -> None:
+    assert run(folder).exit_code == 0
+    before = (folder / "index.html").read_text()
+    for case in folder.rglob("*.case.json"):
+        case.write_text("{")
+    found = run(folder)
+    assert found.exit_code == 2
+    assert f"none of the 2 cases in {folder} can be shown, and nothing was written: {folder / 'below'}" in found.output
+    assert (folder / "index.html").read_text() == before
+
+
 def test_names_of_files_stay_names(tmp_path: Path) -> None:
     name = "a b&<b>#?%20\"'"
     known = wild_case()._replace(expected=("rest: no sync points", "sync point left over"))
