@@ -26,19 +26,14 @@ from heatproof.model.parts import CONSTANT, parts
 CONTAINERS = frozenset((dict, list, set))
 
 Held = list[tuple[Callable[[Any], str], Any, Any]]
-
-MOST = 10_000
-
-HELD: dict[int, tuple[Transaction, Held]] = {}
-"""What transactions hold, by identity, with copies: a node does the same effect in many worlds, and nothing but its body can change that. They
-are kept, so that identities last. No more than :data:`MOST`."""
+"""What a transaction holds that its body must not change: what it is called, it, and a copy."""
 
 
 def settled(effect: Any) -> Any:
     """An effect that nothing changes any more that a handler does."""
     if type(effect) is not Transaction:
         return effect if CONTAINERS.isdisjoint(map(type, effect)) else effect._make(map(_copy, effect))
-    if holds_still(effect):
+    if still(effect.body) and still(effect.args):
         return effect
     copies = Copies()
     body, args = copies.of(effect.body), copies.of(effect.args)
@@ -63,8 +58,6 @@ def assigned(body: Any) -> str:
 
 def moving(effect: Transaction) -> Any:
     """An iterator that a transaction holds and that cannot be copied; None if there is none."""
-    if holds_still(effect):
-        return None
     waiting: list[Any] = [value for value in (effect.body, effect.args) if not still(value)]
     met: dict[int, Any] = {}
     while waiting:
@@ -85,12 +78,12 @@ class unchanged:  # a word before a block
 
     __slots__ = ("effect", "held")
 
-    def __init__(self, effect: Transaction):
-        self.effect = effect
+    def __init__(self, effect: Transaction, held: Held | None = None):
+        """``held``: what :func:`held_by` has said of it."""
+        self.effect, self.held = effect, held_by(effect) if held is None else held
 
     def __enter__(self) -> None:
-        known = HELD.get(id(self.effect))
-        self.held = known[1] if known is not None else _remember(self.effect, _held(self.effect))  # copied when it is first run
+        pass
 
     def __exit__(self, kind: object, _error: object, _trace: object) -> None:
         for what, value, before in self.held:
@@ -101,25 +94,10 @@ class unchanged:  # a word before a block
                 )
 
 
-def holds_still(effect: Transaction) -> bool:
-    """Whether a transaction holds nothing that can be changed."""
-    if id(effect) in HELD:
-        return not HELD[id(effect)][1]
-    quiet = still(effect.body) and still(effect.args)
-    if quiet:
-        _remember(effect, [])
-    return quiet
-
-
-def _remember(effect: Transaction, held: Held) -> Held:
-    if len(HELD) > MOST:
-        HELD.clear()
-    HELD[id(effect)] = effect, held
-    return held
-
-
-def _held(effect: Transaction) -> Held:
-    """What a transaction holds that its body must not change: what it is called, it, and a copy."""
+def held_by(effect: Transaction) -> Held:
+    """What a transaction holds that its body must not change, as it is now."""
+    if still(effect.body) and still(effect.args):
+        return []
     copies, found = Copies(), Held()
 
     def watch(what: Callable[[Any], str], value: Any) -> None:
@@ -191,7 +169,7 @@ def differing(one: Transaction, other: Transaction) -> str:
     """What two transactions of one step do not hold alike, in words."""
     if not alike(one.args, other.args):
         return f"other arguments ({one.args!r:.200} instead of {other.args!r:.200})"
-    held = [[(what(value), value) for what, value, _ in _held(effect)] for effect in (one, other)]
+    held = [[(what(value), value) for what, value, _ in held_by(effect)] for effect in (one, other)]
     for (what, mine), (_, theirs) in zip(*held, strict=False):
         if not alike(mine, theirs):
             return f"another value of {what} ({mine!r:.200} instead of {theirs!r:.200})"

@@ -204,7 +204,13 @@ class Copies:
 
 
 def thrown_again(exception: BaseException) -> Any:
-    """An exception like this one, with nothing of where it was raised: who catches it may change it."""
+    """An exception like this one, with nothing of where it was raised: who catches it may change it. Nor does this one keep that any longer, since it
+    would keep the world in which it was."""
+    part: BaseException | None = exception
+    while part is not None and (part.__traceback__ is not None or part.__context__ is not None):
+        cause = part.__cause__
+        part.__traceback__ = part.__context__ = None
+        part = cause
     kind: Any = class_of(exception)
     solid = next(cls for cls in kind.__mro__ if not cls.__flags__ & HEAP)  # which says how things of it are made
     copy = solid.__new__(kind, *exception.args)

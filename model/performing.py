@@ -45,7 +45,10 @@ def transaction(world: World, task: Task, effect: fx.Transaction) -> Any:
     if known:
         world.put(world.split, task.name, MISSING)
     outbox: list[fx.Send] = []
-    with bodies.unchanged(effect):
+    node = world.nodes[task.name]
+    if node.held is None:  # the same in all worlds, and nothing but the body can change it
+        node.held = bodies.held_by(effect)
+    with bodies.unchanged(effect, node.held):
         result = world.database.transact(effect, known, outbox=outbox)
     if type(result) is not fx.Thrown:
         for sent in outbox:

@@ -18,7 +18,7 @@ from contextlib import AbstractContextManager
 from types import FrameType, GeneratorType
 from typing import Any
 
-from heatproof.model.bodies import alike, differing, place_of, settled
+from heatproof.model.bodies import Held, alike, differing, place_of, settled
 from heatproof.model.contents import exact, same
 from heatproof.model.copying import Copies, still, thrown_again
 from heatproof.model.effects import EFFECTS, Effect, Escape, Me, Table, Thrown, Transaction
@@ -44,7 +44,21 @@ class Node:
     by result, ``escaped`` the exception that left the handler.
     """
 
-    __slots__ = ("children", "depth", "effect", "escaped", "gen", "mark", "met", "parent", "perform", "result", "root", "value")
+    __slots__ = (
+        "children",
+        "depth",
+        "effect",
+        "escaped",
+        "gen",
+        "held",
+        "mark",
+        "met",
+        "parent",
+        "perform",
+        "result",
+        "root",
+        "value",
+    )
 
     def __init__(self, root: Root, parent: Node | None, result: Any, gen: Generator[Any, Any, Any] | None):
         self.root = root
@@ -54,6 +68,7 @@ class Node:
         self.children: dict[Any, Node] = {}
         self.effect: Effect | None = None
         self.perform: Any = None
+        self.held: Held | None = None  # what its transaction holds, once that was run
         self.value: Any = None
         self.escaped: Escape | None = None
         self.met: tuple[str, str] | None = None  # its step and outcome, once somebody has asked
