@@ -74,12 +74,12 @@ class Database:
         """The matching rows in the order of their keys."""
         table, where, unless = effect.table, effect.where, effect.unless
         rows = self.rows[table]
-        keys = [
+        keys: list[Any] = [  # put in order after a look at each row: most tables are large, and most answers are not
             key
             for key in self._candidates(table, where)
             if _matches(rows[key], where) and not (unless and _matches(rows[key], unless))
         ]
-        keys.sort()  # type: ignore[call-arg]  # after a look at each: most tables are large, and most answers are not
+        keys.sort()
         return tuple([rows[key] for key in keys])
 
     def insert(self, effect: Insert) -> Key | Thrown:

@@ -68,9 +68,7 @@ class EngineId(str):
 
     __slots__ = ()
     watching: ClassVar[bool] = False  # whether a search whose engines are anonymous is at work: one may outlive it, in a cache
-    doubted: ClassVar[bool] = (
-        False  # whether handlers may make up a text that reads like one of what the scenario has, and look for it
-    )
+    doubted: ClassVar[bool] = False  # whether handlers may make up such a text of what the scenario has, and look for it
     noticed: ClassVar[bool] = False  # whether somebody has looked into one, even if he goes on as if he had not
 
     def __reduce__(self) -> Any:

@@ -29,17 +29,19 @@ SIMPLE = frozenset((str, int))
 
 def in_order(keys: Iterable[K]) -> list[K]:
     """Keys in their order, as a query has it; those that have none by their text (:func:`canonical`)."""
-    listed = list(keys)
+    listed: list[Any] = list(keys)
     if len(listed) < 2 or (kinds := set(map(type, listed))) == TEXT:
         listed.sort()  # as nearly always
         return listed
-    if kinds == TUPLES and len(parts := {tuple(map(type, key)) for key in listed}) == 1 and SIMPLE.issuperset(*parts):  # type: ignore[call-overload]
-        listed.sort()
-        return listed
+    if kinds == TUPLES:
+        parts = {tuple(map(type, key)) for key in listed}
+        if len(parts) == 1 and SIMPLE.issuperset(*parts):
+            listed.sort()
+            return listed
     shapes = set(map(_shape, listed))
     if len(shapes) == 1 and None not in shapes:
         with suppress(TypeError):
-            return sorted(listed)  # type: ignore[type-var]  # of one shape, whose parts can be compared
+            return sorted(listed)  # of one shape, whose parts can be compared
     return sorted(listed, key=canonical)
 
 

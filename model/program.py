@@ -45,20 +45,8 @@ class Node:
     """
 
     __slots__ = (
-        "children",
-        "depth",
-        "effect",
-        "escaped",
-        "gen",
-        "held",
-        "mark",
-        "met",
-        "parent",
-        "perform",
-        "result",
-        "root",
-        "value",
-    )
+        "children", "depth", "effect", "escaped", "gen", "held", "mark", "met", "parent", "perform", "result", "root", "value",
+    )  # fmt: skip
 
     def __init__(self, root: Root, parent: Node | None, result: Any, gen: Generator[Any, Any, Any] | None):
         self.root = root
@@ -249,9 +237,8 @@ class Program:
     def _send(self, gen: Generator[Any, Any, Any], result: Any) -> Any:
         """Let a handler go on with a result; what it yields."""
         if type(result) is Thrown:
-            return gen.throw(
-                thrown_again(result.exception)
-            )  # what a handler does to it is not for others, nor for when this one is run again
+            # what a handler does to it is not for others, nor for when this one is run again
+            return gen.throw(thrown_again(result.exception))
         return gen.send(result)
 
     def _again(self, node: Node) -> Generator[Any, Any, Any]:

@@ -253,9 +253,8 @@ def json_schema() -> str:
 def read(path: Path) -> Case:
     """The case in a file. Raises :class:`HeatproofError` that says where in the file what is wrong, and what to do."""
     try:
-        if (
-            path.suffix == ".json" and path.is_fifo()
-        ):  # one in a folder of cases would be waited for; /dev/fd/63 is what is meant to be read
+        # one in a folder of cases would be waited for; /dev/fd/63 is what is meant to be read
+        if path.suffix == ".json" and path.is_fifo():
             raise HeatproofError(f"cannot read {path}: it is a pipe, and nobody may ever write to it; put a file there")
         with path.open("rb") as file:
             data = file.read(LIMIT + 1)

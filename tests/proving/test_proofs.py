@@ -9,11 +9,10 @@ import pytest
 
 from heatproof import proving
 from heatproof.model.design import Design
-from heatproof.model.effects import Expired, Handler, Me, Read, Sleep, Update
-from heatproof.model.observation import Change, Observation
+from heatproof.model.effects import Handler, Me, Read, Update
 from heatproof.model.scenario import Operation, Scenario, create, scenario, update
 from heatproof.model.templates import resource
-from heatproof.properties.base import Property, Witness, always, seen, sometimes, witness
+from heatproof.properties.base import Property, always, seen, sometimes, witness
 from heatproof.properties.catalogue import ALL, REST_IS_REACHED
 from heatproof.properties.costs import at_most
 from heatproof.reports.proofs import comes_again, failure_of, lines, summary
@@ -28,6 +27,7 @@ from heatproof.strategies.schedules import record
 from heatproof.strategies.shrinking import Failure
 from tests.model.toys import ACCOUNT, asking
 from tests.proving.test_costs import CHEAP_THEN_DEAR
+from tests.strategies.test_shrinking_polls import hold, patience, wait
 from tests.toys import ADDING, AWAITING, HEAT, SPINNING, seen_toy, sending, small, sum_is_two
 
 READS, NEVER = seen("reads", "It reads.", ("A-1", "")), seen("never", "It never does.", ("Z-9", ""))
@@ -358,24 +358,6 @@ def test_a_search_for_fewer_deviations_that_has_begun_ends_with_the_time() -> No
     assert asked == 4
     assert not cut.proven
     assert cut.failure.violation.key == ("sum", "sum is 1")
-
-
-def hold(self: Design, me: Me) -> Handler:
-    yield Update("H-1", ACCOUNT, "A", {"owner": "held"})
-    yield Update("H-2", ACCOUNT, "A", {"owner": None})
-
-
-def wait(self: Design, me: Me) -> Handler:
-    while (yield Read("W-1", ACCOUNT, "A")).owner is not None:
-        if (yield Expired("W-2", "hold")):
-            yield Update("W-3", ACCOUNT, "A", {"value": 1})
-            return
-        yield Sleep("W-4")
-
-
-@always("patience", "Nobody gives up waiting.", {"account"})
-def patience(observation: Observation, change: Change) -> Witness | None:
-    return witness("given up") if change.new.value else None
 
 
 def test_of_schedules_with_the_fewest_deviations_a_short_one_is_told() -> None:
