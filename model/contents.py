@@ -36,7 +36,8 @@ INEXACT = frozenset({float, complex})
 SURE = frozenset({str, int, bool, bytes, type(None)})
 """Classes whose values, if they are equal, cannot be told apart."""
 
-TEXT = frozenset({str})
+TUPLES: set[type[Any]] = {tuple}
+"""Classes that were found to be tuples and nothing else, whatever they are asked. Only such as a module has: others are of one world."""
 
 MOST = 10_000
 
@@ -197,10 +198,22 @@ def same(one: Any, other: Any) -> bool:
         return False
     if kind in SURE:
         return True
-    if kind is tuple or (issubclass(kind, tuple) and compared_as_usual(kind)):
-        return _same_items(one, other)
+    if kind in TUPLES:  # asked at every step, and most rows have hardly anything but simple values
+        kinds = tuple(map(type, one))
+        if kinds != tuple(map(type, other)):
+            return False
+        places = DEEP.get(kinds)
+        for place in _deep(kinds) if places is None else places:
+            if one[place] is not other[place] and not same(one[place], other[place]):
+                return False
+        return True
+    if issubclass(kind, tuple) and compared_as_usual(kind):
+        if in_module(kind) and kind.__iter__ is tuple.__iter__ and kind.__getitem__ is tuple.__getitem__:
+            TUPLES.add(kind)
+        return same(tuple(tuple.__iter__(one)), tuple(tuple.__iter__(other)))
     if issubclass(kind, frozenset) and compared_as_usual(kind):
-        if set(map(type, one)) <= TEXT >= set(map(type, other)):
+        kinds = set(map(type, one))
+        if len(kinds) < 2 and kinds <= SURE and kinds == set(map(type, other)):
             return True
         there = {item: item for item in other}
         return all(same(item, there[item]) for item in one)
@@ -220,21 +233,12 @@ def same(one: Any, other: Any) -> bool:
     return (tells_all(kind) or _same_parts(fields, one, other)) and (not shows or repr(one) == repr(other))
 
 
-def _same_items(one: Any, other: Any) -> bool:
-    """Of two tuples. It is asked at every step, and most rows have hardly anything but simple values."""
-    kinds = tuple(map(type, tuple.__iter__(one)))
-    if kinds != tuple(map(type, tuple.__iter__(other))):
-        return False
-    places = DEEP.get(kinds)
-    if places is None:
-        places = tuple([place for place, kind in enumerate(kinds) if kind not in SURE])
-        if len(DEEP) < MOST and all(map(in_module, {*kinds} - SURE)):  # else a class would be kept that is of one world
-            DEEP[kinds] = places
-    for place in places:
-        a, b = tuple.__getitem__(one, place), tuple.__getitem__(other, place)
-        if a is not b and not same(a, b):
-            return False
-    return True
+def _deep(kinds: tuple[type[Any], ...]) -> tuple[int, ...]:
+    """The places of a tuple whose values have to be looked into."""
+    places = tuple([place for place, kind in enumerate(kinds) if kind not in SURE])
+    if len(DEEP) < MOST and all(map(in_module, {*kinds} - SURE)):  # else a class would be kept that is of one world
+        DEEP[kinds] = places
+    return places
 
 
 def exact(table: Mapping[Any, Any], key: Any, met: Callable[[Any], Any]) -> Any:

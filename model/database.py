@@ -6,6 +6,7 @@ Everything that changes goes through a journal of ``(dictionary, key, old value)
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Mapping
+from types import GeneratorType
 from typing import Any
 
 from heatproof.model.columns import plain_kind
@@ -173,7 +174,7 @@ class Database:
         self, effect: Transaction, results: list[Any], known: tuple[Any, ...], stop_after: int | None, outbox: list[Send] | None
     ) -> Any:
         body = effect.body(*effect.args)
-        if not isinstance(body, Generator):
+        if type(body) is not GeneratorType and not isinstance(body, Generator):
             raise DesignError(
                 f"step {effect.step}: the body of a transaction must be a generator function, and {effect.body!r} returned {body!r:.200}"
             )

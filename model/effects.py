@@ -31,7 +31,7 @@ class Table:
     :class:`ForeignKeyError` in the handler.
     """
 
-    __slots__ = ("columns", "index", "key", "key_columns", "name", "references", "referred", "row")
+    __slots__ = ("columns", "index", "key", "key_columns", "key_places", "name", "references", "referred", "row")
 
     def __init__(
         self,
@@ -54,6 +54,7 @@ class Table:
         for column in (*self.key_columns, *index, *self.references):
             if column not in self.columns:
                 raise ValueError(f"table {name!r} has no column {column!r}; it has {', '.join(self.columns)}")
+        self.key_places: tuple[int, ...] = tuple(map(self.columns.index, self.key_columns))
         for column, other in self.references.items():
             other.referred.append((self, column))
 

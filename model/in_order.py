@@ -99,6 +99,15 @@ class InOrder(dict[K, V]):
         return self._now().items()
 
 
+    def __setitem__(self, key: K, value: V) -> None:
+        self._listed = None
+        dict.__setitem__(self, key, value)
+
+    def __delitem__(self, key: K) -> None:
+        self._listed = None
+        dict.__delitem__(self, key)
+
+
 def _writing(name: str) -> Any:
     plain = getattr(dict, name)
 
@@ -109,7 +118,7 @@ def _writing(name: str) -> Any:
     return method
 
 
-for _name in ("__setitem__", "__delitem__", "__ior__", "clear", "pop", "popitem", "setdefault", "update"):
+for _name in ("__ior__", "clear", "pop", "popitem", "setdefault", "update"):
     setattr(InOrder, _name, _writing(_name))
 
 

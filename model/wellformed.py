@@ -122,12 +122,16 @@ def mismatch(table: fx.Table, key: object) -> str | None:
 def moves(table: fx.Table, key: Any, values: Any) -> str | None:
     """What is wrong with an update that gives a row another key; None if it does not. A row that tells who looks at it is read past that, for
     it is nobody's look."""
-    if type(values) is dict and values.keys().isdisjoint(table.key_columns):
-        return None
-    for column, part in zip(table.key_columns, (key,) if isinstance(table.key, str) else key, strict=True):
-        value = values.get(column, part) if isinstance(values, Mapping) else tuple.__getitem__(values, table.columns.index(column))
-        if value is not part and value != part:
-            return f"it gives the row {part!r:.80} of table {table} another key, {column}={value!r:.80}; delete the row and insert another"
+    parts = [key] if isinstance(table.key, str) else [*key]
+    if type(values) is dict or isinstance(values, Mapping):
+        given = [values.get(column, part) for column, part in zip(table.key_columns, parts, strict=True)]
+    else:
+        given = [tuple.__getitem__(values, place) for place in table.key_places]
+    if given != parts:
+        for column, value, part in zip(table.key_columns, given, parts, strict=True):
+            if value is not part and value != part:
+                row = f"the row {part!r:.80} of table {table}"
+                return f"it gives {row} another key, {column}={value!r:.80}; delete the row and insert another"
     return None
 
 

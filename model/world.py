@@ -301,7 +301,7 @@ class World(Lookup):
         name = task.name
         self.journal.append((self.nodes, name, node))
         self.nodes[name] = after
-        entry = Entry(action, task, node, after)
+        entry = tuple.__new__(Entry, (action, task, node, after))  # twice as fast as by its class, and there is one for each step
         self.log.append(entry)
         if after.effect is None:
             self.end(task)

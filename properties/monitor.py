@@ -78,10 +78,18 @@ class Monitor:
             elif prop.expectation in ("at rest", "cost") and prop.bound is None:  # a bound is judged by whoever drives the run
                 self._resting.append(prop)
 
+    @property
+    def watches(self) -> bool:
+        """Whether there is anything to ask after an action."""
+        return bool(self._watchers or self._situations)
+
+    @property
+    def sees(self) -> bool:
+        """Whether events reach any situation."""
+        return bool(self._seen)
+
     def after(self, step: int) -> None:
         """Ask what the last action, number ``step``, concerns."""
-        if not (self._watchers or self._situations):
-            return
         observation, watchers, situations, reached, settled = (
             self.observation, self._watchers, self._situations, self.reached, self.settled
         )  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from enum import Enum
 from typing import Any
 
@@ -58,6 +59,18 @@ class Odd(tuple[int, ...]):
         return 1
 
 
+class Shy(tuple[Any, ...]):
+    """Is compared as any tuple, and does not show what it holds to who goes through it."""
+
+    __slots__ = ()
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(())
+
+    def __getitem__(self, place: Any) -> Any:
+        return None
+
+
 class Mark(Enum):
     """Members that hold nothing that could be shown."""
 
@@ -77,6 +90,20 @@ def test_what_is_not_compared_counts_too() -> None:
     assert not same(Bare(1, 1), Bare(1, 2))
     assert not same(Canonical(1, 1), Canonical(1, 2))
     assert not same(Odd((1,)), Odd((1, 2)))
+
+
+def test_a_tuple_is_read_past_what_its_class_shows() -> None:
+    for _ in range(2):  # a class that was seen before is asked less
+        assert same(Shy((1, 0.0)), Shy((1, 0.0)))
+        assert not same(Shy((1,)), Shy((True,)))
+        assert not same(Shy((0.0,)), Shy((-0.0,)))
+
+
+@pytest.mark.parametrize(("one", "other"), [((1, 2), (True, 2)), ((1, "a"), (True, "a")), ((0.0, 1), (-0.0, 1)), ((False,), (0,))])
+def test_sets_of_equal_values_that_are_not_the_same(one: Any, other: Any) -> None:
+    assert frozenset(one) == frozenset(other)
+    assert not same(frozenset(one), frozenset(other))
+    assert same(frozenset(one), frozenset(tuple(one)))
 
 
 def test_the_same_key_is_found_again() -> None:
