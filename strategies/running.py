@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
-from heatproof.model.contents import Opaque
+from heatproof.model.contents import Opaque, stands_for_itself
 from heatproof.model.continuations import Pool
 from heatproof.model.design import Design
 from heatproof.model.errors import DesignError
@@ -60,6 +60,9 @@ class Run:
     end: str
     world: World = field(repr=False)
 
+REPEATED = 10
+"""Effects that such a task has done before, one after the other, from which on it is looked into."""
+
 
 class Laps:
     """Notices when a world that goes on under the default policy comes to a state again: it then goes round for ever."""
@@ -69,6 +72,8 @@ class Laps:
         self.passed: set[Any] = set()
         self.states: dict[Any, int] = {}
         self.pool = Pool(world.design)
+        self.about: set[Any] = set()  # what handlers that may be polling were about to do
+        self.nothing_new: dict[int, int] = {}  # how often in a row each of them has been about to do what it had done before
         self.unfair = False
 
     def began(self) -> int | None:
@@ -103,8 +108,8 @@ class Laps:
 
     def _standing(self, node: Node) -> Any:
         """Where a handler stands and what it holds: a number that another has only if it goes on alike. One that goes round on its own never comes to
-        a node again."""
-        if node.depth > LONG and self.world.design.pure:
+        a node again. To look into one that holds much is dear, and as long as it does something new it goes on."""
+        if node.depth > LONG and self.world.design.pure and self._repeats(node):
             running, held = self.world.program.running(node), None
             with suppress(DesignError, Opaque):  # it stands too deep, or is about to do something with what hides what it holds
                 refuse_nested(node)
@@ -112,6 +117,14 @@ class Laps:
             if held is not None:
                 return id(node.root), id(held)
         return id(node)
+
+    def _repeats(self, node: Node) -> bool:
+        """Whether a handler has done nothing new for a while, as far as that is seen without looking into anything."""
+        root, effect = id(node.root), node.effect or ()
+        about = root, type(effect), *[value if stands_for_itself(value) else None for value in map(_plainly, effect)]
+        self.nothing_new[root] = self.nothing_new.get(root, 0) + 1 if about in self.about else 0
+        self.about.add(about)
+        return self.nothing_new[root] > REPEATED
 
     def _fair(self, began: int) -> bool:
         """Whether everything that is possible now has gone on since. The default policy lets a task go on that never gives way, whoever waits, and
@@ -131,6 +144,7 @@ class Driver:
         self.world = design.open(scenario, program)
         self.observation = design.observation(self.world)
         self.monitor = monitor(self.properties, self.world, self.observation)
+        self.watches = self.monitor.watches
 
     def perform(self, action: Action) -> None:
         """Do ``action`` and ask what it concerns; if it ends a rest, what must hold at rest is asked before."""
@@ -138,7 +152,7 @@ class Driver:
         if action.kind not in SYSTEM and world.at_rest:
             self.rest()
         world.perform(action)
-        if action.kind != "step" or len(world.journal) - world.marks[-1] > 1:  # else nothing has changed but the task itself
+        if self.watches and (action.kind != "step" or len(world.journal) - world.marks[-1] > 1):  # else nothing has changed but the task itself
             self._ask(self.monitor.after)
 
     def rest(self) -> None:
@@ -218,8 +232,14 @@ class Driver:
     def finish(self, end: str) -> Run:
         """The run as it was."""
         world = self.world
-        self.monitor.saw({met(e.before, e.after) for e in world.log if e.before is not None and e.after is not None})
+        if self.monitor.sees:
+            self.monitor.saw({met(e.before, e.after) for e in world.log if e.before is not None and e.after is not None})
         return Run([e.action for e in world.log], dict(self.monitor.violations), self.monitor.reached, end, world)
+
+
+def _plainly(value: Any) -> Any:
+    """A value of an effect, a dictionary as what it holds."""
+    return tuple(value.items()) if isinstance(value, dict) else value
 
 
 @dataclass(frozen=True, slots=True)

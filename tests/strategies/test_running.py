@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from heatproof.model.design import Design
-from heatproof.model.effects import Handler, Insert, Me, Read, Send, Sleep, Spawn, Update
+from heatproof.model.effects import Body, Handler, Insert, Me, Read, Send, Sleep, Spawn, Transaction, Update
 from heatproof.model.errors import DesignError, HeatproofError, NeverYields
 from heatproof.model.observation import Change, Observation
 from heatproof.model.scenario import Operation, Scenario, scenario
@@ -126,9 +126,24 @@ def wait(self: Design, me: Me, who: str) -> Handler:
         yield Sleep("W-2")
 
 
+def wait_in_laps(self: Design, me: Me, who: str) -> Handler:
+    """Polls in laps of seven transactions, each of which is made anew."""
+    lap = 0
+    while True:
+
+        def look(lap: int = lap) -> Body:
+            return (yield Read("L-1", ACCOUNT, "AB"[lap > 7])).value
+
+        if (yield Transaction("L-1", look)):
+            return
+        yield Sleep("L-2")
+        lap = (lap + 1) % 7
+
+
+@pytest.mark.parametrize("poll", [wait, wait_in_laps])
 @pytest.mark.parametrize("tasks", ["x", "xy", "xyz"])
-def test_tasks_that_poll_for_ever_go_round_in_circles(tasks: str) -> None:
-    polling = seen_toy(create=sending(*(("wait", who) for who in tasks)), wait=wait)
+def test_tasks_that_poll_for_ever_go_round_in_circles(tasks: str, poll: Any) -> None:
+    polling = seen_toy(create=sending(*(("wait", who) for who in tasks)), wait=poll)
     done = run(polling, asking(threads=3), [REST_IS_REACHED], Plan("fifo", 0, steps=10))
     assert (done.end, list(done.violations)) == ("circle", [ENDLESS])
     assert len(done.actions) < 3 * QUIET
