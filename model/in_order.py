@@ -98,7 +98,6 @@ class InOrder(dict[K, V]):
         """As of a dictionary, at this moment."""
         return self._now().items()
 
-
     def __setitem__(self, key: K, value: V) -> None:
         self._listed = None
         dict.__setitem__(self, key, value)

@@ -60,6 +60,7 @@ class Run:
     end: str
     world: World = field(repr=False)
 
+
 REPEATED = 10
 """Effects that such a task has done before, one after the other, from which on it is looked into."""
 
@@ -152,7 +153,9 @@ class Driver:
         if action.kind not in SYSTEM and world.at_rest:
             self.rest()
         world.perform(action)
-        if self.watches and (action.kind != "step" or len(world.journal) - world.marks[-1] > 1):  # else nothing has changed but the task itself
+        if self.watches and (
+            action.kind != "step" or len(world.journal) - world.marks[-1] > 1
+        ):  # else nothing has changed but the task itself
             self._ask(self.monitor.after)
 
     def rest(self) -> None:

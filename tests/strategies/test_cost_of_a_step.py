@@ -70,6 +70,8 @@ def test_a_long_handler_that_goes_on_is_not_looked_into(monkeypatch: pytest.Monk
 
     monkeypatch.setattr(Pool, "of", counted)
     many = range(300)
-    given = scenario(create([resource(f"R{number:03}", depends_on=[f"R{number - 1:03}"] if number % 10 else []) for number in many]))
+    given = scenario(
+        create([resource(f"R{number:03}", depends_on=[f"R{number - 1:03}"] if number % 10 else []) for number in many])
+    )
     assert Driver(HEAT, given, []).settle() == "rest"
     assert looks < len(many)
