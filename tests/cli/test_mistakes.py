@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from pathlib import Path
 
 import click
@@ -13,7 +15,7 @@ from heatproof.model import catalogue
 from heatproof.model.errors import DesignError
 from heatproof.model.scenario import create, scenario
 from heatproof.strategies.running import Driver
-from tests.cli.test_commands import DESIGN
+from tests.cli.test_commands import DESIGN, KEPT
 from tests.toys import python
 
 TOY = DESIGN.replace("{body}", "yield Sleep('2')")
@@ -194,6 +196,47 @@ def test_what_may_be_a_file_or_a_folder_is_asked_for_as_that() -> None:
     refused("Invalid value for '--report': it is empty; name a folder\n", "check", "--report", "")
     refused("Invalid value for 'CASE|FOLDER': it is empty; name a file or a folder\n", "report", "")
     assert {name for name, _ in PATHS} >= {"check", "prove", "replay", "shrink", "report", "adopt", "diff", "port", "scenario"}
+
+
+@pytest.mark.parametrize(
+    ("words", "folder"),
+    [
+        (("check", "heat", "--report", "."), "verdicts.txt"),
+        (("check", "heat", "--report", "."), "verdicts.json"),
+        (("prove", "heat", "--report", "."), "verdicts.txt"),
+        (("report", "."), "index.html"),
+        (("replay", "x.case.json", "--output", "pipe"), ""),
+        (("shrink", "x.case.json"), "x.small.case.json"),
+        (("adopt", "x.case.json", "--into", "."), "heat/x.story.txt"),
+        (("confirm", "x.case.json", "--output", "out"), "out"),
+        (("confirm", ".", "--output", "out"), "out/x.case.json"),
+        (("port", "x.case.json", "--output", "pipe/x.py"), ""),
+        (("accesses", "--csv", "pipe"), ""),
+    ],
+    ids=lambda one: " ".join(one) if isinstance(one, tuple) else one,
+)
+def test_where_no_file_can_be_written_nothing_is_begun(
+    words: tuple[str, ...], folder: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Something else stands there; after the work is too late to say so."""
+    monkeypatch.chdir(tmp_path)
+    shutil.copy(KEPT / "rest-no-sync-points-sync-point-left-over.case.json", "x.case.json")
+    os.mkfifo("pipe")
+    if folder:
+        Path(folder).mkdir(parents=True)
+    there = sorted(tmp_path.rglob("*"))
+
+    def begun(*_: object) -> None:
+        raise AssertionError("it has begun")
+
+    for place in (
+        "checking.Check", "proving.Prover", "report_command.told", "replay_command.judge", "shrink_command.judge",
+        "adopt_command.judge", "confirm_command.confirm", "port_command.ported_case", "accesses_command.compared",
+    ):  # fmt: skip
+        monkeypatch.setattr(f"heatproof.{place}", begun)
+    monkeypatch.setattr("heatproof.ports.heat.installation.why_not", lambda: None)
+    refused("pipe: Not a directory" if "pipe/x.py" in words else f"{Path(folder or 'pipe').name} is a ", *words)
+    assert sorted(tmp_path.rglob("*")) == there
 
 
 @pytest.mark.parametrize("command", ["check", "prove"])
