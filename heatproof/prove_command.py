@@ -183,6 +183,9 @@ def _tell(prover: Prover, outcome: Outcome, folder: Path, console: Console) -> i
                 say(f"Begin with: {replay_command(case, spec)}")
                 break
         return VIOLATED
+    if tables.unasked(table):
+        say(tables.UNASKED)
+        return INCOMPLETE
     return HELD if all(outcome.proofs.settled(prop) for prop in prover.properties) and outcome.proofs.whole else INCOMPLETE
 
 

@@ -62,6 +62,8 @@ class Findings:
     reached: Counter[str] = field(default_factory=Counter)
     struck: Counter[frozenset[str]] = field(default_factory=Counter)
     """How many runs had these kinds of faults and no others: what a property was asked of follows from it."""
+    kinds: Counter[str] = field(default_factory=Counter)
+    """How many runs had operations of a kind: a bound on what such an operation costs was asked of these."""
 
     def add(self, other: Findings) -> None:
         """Take over what another batch found; of each failure the smaller one stays."""
@@ -72,6 +74,7 @@ class Findings:
         self.violated.update(other.violated)
         self.reached.update(other.reached)
         self.struck.update(other.struck)
+        self.kinds.update(other.kinds)
         for key, failure in other.failures.items():
             self.keep(key, failure)
 
@@ -79,7 +82,8 @@ class Findings:
         """Of how many runs the property was asked: faults that it does not tolerate excuse a design that does not survive them."""
         if not judged(prop):
             return 0
-        return sum(count for faults, count in self.struck.items() if prop.asked(faults, survives))
+        count = sum(count for faults, count in self.struck.items() if prop.asked(faults, survives))
+        return min(count, self.kinds[prop.bound.kind]) if prop.bound is not None and prop.bound.kind else count
 
     def keep(self, key: Key, failure: Failure) -> None:
         """Keep ``failure`` unless a smaller one of its kind is known."""
@@ -94,6 +98,7 @@ class Findings:
         self.cut += done.end == "cut"
         self.reached.update(done.reached)
         self.struck[frozenset(done.world.happened)] += 1
+        self.kinds.update({operation.kind for operation in scenario.operations})
         for key, violation in done.violations.items():
             self.violated[key] += 1
             self.keep(key, Failure(scenario, done.actions[: violation.step], violation))

@@ -131,6 +131,23 @@ def test_the_dearest_run_of_a_bound_is_kept_and_its_number_is_said(tmp_path: Pat
     assert told.exit_code == 1, told.output
 
 
+@pytest.mark.parametrize("command", ["check", "prove"])
+def test_a_bound_on_what_is_not_asked_does_not_hold(command: str, tmp_path: Path) -> None:
+    file, out = toy(tmp_path), tmp_path / "out"
+    bounds = "PROPERTIES = [at_most(7), at_most(7, kind='delete')]\nGuarded.operations = dict.fromkeys(('create', 'delete'), 'create')"
+    file.write_text(f"from heatproof import at_most\n{DESIGN}\n{bounds}\n")
+    scope = ("--operations", "create") if command == "prove" else ("--kinds", "create", "--examples", "1", "--processes", "1")
+    words = (command, f"{file}:Guarded", *scope, "--report", str(out))
+    done = CliRunner().invoke(cli, words)
+    assert done.exit_code == 0, done.stdout + done.stderr
+    held, other = json.loads((out / "verdicts.json").read_text())["table"]
+    assert (held["verdict"], other["verdict"], other["name"]) == ("held", "not asked", "at most 7 accesses per delete")
+    assert (command == "check") is ("No scenario of the scope has an operation of the kind 'delete'." not in other["detail"])
+    done = CliRunner().invoke(cli, [*words, "--property", "at most 7 accesses per delete"])
+    assert done.exit_code == 3, done.stdout + done.stderr
+    assert "Nothing was put to the test" in done.stdout
+
+
 def test_a_design_that_is_no_function_of_what_it_is_sent_is_refused(tmp_path: Path) -> None:
     file = toy(tmp_path)
     file.write_text(DESIGN + "        SEEN.append(n)\n\nSEEN = []\n")
