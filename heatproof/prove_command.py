@@ -174,6 +174,9 @@ def _tell(prover: Prover, outcome: Outcome, left_out: Sequence[str], folder: Pat
     say("")
     for line in head:
         say(line)
+    if outcome.error is not None:
+        say(f"An error ended it early. What was found until then: {folder}/")
+        raise outcome.error
     if outcome.shortest:
         count = len(outcome.shortest)
         say(

@@ -112,7 +112,8 @@ class Design:
 
     def _refuse_settings(self) -> None:
         """Raise :class:`DesignError` for class attributes that are not what they should be, and for faults that do not exist."""
-        for what, text in (("name", self.name), ("sentence", self.sentence), ("front", self.front)):
+        texts: dict[str, Any] = {"name": self.name, "sentence": self.sentence, "front": self.front}
+        for what, text in texts.items():
             if not isinstance(text, str) or len(text.splitlines()) > 1 or (what == "name" and not text):
                 raise DesignError(f"design {type(self).__name__!r}: {what} must be a text on one line, not {text!r:.80}")
         if not isinstance(self.pure, bool):

@@ -198,9 +198,10 @@ def _flag(effect: Any, name: str) -> str | None:
 
 
 def _where(effect: fx.Query | fx.Delete) -> str | None:
-    if effect.where is None:
+    where: Any = effect.where
+    if where is None:
         return "where must be a dict of columns, not None; an empty one means all rows"
-    return _columns(effect.table, effect.where, "where")
+    return _columns(effect.table, where, "where")
 
 
 def _name(name: object, what: str) -> str | None:

@@ -10,6 +10,7 @@ import click
 import pytest
 from click.testing import CliRunner, Result
 
+from heatproof import proving
 from heatproof.cli import COMMANDS, cli
 from heatproof.model import catalogue
 from heatproof.model.errors import DesignError
@@ -178,6 +179,46 @@ def test_a_design_without_operations(tmp_path: Path) -> None:
 )
 def test_a_value_that_an_option_cannot_have(words: tuple[str, ...], said: str) -> None:
     refused(said, *words)
+
+
+THREE = """
+PROPERTIES = (at_rest("none", "There is none.")(lambda seen: [witness("one")] if len(seen.rows) == 1 else []),)
+
+class Three(Toy):
+    def create(self, me, number, operation):
+        for name in operation.template.order:
+            yield Insert("1", ROWS, Row(name))
+        if len(operation.template) == 3:
+            yield Insert("2", ROWS, 3)
+
+    def observe(self, world):
+        seen = WorldObservation(world)
+        seen.rows = world.database.rows[ROWS]
+        return seen
+"""
+
+
+@pytest.mark.parametrize("processes", ["1", "2"])
+@pytest.mark.parametrize("command", ["check", "prove"])
+def test_what_was_found_before_a_mistake_came_up_is_told_with_it(
+    command: str, processes: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(proving, "ALONE", -1.0)  # worker processes search what they can
+    (tmp_path / "toy.py").write_text(f"{TOY}\nfrom heatproof import at_rest, witness{THREE}")
+    spec, out = f"{tmp_path / 'toy.py'}:Three", tmp_path / "out"
+    scope = ("--all-templates", "3", "--operations", "create") if command == "prove" else ("--resources", "3", "--examples", "100")
+    refused(
+        "handler 'create', step 2: Insert: a row for table rows must be a Row, not 3",
+        command,
+        spec,
+        *scope,
+        "--processes",
+        processes,
+        "--report",
+        out,
+    )
+    assert "violated  none " in (out / "verdicts.txt").read_text()
+    assert asked("replay", out / "none-one.case.json", "--design", spec).exit_code == 1
 
 
 def test_code_of_a_design_that_ends_the_program_is_no_verdict(tmp_path: Path) -> None:
