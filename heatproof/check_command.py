@@ -64,8 +64,8 @@ def check(design: str, **given: Any) -> int:
     """
     seconds = given["seconds"] if given["seconds"] or given["examples"] else 60.0
     options = Options(
-        given["resources"], given["operations"], given["engines"], given["threads"], given["kinds"], given["faults"] if given["fault_budget"] else (),
-        given["fault_budget"] or 1, given["policies"] or PORTFOLIO, given["seed"],
+        given["resources"], given["operations"], given["engines"], given["threads"], given["kinds"], given["faults"],
+        given["fault_budget"], given["policies"] or PORTFOLIO, given["seed"],
     )  # fmt: skip
     design = patched(on(design, given["database"]), given["patch"])
     known = catalogue.load(design)

@@ -174,7 +174,7 @@ OPENNESS = (0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 3, 4, 6, 9)
 
 
 def swarms(kinds: Iterable[str] = tuple(FAULTS), max_count: int = 2) -> Drawn[dict[str, int]]:
-    """Fault budgets: which of ``kinds`` are on, and how often each may strike (1 to ``max_count``). Often none.
+    """Fault budgets: which of ``kinds`` are on, and how often each may strike (1 to ``max_count``; 0: none strikes). Often none.
 
     Swarm testing (Groce et al., ISSTA 2012) as Hypothesis does it draws one probability and then a coin for each feature, which is to
     draw how many are on and then which; the latter takes fewer draws and shrinks to fewer faults, the first of ``kinds``
@@ -184,7 +184,8 @@ def swarms(kinds: Iterable[str] = tuple(FAULTS), max_count: int = 2) -> Drawn[di
     unknown = [kind for kind in kinds if kind not in FAULTS]
     if unknown:
         raise ScenarioError(f"unknown fault {unknown[0]!r}; known are {', '.join(FAULTS)}")
-    _within("max_count", max_count, 1, 1000)
+    _within("max_count", max_count, 0, 1000)
+    kinds = kinds if max_count else ()
     drawn = tuple(kind for kind in kinds if kind != "restart" or "crash" not in kinds)
     return _swarms(drawn, max_count, "restart" in kinds and "crash" in kinds)
 

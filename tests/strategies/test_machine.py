@@ -172,7 +172,7 @@ def test_shards_draw_different_things_and_the_same_every_time(monkeypatch: pytes
         ({"steps": 0}, "at least one rule and one operation"),
         ({"max_resources": 0}, "max_resources is 0"),
         ({"max_engines": 0}, "max_engines is 0"),
-        ({"max_faults": 0}, "max_count is 0"),
+        ({"max_faults": -1}, "max_count is -1"),
         ({"faults": ["flood"]}, "unknown fault 'flood'"),
     ],
 )

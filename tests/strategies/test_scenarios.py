@@ -110,6 +110,11 @@ def test_scenarios_keep_to_the_design_and_to_the_kinds_that_are_asked_for(scenar
     assert set(scenario.faults) <= {"stall", "restart"}
 
 
+def test_no_fault_is_drawn_where_each_may_strike_no_times() -> None:
+    assert not any(sample(swarms(max_count=0), 20))
+    assert not any(scenario.faults for scenario in sample(scenarios(Counter(), max_faults=0), 20))
+
+
 def test_overtaking_is_a_fault_wherever_a_design_promises_order() -> None:
     class Queue(Counter):
         order = "fifo"
@@ -272,7 +277,7 @@ def test_plans_take_their_policies_from_the_portfolio() -> None:
         (lambda: scopes(0), "max_engines is 0"),
         (lambda: scopes(1, 0), "max_threads is 0"),
         (lambda: swarms(["flood"]), "unknown fault 'flood'; known are lose, duplicate"),
-        (lambda: swarms(max_count=0), "max_count is 0"),
+        (lambda: swarms(max_count=-1), "max_count is -1"),
         (lambda: plans(["best"]), "unknown policy 'best'; known are fifo"),
         (lambda: plans([]), "no policy is given"),
         (lambda: scenarios(Counter(), kinds=["delete"]), "design 'counter' has no operation 'delete'; it has create, update"),
