@@ -118,8 +118,7 @@ def batch(
 ) -> Findings:
     """Explore batch ``number``. The handlers of the first ``audited`` runs are run twice, to see that they are pure. ``over`` says before
     each run whether time is up; only the very first run of batch 0 is made all the same, so that something was looked at. ``before`` takes what was
-    found before a run that ended in an error, which is raised; not where handlers or properties turn out to be impure, which what was found may come of.
-    """
+    found before a run that ended in an error, which is raised; not where handlers or properties turn out to be impure: it may come of that."""
     findings = Findings()
 
     def ended() -> bool:
