@@ -190,9 +190,7 @@ class Check:
         try:
             while True:
                 if any(found.error is not None for found in done.values()):
-                    numbers = iter(
-                        ()
-                    )  # what was begun before is waited for: the first error counts, and all that was found before it
+                    numbers = iter(())  # what was begun before is waited for: the first error counts, with what was found before it
                 while len(pending) < self.limits.processes + 1 and (number := next(numbers, None)) is not None:
                     future = pool.submit(_batch, self.options, number, self._shared(until))
                     order[future] = number
