@@ -15,7 +15,7 @@ from heatproof.model.errors import HeatproofError
 from heatproof.options import Place, database_option, placed
 from heatproof.reports import cases
 from heatproof.reports.cases import Case
-from heatproof.reports.files import write_whole
+from heatproof.reports.files import refuse_unwritable_file, write_whole
 from heatproof.reports.judging import ELSEWHERE, UNDECIDED, Judgement, design_of, judge, noted, replay_command
 from heatproof.strategies.nearby import BUDGET
 
@@ -61,6 +61,10 @@ def adopt(
         design=design or stored.design,
     )
     known, properties = design_of(wanted, str(case), design)
+    path = into / folder_of(wanted.design) / f"{_plain(name) if name else _stem(case)}.case.json"
+    beside = path.with_name(path.name.removesuffix(".case.json") + ".story.txt")
+    for file in (path, beside):
+        refuse_unwritable_file(file)
     judged = judge(wanted, known, properties, nearby)
     if judged.answer == UNDECIDED:
         say(f"{case}: {UNDECIDED} on {wanted.design}. {' '.join(judged.told)}")
@@ -73,10 +77,8 @@ def adopt(
             f" To keep it as it is: --expect {other}"
         )
     kept = _as_kept(wanted, judged, known)
-    path = into / folder_of(wanted.design) / f"{_plain(name) if name else _stem(case)}.case.json"
     text = cases.dump(kept, heatproof.__version__)
     _refuse_another(path, text)
-    beside = path.with_name(path.name.removesuffix(".case.json") + ".story.txt")
     write_whole(beside, judged.account(kept) + "\n")
     write_whole(path, text)
     say(f"Kept: {path}, {beside.name} ({kept.expectation} on {kept.design})")

@@ -64,8 +64,8 @@ def check(design: str, **given: Any) -> int:
     """
     seconds = given["seconds"] if given["seconds"] or given["examples"] else 60.0
     options = Options(
-        given["resources"], given["operations"], given["engines"], given["threads"], given["kinds"], given["faults"] if given["fault_budget"] else (),
-        given["fault_budget"] or 1, given["policies"] or PORTFOLIO, given["seed"],
+        given["resources"], given["operations"], given["engines"], given["threads"], given["kinds"], given["faults"],
+        given["fault_budget"], given["policies"] or PORTFOLIO, given["seed"],
     )  # fmt: skip
     design = patched(on(design, given["database"]), given["patch"])
     known = catalogue.load(design)
@@ -107,6 +107,9 @@ def check(design: str, **given: Any) -> int:
         smallest = min(outcome.findings.failures.items(), key=lambda item: (item[1].score, item[0]))
         click.echo(f"Begin with: {replay_command(given['report'] / (names[smallest[0]] + '.case.json'), design)}")
         return VIOLATED
+    if outcome.findings.runs and tables.unasked(table):
+        click.echo(f"{tables.UNASKED} Report: {given['report']}/")
+        return INCOMPLETE
     if outcome.interrupted or not outcome.findings.runs:
         return INCOMPLETE
     click.echo(f"Nothing was violated in what was explored; that is no proof. Report: {given['report']}/")

@@ -85,7 +85,12 @@ def _start(spec: str, wanted: tuple[str, ...], called_off: Event) -> None:
 
 
 def _batch(options: Options, number: int, until: float | None) -> Findings:
-    return batch(_worker["design"], _worker["properties"], options, number, over=_over(until))
+    before = Findings()
+    try:
+        return batch(_worker["design"], _worker["properties"], options, number, over=_over(until), before=before)
+    except HeatproofError as error:
+        before.error = error
+        return before
 
 
 def _shrink(failure: Failure, budget: int, until: float | None, share: float = inf) -> tuple[Failure, int]:
@@ -184,6 +189,8 @@ class Check:
         merged = 0
         try:
             while True:
+                if any(found.error is not None for found in done.values()):
+                    numbers = iter(())  # what was begun before is waited for: the first error counts, with what was found before it
                 while len(pending) < self.limits.processes + 1 and (number := next(numbers, None)) is not None:
                     future = pool.submit(_batch, self.options, number, self._shared(until))
                     order[future] = number
@@ -194,8 +201,11 @@ class Check:
                 for future in finished:
                     done[order.pop(future)] = future.result()
                 while merged in done:  # in order, so that the same batches make the same findings
-                    self.findings.add(done.pop(merged))
+                    self.findings.add(found := done.pop(merged))
                     merged += 1
+                    if found.error is not None:
+                        done.clear()
+                        raise found.error
                 self._tick("exploring", until)
         except KeyboardInterrupt:
             self.called_off.set()
@@ -309,9 +319,15 @@ def report(folder: Path, spec: str, outcome: Outcome, properties: Sequence[Prope
     try:
         for key, case in bare.items() if design.pure or not outcome.interrupted else ():
             failure, path = outcome.findings.failures[key], folder / f"{names[key]}.case.json"
-            write_whole(path, dump(noted(case, design, failure.actions), heatproof.__version__))
+            try:
+                told, whole = tell(design, properties, failure), dump(noted(case, design, failure.actions), heatproof.__version__)
+            except HeatproofError:
+                if outcome.error is None:
+                    raise
+                continue  # what ended the check may well end this run too, and is told all the same
+            write_whole(path, whole)
             command = f"Replay it: {replay_command(path, spec)}"
-            write_whole(path.with_name(f"{names[key]}.story.txt"), tell(design, properties, failure) + f"\n\n  {command}\n")
+            write_whole(path.with_name(f"{names[key]}.story.txt"), f"{told}\n\n  {command}\n")
             outcome.untold -= 1
     except KeyboardInterrupt:
         outcome.interrupted = True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from contextlib import suppress
 from importlib import import_module
@@ -49,6 +50,9 @@ def cli() -> None:
 
 def main() -> None:
     """The entry point. What nobody foresaw ends with exit code 3: it is no verdict on a design."""
+    # Hypothesis keeps what it has read of a program's text in a folder, by default .hypothesis where the user is, and does without where that
+    # cannot be. What draws are worker processes, which inherit this. In pytest the folder is the user's own business.
+    os.environ.setdefault("HYPOTHESIS_STORAGE_DIRECTORY", os.devnull)
     replace_closed_streams()
     heed_sigterm()
     let_handlers_go()

@@ -77,8 +77,8 @@ def conform(**given: Any) -> int:
     if reason := installation.why_not():
         raise HeatproofError(f"there is no engine to compare with: {reason}")
     options = Options(
-        given["resources"], given["operations"], given["engines"], given["threads"], given["kinds"], given["faults"] if given["fault_budget"] else (),
-        given["fault_budget"] or 1, given["seed"], accesses=given["accesses"],
+        given["resources"], given["operations"], given["engines"], given["threads"], given["kinds"], given["faults"],
+        given["fault_budget"], given["seed"], accesses=given["accesses"],
     )  # fmt: skip
     seconds = given["seconds"] if given["seconds"] or given["runs"] else 60.0
     comparison = Comparison(options, given["design"], given["runs"], seconds, given["processes"], given["keep_going"])

@@ -20,7 +20,7 @@ from heatproof.options import Place, listed
 from heatproof.properties.catalogue import ALL
 from heatproof.reports import cases
 from heatproof.reports.cases import Case
-from heatproof.reports.files import write_whole
+from heatproof.reports.files import refuse_unwritable_file, write_whole
 from heatproof.strategies.porting import RUNS, Failing, Ported, Porter
 from heatproof.strategies.scenario_files import Result
 from heatproof.strategies.scenario_words import Inexpressible, printable
@@ -123,7 +123,7 @@ def engine_test(path: Path, written: Path) -> str:
 
 
 def refuse_foreign(path: Path) -> None:
-    """Raise :class:`HeatproofError` where a file would be lost that this command has not written."""
+    """Raise :class:`HeatproofError` where a file would be lost that this command has not written, or none can be written."""
     if path.is_dir():
         raise HeatproofError(f"{path} is a folder; name a file with --output")
     try:
@@ -134,6 +134,7 @@ def refuse_foreign(path: Path) -> None:
             )
     except OSError as error:
         raise HeatproofError(f"cannot look at {path}: {error.strerror}") from error
+    refuse_unwritable_file(path)
 
 
 def _name(path: Path) -> str:

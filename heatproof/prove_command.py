@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +18,7 @@ from heatproof.model.design import Design
 from heatproof.model.errors import HeatproofError, ScenarioError
 from heatproof.model.faults import HOLDS
 from heatproof.model.scenario import KINDS, Scope
+from heatproof.model.templates import Template
 from heatproof.options import Place, Seconds, report_option
 from heatproof.reports import cases, tables, verdicts
 from heatproof.reports.files import refuse_no_file
@@ -116,7 +117,7 @@ def prove(design: str | None, **given: Any) -> int:
             f"design {spec!r} runs real code, whose states cannot be gone through one by one: use 'heatproof check {spec}', or prove its"
             " model"
         )
-    members, notes = members_of(known, given)
+    members, notes, left_out = members_of(known, given)
     verdicts.refuse_folder(given["report"])
     stored = _checkpoint(given["checkpoint"], given["resume"], len(members))
     without = {"symmetric": "symmetry", "merge": "merge", "versions": "versions", "columns": "columns", "placing": "placing"}
@@ -135,7 +136,7 @@ def prove(design: str | None, **given: Any) -> int:
         say(note)
     wanted = names_for(spec, given["wanted"], given["unwanted"])
     prover = Prover(spec, wanted, members, switches, budget, reporter(1.0), keep)
-    return _tell(prover, prover.run(), given["report"], console)
+    return _tell(prover, prover.run(), left_out, given["report"], console)
 
 
 def _checkpoint(path: Path | None, resume: bool, scenarios: int) -> tuple[Path, bool, bool] | None:
@@ -156,7 +157,7 @@ def _checkpoint(path: Path | None, resume: bool, scenarios: int) -> tuple[Path, 
     return path, resume, scenarios > 1
 
 
-def _tell(prover: Prover, outcome: Outcome, folder: Path, console: Console) -> int:
+def _tell(prover: Prover, outcome: Outcome, left_out: Sequence[str], folder: Path, console: Console) -> int:
     from heatproof.reports import proofs
 
     spec, design = prover.spec, prover.design
@@ -166,13 +167,16 @@ def _tell(prover: Prover, outcome: Outcome, folder: Path, console: Console) -> i
     if outcome.interrupted and not outcome.proofs.states and (folder / verdicts.FILE).exists():
         say(f"Interrupted. Nothing was done, so the report of before stays in {folder}/")
         return INCOMPLETE
-    head = proofs.summary(outcome.proofs, outcome.stopped)
+    head = [*proofs.summary(outcome.proofs, outcome.stopped), *left_out]
     with kept(table, head, folder):
         written = proofs.write(folder, spec, head, table, prover.properties, outcome.shortest, outcome.fewest)
     tell_table(console, table)
     say("")
     for line in head:
         say(line)
+    if outcome.error is not None:
+        say(f"An error ended it early. What was found until then: {folder}/")
+        raise outcome.error
     if outcome.shortest:
         count = len(outcome.shortest)
         say(
@@ -183,21 +187,28 @@ def _tell(prover: Prover, outcome: Outcome, folder: Path, console: Console) -> i
                 say(f"Begin with: {replay_command(case, spec)}")
                 break
         return VIOLATED
+    if tables.unasked(table):
+        say(tables.UNASKED)
+        return INCOMPLETE
     return HELD if all(outcome.proofs.settled(prop) for prop in prover.properties) and outcome.proofs.whole else INCOMPLETE
 
 
 # ------------------------------------------------------------------------------------------------------------ the scope
 
+SHOWN = 10
+"""How many templates that have no scenario are named."""
+
 SCOPED = ("all_templates", "resources", "dependencies", "operations", "kinds", "rollback", "link")
 
 
-def members_of(design: Design, given: Mapping[str, Any]) -> tuple[list[Member], list[str]]:
-    """The scenarios of the scope that the options describe, and what a user should know of it. Raises :class:`HeatproofError`."""
+def members_of(design: Design, given: Mapping[str, Any]) -> tuple[list[Member], list[str], list[str]]:
+    """The scenarios of the scope that the options describe, what a user should know of it, and what of it has none. Raises
+    :class:`HeatproofError`."""
     faults = scopes.budget_of(given["faults"], given["fault_budget"])
     if given["scenario"] is not None:
         if beside := [name for name in SCOPED if given[name] not in (None, False)]:
             raise ScenarioError(f"--scenario says what is asked, so --{beside[0].replace('_', '-')} cannot; leave one of them out")
-        return _stored(design, given, faults)
+        return (*_stored(design, given, faults), [])
     default = "2" if given["all_templates"] or given["kinds"] is not None else "create,update"
     operations = scopes.asked(default if given["operations"] is None else given["operations"])
     kinds = None
@@ -219,17 +230,29 @@ def members_of(design: Design, given: Mapping[str, Any]) -> tuple[list[Member], 
         given["rollback"],
         given["link"] or "id",
     )
+    left: list[str] = []
     if most := given["all_templates"]:
         for name in ("resources", "dependencies"):
             if given[name] is not None:
                 raise ScenarioError(f"--all-templates goes through every shape, so --{name} has no meaning beside it; leave it out")
         found = list(scopes.all_templates(design, most, limits))
+        left = _left_out(scopes.left_out(design, most, limits))
     else:
         dependencies = "chain" if given["dependencies"] is None else given["dependencies"]
         found = list(scopes.one_shape(design, given["resources"] or 1, dependencies, limits))
     if not found:
         raise ScenarioError("there is no scenario in this scope: no update of that kind is possible there")
-    return found, [] if len(found) == 1 else [f"{len(found)} scenarios, each once up to isomorphism."]
+    return found, [] if len(found) == 1 else [f"{len(found)} scenarios, each once up to isomorphism."], left
+
+
+def _left_out(templates: Sequence[Template]) -> list[str]:
+    if not templates:
+        return []
+    named = "; ".join(scopes.spelled(template) for template in templates[:SHOWN])
+    more = f"; and {len(templates) - SHOWN} more" if len(templates) > SHOWN else ""
+    return [
+        f"Left out: {tables.counted(len(templates), 'template')} in which the changes that are asked for are not possible: {named}{more}."
+    ]
 
 
 def _stored(design: Design, given: Mapping[str, Any], faults: dict[str, int]) -> tuple[list[Member], list[str]]:

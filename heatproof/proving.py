@@ -46,6 +46,7 @@ STARTING = 10.0
 """Seconds: with less than that left, worker processes would have hardly begun before the time is over."""
 
 TIME, MEMORY, LARGE = "the time budget was used", "the memory budget was used", "worker processes go on with it"
+ERROR = "an error ended the search of another"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,14 +74,15 @@ class Stored(NamedTuple):
 
 @dataclass(slots=True)
 class Outcome:
-    """What a proof came to: the searches, of each violation the shortest run and that with the fewest deviations, why it stopped, and
-    whether the user interrupted it."""
+    """What a proof came to: the searches, of each violation the shortest run and that with the fewest deviations, why it stopped,
+    whether the user interrupted it, and the error that ended it after some scenarios had been searched."""
 
     proofs: Proofs
     shortest: dict[Key, Failure]
     fewest: dict[Key, Least]
     stopped: str
     interrupted: bool
+    error: HeatproofError | None = None
 
 
 def memory_used() -> int:
@@ -157,18 +159,9 @@ def _prove(
     try:
         with guarded(design, member.scenario):
             return prove(
-                design,
-                member.scenario,
-                properties,
-                _worker["switches"],
-                watch,
-                number,
-                member.label,
-                file,
-                resume,
-                _storage(memory),
-                threads,
-            )
+                design, member.scenario, properties, _worker["switches"], watch, number, member.label, file, resume,
+                _storage(memory), threads,
+            )  # fmt: skip
     finally:
         give_back()
 
@@ -242,7 +235,7 @@ class Prover:
             return self._run()
 
     def _run(self) -> Outcome:
-        stopped, interrupted = TIME, False
+        stopped, interrupted, failed = TIME, False, None
         try:
             self._here()
             many = self.budget.processes > 1 and self.budget.shrink and len(self.proofs.violations) > 1
@@ -251,16 +244,25 @@ class Prover:
             self._shrink_here()
         except KeyboardInterrupt:
             stopped, interrupted = INTERRUPTED, True
+        except HeatproofError as error:
+            if not self.taken and self.begun is None:
+                raise
+            stopped, failed = ERROR, error
         finally:
             self.reporter.close()
         if (seen := self.begun) is not None and seen.number not in self.taken:
             self._take(seen.cut_by(stopped))
-        self._do_again()
+        try:
+            self._do_again()
+        except HeatproofError as error:
+            if failed is None:
+                raise
+            raise failed from error  # of two the first is told
         for key, failure in self.shortest.items():
             known = self.fewest.get(key)
             if known is None or len(known.failure.deviations) > len(failure.deviations):
                 self.fewest[key] = Least(failure, not failure.deviations)
-        return Outcome(self.proofs, self.shortest, self.fewest, stopped, interrupted)
+        return Outcome(self.proofs, self.shortest, self.fewest, stopped, interrupted, failed)
 
     # ------------------------------------------------------------------------------------------------ in this process
 
@@ -378,9 +380,9 @@ class Prover:
                 self._search(pool, news)
             self._shrink(pool)
             finished = True
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, HeatproofError) as error:
             called_off.set()
-            self._take_what_is_seen()
+            self._take_what_is_seen(ERROR if isinstance(error, HeatproofError) else INTERRUPTED)
             self._take_cramped(self.cramped)
             raise
         except BrokenProcessPool as error:
@@ -438,12 +440,12 @@ class Prover:
                     self._take(proof)
             self._tick("searching", memory_used() + sum(used for _, used in self.live.values()))
 
-    def _take_what_is_seen(self) -> None:
+    def _take_what_is_seen(self, why: str) -> None:
         """Wait until searches that are called off tell what they have seen; not for long, and not if the user interrupts again."""
         self._tick("called off", memory_used())
         for future in wait([future for future in self.pending if not future.cancel()], timeout=PATIENCE).done:
             if future.exception() is None:
-                self._take(future.result())
+                self._take(future.result().cut_by(why))
 
     def _take_cramped(self, proofs: Iterable[Proof]) -> None:
         """Take searches for which there was too little memory as they are, unless they were done again."""

@@ -118,7 +118,7 @@ def _refuse_unwritable(folder: Path, place: str) -> None:
     if folder.exists() and not folder.is_dir():
         raise pytest.UsageError(f"{place}: {folder} is no folder")
     try:
-        refuse_unwritable(folder)
+        refuse_unwritable(folder, "verdicts.txt")
     except HeatproofError as error:
         raise pytest.UsageError(f"{place}: {error}") from error
 

@@ -20,7 +20,7 @@ from heatproof.reports.page import page
 from heatproof.reports.tables import counted
 from heatproof.reports.told import Told, told
 
-ENDING = ".case.json"
+ENDING, INDEX = ".case.json", "index.html"
 
 
 @click.command()
@@ -71,7 +71,7 @@ def _folder(folder: Path, output: Path, design: str | None, database: str | None
         raise HeatproofError(
             f"there is no case in {folder} (a file NAME{ENDING}) and no {verdicts.FILE}, so there is nothing to report"
         )
-    refuse_unwritable(output)
+    refuse_unwritable(output, INDEX)
     cards = []
     for file in files:
         name = file.relative_to(folder).with_name(_name(file)).as_posix()
@@ -91,8 +91,8 @@ def _folder(folder: Path, output: Path, design: str | None, database: str | None
     for reason in wrong:
         click.echo(f"heatproof: {reason}", err=True)
     title = f"heatproof check {found.design}" if found is not None else f"Cases in {folder.resolve().name}"
-    write_whole(output / "index.html", index(title, found, cards, heatproof.__version__))
-    click.echo(f"{output / 'index.html'} and {len([c for c in cards if c.address])} pages of cases")
+    write_whole(output / INDEX, index(title, found, cards, heatproof.__version__))
+    click.echo(f"{output / INDEX} and {len([c for c in cards if c.address])} pages of cases")
     return WRONG if wrong else HELD
 
 

@@ -112,6 +112,16 @@ class Design:
 
     def _refuse_settings(self) -> None:
         """Raise :class:`DesignError` for class attributes that are not what they should be, and for faults that do not exist."""
+        texts: dict[str, Any] = {"name": self.name, "sentence": self.sentence, "front": self.front}
+        for what, text in texts.items():
+            if not isinstance(text, str) or len(text.splitlines()) > 1 or (what == "name" and not text):
+                raise DesignError(f"design {type(self).__name__!r}: {what} must be a text on one line, not {text!r:.80}")
+        if not isinstance(self.pure, bool):
+            raise DesignError(f"design {self.name!r}: pure must be True or False, not {self.pure!r:.80}")
+        if not isinstance(self.versions, Mapping):
+            raise DesignError(
+                f"design {self.name!r}: versions must be a dict of columns by the name of their table, not {self.versions!r:.80}"
+            )
         if not isinstance(self.operations, Mapping):
             raise DesignError(
                 f"design {self.name!r}: operations must be a dict of handlers by kind of operation, not {self.operations!r:.80}"
@@ -122,7 +132,8 @@ class Design:
             )
         listed: dict[str, Any] = {
             "messages": self.messages, "tasks": self.tasks, "operations": tuple(self.operations.values()),
-            "survives": self.survives, "immune": self.immune,
+            "survives": self.survives, "immune": self.immune, "apart": self.apart, "versions": tuple(self.versions),
+            **{f"versions of {table!r}": columns for table, columns in self.versions.items()},
         }  # fmt: skip
         for what, items in listed.items():
             if isinstance(items, str) or not isinstance(items, Collection) or not all(isinstance(item, str) for item in items):
@@ -137,6 +148,9 @@ class Design:
         tables: Any = self.tables
         if not isinstance(tables, tuple | list) or not all(isinstance(table, Table) for table in tables):
             raise DesignError(f"design {self.name!r}: tables must be a tuple of Tables, not {tables!r:.80}")
+        names = [table.name for table in tables]
+        if twice := [name for name in names if names.count(name) > 1]:
+            raise DesignError(f"design {self.name!r}: two of its tables are called {twice[0]!r}; call one something else")
         if taken := sorted({table.name for table in tables} & {"reality", "request"}):
             raise DesignError(
                 f"design {self.name!r}: a table cannot be called {taken[0]!r}; that is what properties call something else of every world"

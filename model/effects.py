@@ -47,6 +47,8 @@ class Table:
         self.row = row
         self.key = key
         self.index = index
+        if not isinstance(name, str):
+            raise ValueError(f"the name of a table is a text, not {name!r:.80}")
         if not hasattr(row, "_fields") or not callable(row):  # no more of a named tuple is needed
             raise ValueError(f"the rows of table {name!r} must be of a NamedTuple class, not {row!r:.80}")
         self.columns: tuple[str, ...] = row._fields

@@ -18,6 +18,9 @@ from heatproof.model.contents import hashable
 OPERATIONS = ("create", "update", "delete", "check")
 """Physical operations."""
 
+ENGINE = "give it the id of an engine, a text such as that of me.engine"
+PHYSICAL = "give it the id of a physical resource, a text"
+
 
 Known = tuple[Mapping[str, Any] | None, Collection[fx.Table] | None]
 """The handlers and the tables of a design; None: nobody knows which."""
@@ -34,7 +37,8 @@ def mistake(effect: fx.Effect, handlers: Mapping[str, Any] | None = None, tables
 
 
 def _send(effect: fx.Send, known: Known) -> str | None:
-    return _handler(effect.message, known[0]) or _arguments(effect.args) or _name(effect.to, "it is for engine")
+    wrong = _handler(effect.message, known[0]) or _arguments(effect.args)
+    return wrong or (None if effect.to is None else _text(effect.to, "it is for engine", ENGINE))
 
 
 def _spawn(effect: fx.Spawn, known: Known) -> str | None:
@@ -42,11 +46,11 @@ def _spawn(effect: fx.Spawn, known: Known) -> str | None:
 
 
 def _read(effect: fx.Read, known: Known) -> str | None:
-    return _table(effect.table, known[1]) or _key(effect.table, effect.key)
+    return _table(effect.table, known[1]) or _key(effect.table, effect.key) or _flag(effect, "joined")
 
 
 def _query(effect: fx.Query, known: Known) -> str | None:
-    wrong = _table(effect.table, known[1]) or _columns(effect.table, effect.where, "where")
+    wrong = _table(effect.table, known[1]) or _where(effect) or _flag(effect, "joined")
     return wrong or _columns(effect.table, effect.unless, "unless")
 
 
@@ -58,25 +62,25 @@ def _update(effect: fx.Update, known: Known) -> str | None:
     table, values = effect.table, effect.values
     wrong = _table(table, known[1]) or _key(table, effect.key) or _columns(table, effect.where, "where")
     wrong = wrong or (_columns(table, values, "values") if isinstance(values, Mapping) else _row(table, values))
-    return wrong or moves(table, effect.key, values)
+    return wrong or _flag(effect, "compared") or moves(table, effect.key, values)
 
 
 def _delete(effect: fx.Delete, known: Known) -> str | None:
-    return _table(effect.table, known[1]) or _columns(effect.table, effect.where, "where")
+    return _table(effect.table, known[1]) or _where(effect)
 
 
 def _begin(effect: fx.Begin, _known: Known) -> str | None:
     operation = effect.operation
-    wrong = _operation(operation) or _name(effect.subject, f"it is to {operation}") or _spec(operation, effect.spec)
+    wrong = _operation(operation) or _subject(operation, effect.subject) or _spec(operation, effect.spec)
     return wrong or _name(effect.topic, "its time limit is") or _name(effect.cause, "its cause is")
 
 
 def _topic(effect: fx.Listen | fx.Cancel | fx.Expired, _known: Known) -> str | None:
-    return _name(effect.topic, "its topic is")
+    return "its topic is None, which is none; name one" if effect.topic is None else _name(effect.topic, "its topic is")
 
 
 def _transaction(effect: fx.Transaction, _known: Known) -> str | None:
-    if wrong := _body(effect):
+    if wrong := _body(effect) or _flag(effect, "reads_only"):
         return wrong
     if name := assigned(effect.body):
         return (
@@ -94,9 +98,9 @@ def _transaction(effect: fx.Transaction, _known: Known) -> str | None:
 _CHECKS: dict[type[Any], Callable[[Any, Known], str | None]] = {
     fx.Send: _send, fx.Spawn: _spawn, fx.Read: _read, fx.Query: _query, fx.Insert: _insert, fx.Update: _update, fx.Delete: _delete,
     fx.Begin: _begin, fx.Listen: _topic, fx.Cancel: _topic, fx.Expired: _topic, fx.Transaction: _transaction,
-    fx.Finish: lambda effect, _: _physical(effect.physical) or _name(effect.physical, "it waits for the end of"),
-    fx.Look: lambda effect, _: _name(effect.physical, "it looks at"),
-    fx.Probe: lambda effect, _: _name(effect.engine, "it asks after engine"),
+    fx.Finish: lambda effect, _: _text(effect.physical, "it waits for the end of", PHYSICAL),
+    fx.Look: lambda effect, _: None if effect.physical is None else _text(effect.physical, "it looks at", PHYSICAL),
+    fx.Probe: lambda effect, _: _text(effect.engine, "it asks after engine", ENGINE),
 }  # fmt: skip
 
 
@@ -155,12 +159,30 @@ def _operation(operation: object) -> str | None:
     return None if known else f"{operation!r:.80} is no physical operation; take {', '.join(OPERATIONS[:-1])} or {OPERATIONS[-1]}"
 
 
-def _spec(operation: object, spec: object) -> str | None:
+def _subject(operation: str, subject: object) -> str | None:
+    what = f"it is to {operation}"
+    if operation != "create":
+        return _text(subject, what, PHYSICAL)
+    return f"{what} something for None; give it the key of a row" if subject is None else _name(subject, f"{what} something for")
+
+
+def _spec(operation: str, spec: object) -> str | None:
     from heatproof.model.reality import Spec  # which goes by the database, which asks here
 
-    if isinstance(spec, Spec) or (spec is None and operation in ("delete", "check")):
-        return None if hashable(spec) else f"what it is to make holds something that cannot be hashed: {spec!r:.200}"
-    return f"what it is to make must be a Spec (heatproof.model.reality), not {spec!r:.80}; only delete and check need none"
+    if spec is None and operation in ("delete", "check"):
+        return None
+    if not isinstance(spec, Spec):
+        return f"what it is to make must be a Spec (heatproof.model.reality), not {spec!r:.80}; only delete and check need none"
+    if not hashable(spec):
+        return f"what it is to make holds something that cannot be hashed: {spec!r:.200}"
+    for field in ("name", "kind", "stack"):
+        if not isinstance(value := getattr(spec, field), str):
+            return f"what it is to make has the {field} {value!r:.80}; give its Spec a text"
+    for field in ("properties", "requires", "fails", "after"):
+        if not isinstance(value := getattr(spec, field), tuple | frozenset):
+            return f"what it is to make has {field} {value!r:.80}; give its Spec a tuple"
+    unknown = [one for one in spec.fails if one not in OPERATIONS]
+    return f"what it is to make fails to {unknown[0]!r:.80}, but {_operation(unknown[0])}" if unknown else None
 
 
 def _body(effect: Any) -> str | None:
@@ -170,13 +192,25 @@ def _body(effect: Any) -> str | None:
     return None if isinstance(args, tuple) else f"what its body is called with must be a tuple, not {args!r:.80}"
 
 
+def _text(name: object, what: str, give: str) -> str | None:
+    """What is wrong with the name of something whose names are texts; None if nothing is."""
+    return None if isinstance(name, str) else f"{what} {name!r:.80}; {give}"
+
+
+def _flag(effect: Any, name: str) -> str | None:
+    return None if isinstance(value := getattr(effect, name), bool) else f"{name} must be True or False, not {value!r:.80}"
+
+
+def _where(effect: fx.Query | fx.Delete) -> str | None:
+    where: Any = effect.where
+    if where is None:
+        return "where must be a dict of columns, not None; an empty one means all rows"
+    return _columns(effect.table, where, "where")
+
+
 def _name(name: object, what: str) -> str | None:
     """What is wrong with the name of something, or a topic; None if nothing is."""
     return None if hashable(name) else f"{what} {name!r:.80}, which cannot be hashed; take a text, a number or a tuple of such"
-
-
-def _physical(physical: object) -> str | None:
-    return "it waits for the end of nothing (None); give it the id of a physical resource" if physical is None else None
 
 
 def _row(table: fx.Table, row: Any) -> str | None:

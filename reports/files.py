@@ -58,10 +58,22 @@ def _umask() -> int:
     return mask
 
 
-def refuse_unwritable(folder: Path) -> None:
-    """Raise :class:`HeatproofError` if no files can be written to ``folder``, which need not exist yet: better before long work."""
+def refuse_unwritable(folder: Path, *names: str) -> None:
+    """Raise :class:`HeatproofError` if no files can be written to ``folder``, which need not exist yet, or if what has one of these ``names``
+    there is no file: better before long work."""
     try:
         there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
         tempfile.TemporaryFile(dir=there).close()
     except OSError as error:
         raise HeatproofError(f"cannot write to {folder}: {error.strerror}") from error
+    for name in names:
+        try:
+            refuse_no_file(folder / name)
+        except HeatproofError as error:
+            raise HeatproofError(f"cannot write to {folder}: {error}") from error
+
+
+def refuse_unwritable_file(path: Path) -> None:
+    """The same of a file, or of what a symlink there leads to."""
+    target = Path(os.path.realpath(path))
+    refuse_unwritable(target.parent, target.name)

@@ -65,11 +65,19 @@ def lines(
             detail = f"{key[1]}{_worst(prop, proofs, ', ')}{many}{_deviations((fewest or {}).get(key), asked)}"
             violated.append(Line(prop.name, prop.expectation, "violated", steps, detail, key[1]))
         if not keys:
-            verdict = "not asked" if not judged(prop) else "held" if proofs.settled(prop) else "incomplete"
+            vain = UNJUDGED if not judged(prop) else _of_nothing(prop, asked)
+            verdict = "not asked" if vain else "held" if proofs.settled(prop) else "incomplete"
             excused = excuses(prop, faults, survives)
-            note = UNJUDGED if not judged(prop) else f" (Not asked of what comes after: {', '.join(excused)}.)" if excused else ""
+            note = vain or (f" (Not asked of what comes after: {', '.join(excused)}.)" if excused else "")
             held.append(Line(prop.name, prop.expectation, verdict, seen, prop.sentence + _worst(prop, proofs, " ") + note))
     return violated + held + sorted(situations, key=lambda line: ("not reached", "incomplete", "reached").index(line.verdict))
+
+
+def _of_nothing(prop: Property, asked: Collection[Scenario]) -> str:
+    """That a bound is on operations of a kind that none of the scenarios has; an empty text if one has."""
+    kind = prop.bound.kind if prop.bound is not None else ""
+    there = not kind or not asked or any(operation.kind == kind for one in asked for operation in one.operations)
+    return "" if there else f" (No scenario of the scope has an operation of the kind {kind!r}.)"
 
 
 def _worst(prop: Property, proofs: Proofs, before: str) -> str:

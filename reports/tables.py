@@ -81,6 +81,14 @@ def _size(failure: Failure) -> str:
     return ", ".join([*parts, steps])
 
 
+UNASKED = "Nothing was put to the test: all that was wanted is not asked here."
+
+
+def unasked(table: Sequence[Line]) -> bool:
+    """Whether all that was wanted was not asked of anything, which is no verdict on a design."""
+    return all(line.verdict == "not asked" for line in table)
+
+
 def terminal_table(table: Sequence[Line]) -> Table:
     """The table for a terminal."""
     shown = Table(show_lines=False, pad_edge=False, box=None)

@@ -113,7 +113,7 @@ def _files_of(name: str) -> list[str]:
 
 def refuse_folder(folder: Path) -> None:
     """Raise :class:`HeatproofError` if no report can be written to ``folder``, which need not exist yet: better before long work."""
-    refuse_unwritable(folder)
+    refuse_unwritable(folder, FILE, TABLE)
     if (folder / FILE).exists():
         try:
             read(folder / FILE)

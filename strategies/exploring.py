@@ -16,6 +16,7 @@ import hypothesis
 from hypothesis import HealthCheck, Phase, Verbosity, settings
 
 from heatproof.model.design import Design
+from heatproof.model.errors import HeatproofError
 from heatproof.model.program import Program
 from heatproof.model.purity import purity_of
 from heatproof.model.scenario import Scenario
@@ -62,6 +63,10 @@ class Findings:
     reached: Counter[str] = field(default_factory=Counter)
     struck: Counter[frozenset[str]] = field(default_factory=Counter)
     """How many runs had these kinds of faults and no others: what a property was asked of follows from it."""
+    kinds: Counter[str] = field(default_factory=Counter)
+    """How many runs had operations of a kind: a bound on what such an operation costs was asked of these."""
+    error: HeatproofError | None = None
+    """What ended the batch early. It is no finding, and is not added up."""
 
     def add(self, other: Findings) -> None:
         """Take over what another batch found; of each failure the smaller one stays."""
@@ -72,6 +77,7 @@ class Findings:
         self.violated.update(other.violated)
         self.reached.update(other.reached)
         self.struck.update(other.struck)
+        self.kinds.update(other.kinds)
         for key, failure in other.failures.items():
             self.keep(key, failure)
 
@@ -79,7 +85,8 @@ class Findings:
         """Of how many runs the property was asked: faults that it does not tolerate excuse a design that does not survive them."""
         if not judged(prop):
             return 0
-        return sum(count for faults, count in self.struck.items() if prop.asked(faults, survives))
+        count = sum(count for faults, count in self.struck.items() if prop.asked(faults, survives))
+        return min(count, self.kinds[prop.bound.kind]) if prop.bound is not None and prop.bound.kind else count
 
     def keep(self, key: Key, failure: Failure) -> None:
         """Keep ``failure`` unless a smaller one of its kind is known."""
@@ -94,6 +101,7 @@ class Findings:
         self.cut += done.end == "cut"
         self.reached.update(done.reached)
         self.struck[frozenset(done.world.happened)] += 1
+        self.kinds.update({operation.kind for operation in scenario.operations})
         for key, violation in done.violations.items():
             self.violated[key] += 1
             self.keep(key, Failure(scenario, done.actions[: violation.step], violation))
@@ -106,9 +114,11 @@ def batch(
     number: int,
     audited: int = 1,
     over: Callable[[], bool] = lambda: False,
+    before: Findings | None = None,
 ) -> Findings:
     """Explore batch ``number``. The handlers of the first ``audited`` runs are run twice, to see that they are pure. ``over`` says before
-    each run whether time is up; only the very first run of batch 0 is made all the same, so that something was looked at."""
+    each run whether time is up; only the very first run of batch 0 is made all the same, so that something was looked at. ``before`` takes what was
+    found before a run that ended in an error, which is raised; not where handlers or properties turn out to be impure: it may come of that."""
     findings = Findings()
 
     def ended() -> bool:
@@ -131,20 +141,20 @@ def batch(
     if options.fixed and number % 4 == 3:
         for scenario in options.fixed:
             explore(scenario)
-        if errors:
-            raise errors[0]
-        return findings
-    strategy = scenarios(
-        design, max_resources=options.resources, max_operations=options.operations, max_engines=options.engines,
-        max_threads=options.threads, kinds=options.kinds, faults=options.faults, max_faults=options.budget,
-    )  # fmt: skip
-    drawn = hypothesis.given(strategy)(explore)
-    drawn = settings(
-        max_examples=SCENARIOS, phases=[Phase.generate], database=None, deadline=None, derandomize=False,
-        suppress_health_check=list(HealthCheck), verbosity=Verbosity.quiet,
-    )(drawn)  # fmt: skip
-    hypothesis.seed(rng.getrandbits(64))(drawn)()
+    else:
+        strategy = scenarios(
+            design, max_resources=options.resources, max_operations=options.operations, max_engines=options.engines,
+            max_threads=options.threads, kinds=options.kinds, faults=options.faults, max_faults=options.budget,
+        )  # fmt: skip
+        drawn = hypothesis.given(strategy)(explore)
+        drawn = settings(
+            max_examples=SCENARIOS, phases=[Phase.generate], database=None, deadline=None, derandomize=False,
+            suppress_health_check=list(HealthCheck), verbosity=Verbosity.quiet,
+        )(drawn)  # fmt: skip
+        hypothesis.seed(rng.getrandbits(64))(drawn)()
     if errors:
+        if before is not None:
+            before.add(findings)
         raise errors[0]
     if purity is not None:
         purity.check()

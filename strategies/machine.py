@@ -293,7 +293,7 @@ def machine(
     setting = Setting(
         design, tuple(properties), frozenset(expected), explain, max_operations, fails, shrink, tail,
         scenarios.scopes(max_engines, max_threads, design.least_engines),
-        scenarios.swarms(FAULTS if faults is None else faults, max_faults),
+        scenarios.swarms([kind for kind in (FAULTS if faults is None else faults) if kind not in design.immune], max_faults),
         scenarios.operations(1, (), max_resources, fails=fails).map(lambda asked: asked[0]),
     )  # fmt: skip
     missing = {kind.replace(" ", "_"): None for kind in scenarios.WEIGHTS if kind not in design.operations}

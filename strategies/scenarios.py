@@ -174,7 +174,7 @@ OPENNESS = (0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 3, 4, 6, 9)
 
 
 def swarms(kinds: Iterable[str] = tuple(FAULTS), max_count: int = 2) -> Drawn[dict[str, int]]:
-    """Fault budgets: which of ``kinds`` are on, and how often each may strike (1 to ``max_count``). Often none.
+    """Fault budgets: which of ``kinds`` are on, and how often each may strike (1 to ``max_count``; 0: none strikes). Often none.
 
     Swarm testing (Groce et al., ISSTA 2012) as Hypothesis does it draws one probability and then a coin for each feature, which is to
     draw how many are on and then which; the latter takes fewer draws and shrinks to fewer faults, the first of ``kinds``
@@ -184,7 +184,8 @@ def swarms(kinds: Iterable[str] = tuple(FAULTS), max_count: int = 2) -> Drawn[di
     unknown = [kind for kind in kinds if kind not in FAULTS]
     if unknown:
         raise ScenarioError(f"unknown fault {unknown[0]!r}; known are {', '.join(FAULTS)}")
-    _within("max_count", max_count, 1, 1000)
+    _within("max_count", max_count, 0, 1000)
+    kinds = kinds if max_count else ()
     drawn = tuple(kind for kind in kinds if kind != "restart" or "crash" not in kinds)
     return _swarms(drawn, max_count, "restart" in kinds and "crash" in kinds)
 
@@ -219,7 +220,8 @@ def scenarios(
     """Scenarios that ``design`` can run: a create and other operations of ``kinds`` (None: all that the design has), any scope, and
     a budget of up to ``max_faults`` for each of some ``faults`` (None: any). ``fails``: whether definitions may fail by themselves.
 
-    A budget is left out where it could never be used: *timeout* without a time limit, *overtake* where no order is promised.
+    A budget is left out where it could never be used: *timeout* without a time limit, *overtake* where no order is promised. If the design
+    claims to survive *timeout*, operations with a goal have a time limit wherever that is in the budget: else it would be far rarer than others.
     Shrinks to one engine of one thread that creates one plain resource, without faults.
     """
     kinds = [kind for kind in KINDS if kind in design.operations] if kinds is None else list(kinds)
@@ -227,16 +229,25 @@ def scenarios(
         raise ScenarioError(reason)
     asked = operations(max_operations, kinds, max_resources, fails=fails)
     budgets = swarms([kind for kind in (FAULTS if faults is None else faults) if kind not in design.immune], max_faults)
-    return _scenarios(asked, scopes(max_engines, max_threads, design.least_engines), budgets, design.order == "fifo")
+    timed = "timeout" in design.survives
+    return _scenarios(asked, scopes(max_engines, max_threads, design.least_engines), budgets, design.order == "fifo", timed)
 
 
 @st.composite
 def _scenarios(
-    draw: st.DrawFn, asked: Drawn[tuple[Operation, ...]], scopes: Drawn[Scope], swarms: Drawn[dict[str, int]], fifo: bool
+    draw: st.DrawFn,
+    asked: Drawn[tuple[Operation, ...]],
+    scopes: Drawn[Scope],
+    swarms: Drawn[dict[str, int]],
+    fifo: bool,
+    timed: bool,
 ) -> Scenario:
     scope, budget, operations = draw(scopes), draw(swarms), draw(asked)
-    if not any(operation.timeout for operation in operations):
-        budget.pop("timeout", None)
+    if "timeout" in budget and not any(operation.timeout for operation in operations):
+        if timed:  # without a draw, so that all others stay what they were
+            operations = tuple(one._replace(timeout=one.template is not None) for one in operations)
+        else:
+            del budget["timeout"]
     if scope.reorder and not fifo:
         budget.pop("overtake", None)
     return Scenario(operations, scope, budget)

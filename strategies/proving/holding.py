@@ -1,4 +1,8 @@
-"""Interrupts that are held back while something is read that is of no use in part."""
+"""Interrupts that are held back while something is read that is of no use in part.
+
+Not by the blocks of :mod:`heatproof.model.interrupting`: those wait for some seconds, which reading may exceed, and only where that module
+heeds the signals, which who searches without the command line need not ask for.
+"""
 
 from __future__ import annotations
 

@@ -126,13 +126,18 @@ def one_shape(design: Design, resources: int, dependencies: str, limits: Limits)
 def all_templates(design: Design, most: int, limits: Limits) -> Iterator[Member]:
     """The scenarios that begin with any template of 1 to ``most`` resources, up to isomorphism; smaller ones first."""
     refuse_impossible(design, limits)
+    yield from _once(member for template in _templates(most, limits) for member in _scenarios(design, template, most, limits))
 
-    def every() -> Iterator[Member]:
-        for count in range(1, most + 1):
-            for pairs in shapes(count):
-                yield from _scenarios(design, template_of(pairs, count, limits.link), most, limits)
 
-    yield from _once(every())
+def left_out(design: Design, most: int, limits: Limits) -> list[Template]:
+    """The templates of these with which no scenario begins, since some change that is asked for is not possible after them."""
+    return [template for template in _templates(most, limits) if next(_scenarios(design, template, most, limits), None) is None]
+
+
+def _templates(most: int, limits: Limits) -> Iterator[Template]:
+    for count in range(1, most + 1):
+        for pairs in shapes(count):
+            yield template_of(pairs, count, limits.link)
 
 
 def _scenarios(design: Design, template: Template, most: int, limits: Limits) -> Iterator[Member]:
@@ -253,4 +258,4 @@ def budget_of(words: Sequence[str], each: int = 1) -> dict[str, int]:
     return {kind: count for kind, count in budget.items() if count}
 
 
-__all__ = ["Asked", "Limits", "Member", "all_templates", "asked", "budget_of", "one_shape", "refuse_faults"]
+__all__ = ["Asked", "Limits", "Member", "all_templates", "asked", "budget_of", "left_out", "one_shape", "refuse_faults", "spelled"]

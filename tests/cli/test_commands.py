@@ -80,6 +80,14 @@ def test_a_design_that_holds(tmp_path: Path) -> None:
     assert (tmp_path / "out" / "verdicts.txt").is_file()
 
 
+def test_nothing_is_left_where_the_user_is_but_the_report(tmp_path: Path) -> None:
+    """Hypothesis would keep there what it has read of the design's text."""
+    written(tmp_path, "yield Sleep('2')")
+    done = heatproof("check", "toy.py:Toy", *SMALL, "--report", "out", where=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["out", "toy.py"]
+
+
 def test_a_handler_that_polls_for_ever_is_a_circle(tmp_path: Path) -> None:
     file = written(tmp_path, "while True: yield Sleep('2')")
     done = heatproof("check", f"{file}:Toy", *SMALL, "--report", tmp_path / "out")

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from pathlib import Path
 
 import click
 import pytest
 from click.testing import CliRunner, Result
 
+from heatproof import proving
 from heatproof.cli import COMMANDS, cli
 from heatproof.model import catalogue
 from heatproof.model.errors import DesignError
 from heatproof.model.scenario import create, scenario
 from heatproof.strategies.running import Driver
-from tests.cli.test_commands import DESIGN
+from tests.cli.test_commands import DESIGN, KEPT
 from tests.toys import python
 
 TOY = DESIGN.replace("{body}", "yield Sleep('2')")
@@ -43,6 +46,20 @@ def refused(said: str, *words: str | Path) -> None:
         ("Toy.operations = None", "design 'Toy': operations must be a dict of handlers by kind of operation, not None"),
         ("Toy.operations = {'create': 'create', 'explode': 'create'}", "operations names the unknown kind 'explode'; known are create, u"),
         ("Toy.operations = {'create': None}", "design 'Toy': operations must hold names, not (None,)"),
+        ("Toy.name = 5", "design 'Toy': name must be a text on one line, not 5"),
+        ("Toy.name = ''", "design 'Toy': name must be a text on one line, not ''"),
+        ("Toy.sentence = None", "design 'Toy': sentence must be a text on one line, not None"),
+        ("Toy.front = 1", "design 'Toy': front must be a text on one line, not 1"),
+        ("Toy.pure = 'no'", "design 'Toy': pure must be True or False, not 'no'"),
+        ("Toy.versions = 5", "design 'Toy': versions must be a dict of columns by the name of their table, not 5"),
+        ("Toy.versions = {'rows': 'id'}", "design 'Toy': versions of 'rows' must hold names, not 'id'"),
+        ("Toy.versions = {5: ('id',)}", "design 'Toy': versions must hold names, not (5,)"),
+        ("Toy.apart = 'rows'", "design 'Toy': apart must hold names, not 'rows'"),
+        ("Toy.apart = 5", "design 'Toy': apart must hold names, not 5"),
+        ("Toy.acknowledge = None", "design 'Toy': acknowledge must be 'early' or 'late', not None"),
+        ("Toy.order = ['bag']", "design 'Toy': order must be 'bag' or 'fifo', not ['bag']"),
+        ("Toy.tables = (ROWS, Table('rows', Row))", "design 'Toy': two of its tables are called 'rows'; call one something else"),
+        ("Table(5, Row)", "ValueError: the name of a table is a text, not 5 (at {toy}:27)"),
         ("Toy.tables = (1, 2)", "design 'Toy': tables must be a tuple of Tables, not (1, 2)"),
         ("Toy.messages = 'work'", "design 'Toy': messages must hold names, not 'work'"),
         ("Toy.survives = frozenset({'loose'})", "design 'Toy': survives names the unknown fault 'loose'; known are lose, duplicate"),
@@ -164,6 +181,46 @@ def test_a_value_that_an_option_cannot_have(words: tuple[str, ...], said: str) -
     refused(said, *words)
 
 
+THREE = """
+PROPERTIES = (at_rest("none", "There is none.")(lambda seen: [witness("one")] if len(seen.rows) == 1 else []),)
+
+class Three(Toy):
+    def create(self, me, number, operation):
+        for name in operation.template.order:
+            yield Insert("1", ROWS, Row(name))
+        if len(operation.template) == 3:
+            yield Insert("2", ROWS, 3)
+
+    def observe(self, world):
+        seen = WorldObservation(world)
+        seen.rows = world.database.rows[ROWS]
+        return seen
+"""
+
+
+@pytest.mark.parametrize("processes", ["1", "2"])
+@pytest.mark.parametrize("command", ["check", "prove"])
+def test_what_was_found_before_a_mistake_came_up_is_told_with_it(
+    command: str, processes: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(proving, "ALONE", -1.0)  # worker processes search what they can
+    (tmp_path / "toy.py").write_text(f"{TOY}\nfrom heatproof import at_rest, witness{THREE}")
+    spec, out = f"{tmp_path / 'toy.py'}:Three", tmp_path / "out"
+    scope = ("--all-templates", "3", "--operations", "create") if command == "prove" else ("--resources", "3", "--examples", "100")
+    refused(
+        "handler 'create', step 2: Insert: a row for table rows must be a Row, not 3",
+        command,
+        spec,
+        *scope,
+        "--processes",
+        processes,
+        "--report",
+        out,
+    )
+    assert "violated  none " in (out / "verdicts.txt").read_text()
+    assert asked("replay", out / "none-one.case.json", "--design", spec).exit_code == 1
+
+
 def test_code_of_a_design_that_ends_the_program_is_no_verdict(tmp_path: Path) -> None:
     (tmp_path / "toy.py").write_text(f"{TOY}\nclass Toy(Toy):\n  def handlers(self): raise SystemExit(0)\n")
     refused("toy.py:28: this ends the program (SystemExit: 0)", "properties", f"{tmp_path / 'toy.py'}:Toy")
@@ -194,6 +251,47 @@ def test_what_may_be_a_file_or_a_folder_is_asked_for_as_that() -> None:
     refused("Invalid value for '--report': it is empty; name a folder\n", "check", "--report", "")
     refused("Invalid value for 'CASE|FOLDER': it is empty; name a file or a folder\n", "report", "")
     assert {name for name, _ in PATHS} >= {"check", "prove", "replay", "shrink", "report", "adopt", "diff", "port", "scenario"}
+
+
+@pytest.mark.parametrize(
+    ("words", "folder"),
+    [
+        (("check", "heat", "--report", "."), "verdicts.txt"),
+        (("check", "heat", "--report", "."), "verdicts.json"),
+        (("prove", "heat", "--report", "."), "verdicts.txt"),
+        (("report", "."), "index.html"),
+        (("replay", "x.case.json", "--output", "pipe"), ""),
+        (("shrink", "x.case.json"), "x.small.case.json"),
+        (("adopt", "x.case.json", "--into", "."), "heat/x.story.txt"),
+        (("confirm", "x.case.json", "--output", "out"), "out"),
+        (("confirm", ".", "--output", "out"), "out/x.case.json"),
+        (("port", "x.case.json", "--output", "pipe/x.py"), ""),
+        (("accesses", "--csv", "pipe"), ""),
+    ],
+    ids=lambda one: " ".join(one) if isinstance(one, tuple) else one,
+)
+def test_where_no_file_can_be_written_nothing_is_begun(
+    words: tuple[str, ...], folder: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Something else stands there; after the work is too late to say so."""
+    monkeypatch.chdir(tmp_path)
+    shutil.copy(KEPT / "rest-no-sync-points-sync-point-left-over.case.json", "x.case.json")
+    os.mkfifo("pipe")
+    if folder:
+        Path(folder).mkdir(parents=True)
+    there = sorted(tmp_path.rglob("*"))
+
+    def begun(*_: object) -> None:
+        raise AssertionError("it has begun")
+
+    for place in (
+        "checking.Check", "proving.Prover", "report_command.told", "replay_command.judge", "shrink_command.judge",
+        "adopt_command.judge", "confirm_command.confirm", "port_command.ported_case", "accesses_command.compared",
+    ):  # fmt: skip
+        monkeypatch.setattr(f"heatproof.{place}", begun)
+    monkeypatch.setattr("heatproof.ports.heat.installation.why_not", lambda: None)
+    refused("pipe: Not a directory" if "pipe/x.py" in words else f"{Path(folder or 'pipe').name} is a ", *words)
+    assert sorted(tmp_path.rglob("*")) == there
 
 
 @pytest.mark.parametrize("command", ["check", "prove"])

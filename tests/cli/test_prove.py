@@ -131,6 +131,37 @@ def test_the_dearest_run_of_a_bound_is_kept_and_its_number_is_said(tmp_path: Pat
     assert told.exit_code == 1, told.output
 
 
+@pytest.mark.parametrize("command", ["check", "prove"])
+def test_a_bound_on_what_is_not_asked_does_not_hold(command: str, tmp_path: Path) -> None:
+    file, out = toy(tmp_path), tmp_path / "out"
+    bounds = (
+        "PROPERTIES = [at_most(7), at_most(7, kind='delete')]\nGuarded.operations = dict.fromkeys(('create', 'delete'), 'create')"
+    )
+    file.write_text(f"from heatproof import at_most\n{DESIGN}\n{bounds}\n")
+    scope = ("--operations", "create") if command == "prove" else ("--kinds", "create", "--examples", "1", "--processes", "1")
+    words = (command, f"{file}:Guarded", *scope, "--report", str(out))
+    done = CliRunner().invoke(cli, words)
+    assert done.exit_code == 0, done.stdout + done.stderr
+    held, other = json.loads((out / "verdicts.json").read_text())["table"]
+    assert (held["verdict"], other["verdict"], other["name"]) == ("held", "not asked", "at most 7 accesses per delete")
+    assert (command == "check") is ("No scenario of the scope has an operation of the kind 'delete'." not in other["detail"])
+    done = CliRunner().invoke(cli, [*words, "--property", "at most 7 accesses per delete"])
+    assert done.exit_code == 3, done.stdout + done.stderr
+    assert "Nothing was put to the test" in done.stdout
+
+
+def test_which_templates_have_no_scenario_is_said_below_the_table(tmp_path: Path) -> None:
+    file, out = toy(tmp_path), tmp_path / "out"
+    file.write_text(f"{DESIGN}\nGuarded.operations = dict.fromkeys(('create', 'update'), 'create')\nGuarded.COUNT = 0\n")
+    words = (f"{file}:Guarded", "--all-templates", "2", "--property", "meets", "--report", out)
+    told = "Left out: 2 templates in which the changes that are asked for are not possible: A; A, B."
+    for changes, said in (("create,update:unlink", True), ("create,update:same", False)):
+        done = prove(*words, "--operations", changes)
+        assert done.exit_code == 0, done.stdout + done.stderr
+        assert (told in done.stdout.splitlines()) is said
+        assert (told in (out / "verdicts.txt").read_text().splitlines()) is said
+
+
 def test_a_design_that_is_no_function_of_what_it_is_sent_is_refused(tmp_path: Path) -> None:
     file = toy(tmp_path)
     file.write_text(DESIGN + "        SEEN.append(n)\n\nSEEN = []\n")

@@ -14,28 +14,22 @@ from heatproof.model.designs.heat import Heat
 from heatproof.model.effects import (
     Begin,
     Body,
-    Expired,
-    Finish,
     Handler,
     Insert,
     Listen,
-    Look,
     Me,
-    Probe,
     Query,
     Read,
     Refused,
     Send,
     Sleep,
     Spawn,
-    Table,
     Transaction,
     Update,
 )
 from heatproof.model.errors import DesignError, spelt
 from heatproof.model.performing import PERFORMERS
 from heatproof.model.program import Program
-from heatproof.model.reality import Spec
 from heatproof.model.scenario import Operation, create, scenario
 from heatproof.model.templates import Template, resource
 from heatproof.model.world import Action, World
@@ -331,61 +325,6 @@ def test_a_result_with_a_list() -> None:
 
     message = message_of(toy(create=handler), log=1)
     assert message.startswith(f"{place(handler, 'yield Transaction')}: the result of Transaction cannot be hashed: []")
-
-
-PAIR, OTHER = Table("pair", Account, key=("id", "value")), Table("other", Account)
-
-
-@pytest.mark.parametrize(
-    ("effect", "wrong"),
-    [
-        (Read("X-1", ACCOUNT, ["A"]), "the key ['A'] cannot be hashed"),  # type: ignore[arg-type]
-        (Transaction("X-1", 5), "its body must be a generator function, not 5"),  # type: ignore[arg-type]
-        (Transaction("X-1", len, 5), "what its body is called with must be a tuple, not 5"),  # type: ignore[arg-type]
-        (Read("X-1", "account", "A"), "'account' is no Table"),  # type: ignore[arg-type]
-        (
-            Query("X-1", ACCOUNT, {"ovner": "x"}),
-            "where names column 'ovner', which table account does not have; did you mean 'owner'?",
-        ),
-        (
-            Query("X-1", ACCOUNT, {}, {"x": 1}),
-            "unless names column 'x', which table account does not have; it has id, value, owner",
-        ),
-        (Update("X-1", ACCOUNT, "A", {"valeu": 1}), "values names column 'valeu'"),
-        (Update("X-1", ACCOUNT, "A", {"value": [1]}), "values gives column 'value' a value that cannot be hashed: [1]"),
-        (
-            Read(None, ACCOUNT, "A"),
-            "its step id is None; the first argument of an effect is the id of the step in the design's text",
-        ),  # type: ignore[arg-type]
-        (Finish("X-1", None), "it waits for the end of nothing (None); give it the id"),  # type: ignore[arg-type]
-        (Finish("X-1", ["x"]), "it waits for the end of ['x'], which cannot be hashed; take a text"),  # type: ignore[arg-type]
-        (Look("X-1", ["x"]), "it looks at ['x'], which cannot be hashed"),  # type: ignore[arg-type]
-        (Probe("X-1", ["x"]), "it asks after engine ['x'], which cannot be hashed"),  # type: ignore[arg-type]
-        (Expired("X-1", ["x"]), "its topic is ['x'], which cannot be hashed"),  # type: ignore[arg-type]
-        (Send("X-1", "create", (), ["x"]), "it is for engine ['x'], which cannot be hashed"),  # type: ignore[arg-type]
-        (Begin("X-1", "create", "A"), "what it is to make must be a Spec (heatproof.model.reality), not None"),
-        (Begin("X-1", "update", "A.1", "spec"), "what it is to make must be a Spec (heatproof.model.reality), not 'spec'"),
-        (Begin("X-1", "create", "A", Spec("A", properties=[1])), "what it is to make holds something that cannot be hashed: Spec"),  # type: ignore[arg-type]
-        (Begin("X-1", "create", "A", Spec("A"), None, ["x"]), "its time limit is ['x'], which cannot be hashed"),  # type: ignore[arg-type]
-        (Insert("X-1", ACCOUNT, Account("A", [1])), "the row gives column 'value' a value that cannot be hashed: [1]; use tuples"),  # type: ignore[arg-type]
-        (Update("X-1", ACCOUNT, "A", Account("A", [1])), "the row gives column 'value' a value that cannot be hashed: [1]"),  # type: ignore[arg-type]
-        (Read("X-1", PAIR, "A"), "the key of table pair is a tuple of id, value, and not 'A'"),
-        (Update("X-1", PAIR, ("A",), {"account": "B"}), "the key of table pair is a tuple of id, value, and not ('A',)"),
-        (Update("X-1", ACCOUNT, "A", {"id": "B"}), "it gives the row 'A' of table account another key, id='B'; delete the row"),
-        (Update("X-1", ACCOUNT, "A", Account("B")), "it gives the row 'A' of table account another key, id='B'; delete the row"),
-        (Read("X-1", OTHER, "A"), "table other is not among the tables of the design (account, pair); list it in its"),
-        (Insert("X-1", OTHER, Account("A")), "table other is not among the tables of the design (account, pair); list it in its"),
-        (Update("X-1", ACCOUNT, "A", {}, "value"), "where must be a dict of columns, not 'value'"),  # type: ignore[arg-type]
-    ],
-)
-def test_an_effect_that_cannot_be_done(effect: Any, wrong: str) -> None:
-    def handler(self: Design, me: Me, number: int, operation: Operation) -> Handler:
-        yield effect
-
-    message = message_of(toy(create=handler, tables=(ACCOUNT, PAIR)), log=0)
-    assert message.startswith(
-        f"{place(handler, 'yield effect')}: handler 'create', step {effect.step}: {type(effect).__name__}: {wrong}"
-    )
 
 
 # ----------------------------------------------------------------------------------------- handlers that are no functions

@@ -51,7 +51,7 @@ def deletes_twice(self: Design, me: Me, *things: str) -> Handler:
     """A delete and a check of the same thing, of which the first takes away the second."""
     yield Begin("B-3", "check", things[0], None, "three")
     yield Begin("B-4", "delete", things[0], None, "three")
-    yield Begin("B-5", "update", things[1], Spec("B", (("p", 1),)), "three")
+    yield Begin("B-5", "update", things[1], Spec("B", properties=(("p", 1),)), "three")
     yield Finish("F-3", things[0])
     yield Finish("F-4", things[0])
     yield Sleep("Z-1")

@@ -452,6 +452,13 @@ WRONG: list[tuple[Sequence[str], str, str]] = [
 ]
 
 
+def test_a_report_that_cannot_be_written_is_refused_before_any_test(project: pytest.Pytester) -> None:
+    (project.path / "out" / "verdicts.txt").mkdir(parents=True)
+    result = project.runpytest_inprocess("--heatproof-report", "out")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["*--heatproof-report: cannot write to *out: *verdicts.txt is a folder, no file *"])
+
+
 @pytest.mark.parametrize(
     ("arguments", "ini", "text"), WRONG, ids=lambda value: value if isinstance(value, str) else " ".join(value)
 )

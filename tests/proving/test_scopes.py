@@ -9,7 +9,17 @@ import pytest
 from heatproof.model.errors import ScenarioError
 from heatproof.model.scenario import KINDS, Operation, Scope
 from heatproof.model.templates import Attr, Ref, ResourceDef, Template
-from heatproof.strategies.proving.scopes import Asked, Limits, all_templates, asked, budget_of, one_shape, refuse_faults
+from heatproof.strategies.proving.scopes import (
+    Asked,
+    Limits,
+    all_templates,
+    asked,
+    budget_of,
+    left_out,
+    one_shape,
+    refuse_faults,
+    spelled,
+)
 from heatproof.strategies.proving.shapes import CHANGES, LINKS, SHAPES, changes, pairs_of, shapes, template_of
 from tests.toys import ADDING, HEAT
 
@@ -61,6 +71,15 @@ def test_each_scenario_comes_once_up_to_names(link: str) -> None:
         ]
     }
     assert set(found) == everything
+
+
+def test_templates_in_which_a_change_is_not_possible_are_told() -> None:
+    def left(operations: str) -> list[str]:
+        return [spelled(template) for template in left_out(HEAT, 2, Limits(asked(operations)))]
+
+    assert left("create,update:link") == ["A", "A, B(A)"]
+    assert left("create,update:unlink") == ["A", "A, B"]
+    assert left("create,update") == left("create,delete") == []
 
 
 def test_labels_tell_scenarios_apart() -> None:

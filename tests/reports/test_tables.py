@@ -11,8 +11,9 @@ from heatproof.model.scenario import Scenario
 from heatproof.model.world import Action
 from heatproof.properties.base import Property, witness
 from heatproof.properties.catalogue import REST_IS_REACHED
+from heatproof.properties.costs import at_most
 from heatproof.properties.monitor import Violation
-from heatproof.reports.tables import Line, lines, plain_table, summary, terminal_table
+from heatproof.reports.tables import Line, lines, plain_table, summary, terminal_table, unasked
 from heatproof.strategies.exploring import Findings
 from heatproof.strategies.schedules import END, Deviation
 from heatproof.strategies.shrinking import Failure
@@ -86,6 +87,14 @@ def test_that_nobody_judges_a_property_of_whole_runs_is_said() -> None:
     assert (own.verdict, own.basis) == ("not asked", "0 runs")
     assert own.detail.startswith("It ends well. (Nobody judges it")
     assert (judged.verdict, judged.basis) == ("held", "5 runs")
+
+
+def test_a_bound_on_operations_of_a_kind_is_asked_of_runs_that_have_one() -> None:
+    found = findings()
+    found.kinds.update({"create": 9, "update": 2})
+    table = lines([at_most(9), at_most(9, kind="update"), at_most(9, kind="delete")], found)
+    assert [(line.verdict, line.basis) for line in table] == [("held", "9 runs"), ("held", "2 runs"), ("not asked", "0 runs")]
+    assert [unasked(table), unasked(table[2:])] == [False, True]
 
 
 def test_without_runs_nothing_held() -> None:

@@ -128,6 +128,7 @@ def findings(draw: st.DrawFn) -> Findings:
         found.failures[key] = violation(key, step)
     found.reached.update(draw(st.dictionaries(st.sampled_from("xyz"), COUNTS)))
     found.struck.update(draw(st.dictionaries(st.frozensets(st.sampled_from("cd")), COUNTS)))
+    found.kinds.update(draw(st.dictionaries(st.sampled_from("uv"), COUNTS)))
     return found
 
 

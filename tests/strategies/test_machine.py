@@ -15,6 +15,7 @@ from hypothesis.stateful import run_state_machine_as_test
 
 from heatproof.model.design import Design
 from heatproof.model.errors import DesignError, ScenarioError
+from heatproof.model.faults import FAULTS
 from heatproof.reports.story import story
 from heatproof.strategies.failing import Violated, violated
 from heatproof.strategies.machine import ConvergenceMachine, machine, shards
@@ -172,13 +173,20 @@ def test_shards_draw_different_things_and_the_same_every_time(monkeypatch: pytes
         ({"steps": 0}, "at least one rule and one operation"),
         ({"max_resources": 0}, "max_resources is 0"),
         ({"max_engines": 0}, "max_engines is 0"),
-        ({"max_faults": 0}, "max_count is 0"),
+        ({"max_faults": -1}, "max_count is -1"),
         ({"faults": ["flood"]}, "unknown fault 'flood'"),
     ],
 )
 def test_impossible_bounds_are_refused(options: dict[str, Any], text: str) -> None:
     with pytest.raises(ScenarioError, match=text):
         machine(Counter(), PROPERTIES, **options)
+
+
+def test_a_fault_that_a_design_is_immune_to_does_not_strike() -> None:
+    class Immune(Counter):
+        immune = frozenset(FAULTS) - {"crash"}
+
+    run(machine(Immune(), PROPERTIES), examples=30)  # a world would refuse any other
 
 
 def test_a_design_without_create_is_refused() -> None:

@@ -110,6 +110,27 @@ def test_scenarios_keep_to_the_design_and_to_the_kinds_that_are_asked_for(scenar
     assert set(scenario.faults) <= {"stall", "restart"}
 
 
+def test_time_limits_run_out_as_often_as_other_faults_strike_where_a_design_claims_to_survive_that() -> None:
+    class Timed(Counter):
+        survives = frozenset({"timeout"})
+
+    plain, timed = sample(scenarios(Counter()), 1500), sample(scenarios(Timed()), 1500)
+    counts = [
+        sum(kind in scenario.faults for scenario in found)
+        for found, kind in ((plain, "timeout"), (timed, "timeout"), (timed, "lose"))
+    ]
+    assert counts[1] > 2 * counts[0]
+    assert counts[1] > counts[2] / 3, "Hypothesis tries the first kinds most"
+    assert all(any(operation.timeout for operation in scenario.operations) for scenario in timed if "timeout" in scenario.faults)
+    others = [(a, b) for a, b in zip(plain, timed, strict=True) if "timeout" not in b.faults]
+    assert all(a == b for a, b in others)
+
+
+def test_no_fault_is_drawn_where_each_may_strike_no_times() -> None:
+    assert not any(sample(swarms(max_count=0), 20))
+    assert not any(scenario.faults for scenario in sample(scenarios(Counter(), max_faults=0), 20))
+
+
 def test_overtaking_is_a_fault_wherever_a_design_promises_order() -> None:
     class Queue(Counter):
         order = "fifo"
@@ -272,7 +293,7 @@ def test_plans_take_their_policies_from_the_portfolio() -> None:
         (lambda: scopes(0), "max_engines is 0"),
         (lambda: scopes(1, 0), "max_threads is 0"),
         (lambda: swarms(["flood"]), "unknown fault 'flood'; known are lose, duplicate"),
-        (lambda: swarms(max_count=0), "max_count is 0"),
+        (lambda: swarms(max_count=-1), "max_count is -1"),
         (lambda: plans(["best"]), "unknown policy 'best'; known are fifo"),
         (lambda: plans([]), "no policy is given"),
         (lambda: scenarios(Counter(), kinds=["delete"]), "design 'counter' has no operation 'delete'; it has create, update"),
