@@ -27,7 +27,7 @@ from heatproof.ports.heat.accesses.comparing import Comparison, Cost, Line
 from heatproof.ports.heat.accesses.growth import growth
 from heatproof.ports.heat.accesses.shapes import OPERATIONS, SHAPES, asked
 from heatproof.reports import cases
-from heatproof.reports.files import refuse_unwritable, write_whole
+from heatproof.reports.files import refuse_unwritable_file, write_whole
 
 SIZES = (5, 10)
 LARGEST = 1000
@@ -120,7 +120,7 @@ def accesses(case: Path | None, **given: Any) -> int:
     if reason := installation.why_not():
         raise HeatproofError(f"there is no engine to compare with: {reason}")
     if given["output"] is not None:
-        refuse_unwritable(given["output"].absolute().parent)
+        refuse_unwritable_file(given["output"])
     model, engine = patched(given["design"], given["patch"]), patched(on("heat-engine", given["database"]), given["patch"])
     runs: list[Run] = []
     measured = of_case(case, model, engine) if case is not None else of_shapes(given, model, engine)

@@ -15,7 +15,7 @@ from heatproof.model.errors import HeatproofError
 from heatproof.options import Place, database_option, placed
 from heatproof.reports import cases
 from heatproof.reports.cases import Case
-from heatproof.reports.files import write_whole
+from heatproof.reports.files import refuse_unwritable, write_whole
 from heatproof.reports.judging import ELSEWHERE, UNDECIDED, Judgement, design_of, judge, noted, replay_command
 from heatproof.strategies.nearby import BUDGET
 
@@ -61,6 +61,7 @@ def adopt(
         design=design or stored.design,
     )
     known, properties = design_of(wanted, str(case), design)
+    refuse_unwritable(into)
     judged = judge(wanted, known, properties, nearby)
     if judged.answer == UNDECIDED:
         say(f"{case}: {UNDECIDED} on {wanted.design}. {' '.join(judged.told)}")

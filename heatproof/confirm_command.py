@@ -26,7 +26,7 @@ from heatproof.reports.confirming import (
     confirm,
     counterpart,
 )
-from heatproof.reports.files import write_whole
+from heatproof.reports.files import refuse_unwritable, refuse_unwritable_file, write_whole
 from heatproof.reports.judging import design_of
 
 CODES = {CONFIRMED: VIOLATED, ELSEWHERE: VIOLATED, NOT: HELD, BEYOND: INCOMPLETE, UNDECIDED: INCOMPLETE}
@@ -56,6 +56,8 @@ def confirm_command(case: Path, nearby: int, output: Path | None, patch: tuple[s
     if case.is_dir():
         return _folder(case, nearby, output, patch)
     stored = cases.read(case)
+    if output is not None:
+        refuse_unwritable_file(output)
     try:
         result = tried(stored, case, nearby, patch)
     except Interrupted as interrupt:
@@ -63,8 +65,6 @@ def confirm_command(case: Path, nearby: int, output: Path | None, patch: tuple[s
     say(f"{case}: {result.answer} on {result.on}: {'anything' if stored.expected is None else ': '.join(stored.expected)}")
     for line in result.told:
         say(f"  {line}")
-    if output is not None and result.case is not None:
-        write_whole(output, cases.dump(result.case, heatproof.__version__))
     if result.case is not None:
         try:
             said = result.story(full)
@@ -72,6 +72,7 @@ def confirm_command(case: Path, nearby: int, output: Path | None, patch: tuple[s
             said = "  Interrupted before its story could be told."
         say(f"\n{said}")
     if output is not None and result.case is not None:
+        write_whole(output, cases.dump(result.case, heatproof.__version__))
         say(f"\nWritten: {output}")
     return CODES[result.answer]
 
@@ -91,6 +92,8 @@ def _folder(folder: Path, nearby: int, output: Path | None, patches: Sequence[st
     if not found:
         raise HeatproofError(f"{folder}: there is no case in this folder: no file whose name ends with {SUFFIX}")
     stored = {path: cases.read(path) for path in found}
+    if output is not None:
+        refuse_unwritable(output)
     answers = dict.fromkeys(CODES, 0)
     say("| case | answer | how |\n|---|---|---|")
     tried_all = ""

@@ -16,7 +16,7 @@ from heatproof.model.world import Action, Entry, World
 from heatproof.options import Place, database_option, patch_option, placed
 from heatproof.reports import cases, states
 from heatproof.reports.cases import Case
-from heatproof.reports.files import write_whole
+from heatproof.reports.files import refuse_unwritable_file, write_whole
 from heatproof.reports.judging import ELSEWHERE, FAILS, GONE, UNDECIDED, Judgement, design_of, judge, replay_command
 from heatproof.reports.telling import tell
 from heatproof.strategies.following import Misfit, exactly, spelled
@@ -66,15 +66,16 @@ def replay(
     known, properties = design_of(stored, str(case), design)
     if walk or until is not None:
         return _walk(stored, Driver(known, stored.scenario, properties), walk, until)
+    if output is not None:
+        refuse_unwritable_file(output)
     try:
         judged = judge(stored, known, properties, nearby, _tell_wait)
     except Interrupted as interrupt:
         judged = interrupt.found
     renewed = None if judged.case is None or output is None else judged.case._replace(design=design or stored.design)
+    tell_judgement(case, stored, judged, design or stored.design, full)
     if renewed is not None and output is not None:
         write_whole(output, cases.dump(renewed, heatproof.__version__))
-    tell_judgement(case, stored, judged, design or stored.design, full)
-    if renewed is not None:
         say(f"\nWritten: {output}")
     elif judged.answer == ELSEWHERE:
         say(f"\nTo keep it as it is now: {replay_command(case, design or stored.design, stored.design)} --output NEW.case.json")

@@ -18,7 +18,7 @@ from heatproof.model.interrupting import Interrupted
 from heatproof.model.scenario import Scenario
 from heatproof.options import Place, Seconds, database_option, patch_option, placed
 from heatproof.reports import cases
-from heatproof.reports.files import write_whole
+from heatproof.reports.files import refuse_unwritable_file, write_whole
 from heatproof.reports.judging import GONE, UNDECIDED, design_of, judge, noted, replay_command
 from heatproof.strategies.nearby import BUDGET
 from heatproof.strategies.shrinking import Failure, Shrinker
@@ -50,6 +50,8 @@ def shrink(case: Path, budget: int, seconds: float | None, output: Path | None, 
     stored = cases.read(case)
     design = placed(given["design"], stored.design, given["database"], given["patch"])
     known, properties = design_of(stored, str(case), design)
+    target = output or case.with_name(case.name.removesuffix(".json").removesuffix(".case") + ".small.case.json")
+    refuse_unwritable_file(target)
     try:
         judged = judge(stored, known, properties, BUDGET)
     except Interrupted as interrupt:
@@ -73,7 +75,6 @@ def shrink(case: Path, budget: int, seconds: float | None, output: Path | None, 
         except KeyboardInterrupt:
             small, interrupted = failure if shrinker is None else shrinker.best, True
     made = noted(first._replace(scenario=small.scenario, design=design or stored.design), known, small.actions)
-    target = output or case.with_name(case.name.removesuffix(".json").removesuffix(".case") + ".small.case.json")
     write_whole(target, cases.dump(made, heatproof.__version__))
     for name, before, after in zip(PARTS, _sizes(first), _sizes(made), strict=True):
         if before or after:

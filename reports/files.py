@@ -58,10 +58,17 @@ def _umask() -> int:
     return mask
 
 
-def refuse_unwritable(folder: Path) -> None:
-    """Raise :class:`HeatproofError` if no files can be written to ``folder``, which need not exist yet: better before long work."""
+def refuse_unwritable(folder: Path, file: Path | None = None) -> None:
+    """Raise :class:`HeatproofError` if no files can be written to ``folder``, which need not exist yet: better before long work. ``file``: the one
+    that is meant."""
     try:
         there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
         tempfile.TemporaryFile(dir=there).close()
     except OSError as error:
-        raise HeatproofError(f"cannot write to {folder}: {error.strerror}") from error
+        raise HeatproofError(f"cannot write {file or f'to {folder}'}: {error.strerror}") from error
+
+
+def refuse_unwritable_file(path: Path) -> None:
+    """Raise :class:`HeatproofError` if no file can be written to ``path``, or to what a symlink there leads to: better before long work."""
+    refuse_no_file(path)
+    refuse_unwritable(Path(os.path.realpath(path)).parent, path)

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import tempfile
 from pathlib import Path
+from typing import Any, NoReturn
 
 import click
 import pytest
@@ -12,9 +16,10 @@ from heatproof.cli import COMMANDS, cli
 from heatproof.model import catalogue
 from heatproof.model.errors import DesignError
 from heatproof.model.scenario import create, scenario
+from heatproof.model.world import World
 from heatproof.strategies.running import Driver
 from tests.cli.test_commands import DESIGN
-from tests.toys import python
+from tests.toys import ROOT, python
 
 TOY = DESIGN.replace("{body}", "yield Sleep('2')")
 
@@ -186,6 +191,51 @@ def test_an_empty_text_is_no_path(name: str, parameter: click.Parameter, tmp_pat
     ]
     option = [] if isinstance(parameter, click.Argument) else [parameter.opts[-1], ""]
     refused("it is empty; name a ", name, *needed, *option)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("shrink", "{case}"),
+        ("shrink", "{case}", "--output", "{there}"),
+        ("replay", "{case}", "--output", "{there}"),
+        ("adopt", "{case}", "--into", "{there}"),
+        ("confirm", "{case}", "--output", "{there}"),
+        ("confirm", "{folder}", "--output", "{there}"),
+        ("port", "{case}", "--output", "{there}"),
+        ("port", "{folder}", "--output", "{there}"),
+    ],
+)
+def test_where_nothing_can_be_written_is_told_before_anything_runs(
+    words: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    case = shutil.copy(min((ROOT / "reports" / "regressions" / "heat").glob("*.case.json")), tmp_path)
+
+    def read_only(**_options: Any) -> NoReturn:
+        raise OSError(30, "Read-only file system")
+
+    def runs(*_arguments: Any) -> NoReturn:
+        raise AssertionError("something was done")
+
+    monkeypatch.setattr(tempfile, "TemporaryFile", read_only)
+    monkeypatch.setattr(World, "perform", runs)
+    given = [word.format(case=case, folder=tmp_path, there=tmp_path / "there") for word in words]
+    refused(": Read-only file system\n", *given)
+
+
+def test_what_a_replay_says_is_not_lost_with_its_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    case = ROOT / "reports/regressions/heat/a-check-vouches-for-what-it-saw-not-looked-at.case.json"
+
+    def full(_handle: int) -> NoReturn:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    done = asked("replay", case, "--output", tmp_path / "new.case.json")
+    assert done.exit_code == 2
+    assert "a check vouches for what it saw: not looked at" in done.stdout
+    assert "Written" not in done.stdout
+    assert done.stderr == f"heatproof: cannot write {tmp_path}/new.case.json: No space left on device\n"
     assert not list(tmp_path.iterdir())
 
 
