@@ -163,6 +163,7 @@ def test_a_design_without_operations(tmp_path: Path) -> None:
         (("prove", "--kinds", ","), "--kinds names nothing that can be asked after the create"),
         (("prove", "--kinds", "create"), "--kinds names nothing that can be asked after the create"),
         (("prove", "--memory", "0.0000001k"), "is no amount of memory"),
+        (("prove", "--fault-budget", "2"), "--fault-budget says how often each of --faults may strike, and none is named"),
     ],
 )
 def test_a_value_that_an_option_cannot_have(words: tuple[str, ...], said: str) -> None:
