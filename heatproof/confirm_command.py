@@ -65,8 +65,6 @@ def confirm_command(case: Path, nearby: int, output: Path | None, patch: tuple[s
     say(f"{case}: {result.answer} on {result.on}: {'anything' if stored.expected is None else ': '.join(stored.expected)}")
     for line in result.told:
         say(f"  {line}")
-    if output is not None and result.case is not None:
-        write_whole(output, cases.dump(result.case, heatproof.__version__))
     if result.case is not None:
         try:
             said = result.story(full)
@@ -74,6 +72,7 @@ def confirm_command(case: Path, nearby: int, output: Path | None, patch: tuple[s
             said = "  Interrupted before its story could be told."
         say(f"\n{said}")
     if output is not None and result.case is not None:
+        write_whole(output, cases.dump(result.case, heatproof.__version__))
         say(f"\nWritten: {output}")
     return CODES[result.answer]
 

@@ -20,7 +20,7 @@ from heatproof.options import Place, listed
 from heatproof.properties.catalogue import ALL
 from heatproof.reports import cases
 from heatproof.reports.cases import Case
-from heatproof.reports.files import refuse_unwritable_file, write_whole
+from heatproof.reports.files import refuse_unwritable, refuse_unwritable_file, write_whole
 from heatproof.strategies.porting import RUNS, Failing, Ported, Porter
 from heatproof.strategies.scenario_files import Result
 from heatproof.strategies.scenario_words import Inexpressible, printable
@@ -201,6 +201,7 @@ def _folder(folder: Path, output: Path | None, try_it: bool, orders: int) -> int
     if not found:
         raise HeatproofError(f"{folder}: there is no case in this folder: no file whose name ends with {SUFFIX}")
     into = output or Path()
+    refuse_unwritable(into)
     ported: dict[Path, Ported] = {}
     reasons: dict[Path, str] = {}
     tests, rest = 0, ""

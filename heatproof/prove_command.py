@@ -75,7 +75,7 @@ def _faults(_context: click.Context, _parameter: click.Parameter, value: tuple[s
 @click.option("--threads", type=click.IntRange(1, 8), help="Worker threads of each engine. [default: 1]")
 @click.option("--faults", "--fault", multiple=True, callback=_faults, metavar="KIND[=N],...",
               help="Faults that may strike, anywhere: crash,lose=2. Without a number: --fault-budget times. [default: none]")  # fmt: skip
-@click.option("--fault-budget", default=1, show_default=True, type=click.IntRange(0, 20), help="Most faults of each kind in a run.")
+@click.option("--fault-budget", type=click.IntRange(0, 20), help="Most faults of each kind in a run. [default: 1]")
 @click.option("--property", "wanted", multiple=True, help="Ask only this property (may be given several times).")
 @click.option("--except", "unwanted", multiple=True, metavar="PROPERTY",
               help="Ask all properties but this one (may be given several times).")  # fmt: skip
@@ -204,7 +204,12 @@ SCOPED = ("all_templates", "resources", "dependencies", "operations", "kinds", "
 def members_of(design: Design, given: Mapping[str, Any]) -> tuple[list[Member], list[str], list[str]]:
     """The scenarios of the scope that the options describe, what a user should know of it, and what of it has none. Raises
     :class:`HeatproofError`."""
-    faults = scopes.budget_of(given["faults"], given["fault_budget"])
+    each = given["fault_budget"]
+    if each is not None and not given["faults"]:
+        raise ScenarioError(
+            "--fault-budget says how often each of --faults may strike, and none is named; name some, or leave it out"
+        )
+    faults = scopes.budget_of(given["faults"], 1 if each is None else each)
     if given["scenario"] is not None:
         if beside := [name for name in SCOPED if given[name] not in (None, False)]:
             raise ScenarioError(f"--scenario says what is asked, so --{beside[0].replace('_', '-')} cannot; leave one of them out")

@@ -92,7 +92,7 @@ def _folder(folder: Path, output: Path, design: str | None, database: str | None
         click.echo(f"heatproof: {reason}", err=True)
     title = f"heatproof check {found.design}" if found is not None else f"Cases in {folder.resolve().name}"
     write_whole(output / INDEX, index(title, found, cards, heatproof.__version__))
-    click.echo(f"{output / INDEX} and {len([c for c in cards if c.address])} pages of cases")
+    click.echo(f"{output / INDEX} and {counted(len([c for c in cards if c.address]), 'page')} of cases")
     return WRONG if wrong else HELD
 
 

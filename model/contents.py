@@ -212,8 +212,8 @@ def same(one: Any, other: Any) -> bool:
             TUPLES.add(kind)
         return same(tuple(tuple.__iter__(one)), tuple(tuple.__iter__(other)))
     if issubclass(kind, frozenset) and compared_as_usual(kind):
-        kinds = set(map(type, one))
-        if len(kinds) < 2 and kinds <= SURE and kinds == set(map(type, other)):
+        inside = set(map(type, one))
+        if len(inside) < 2 and inside <= SURE and inside == set(map(type, other)):
             return True
         there = {item: item for item in other}
         return all(same(item, there[item]) for item in one)

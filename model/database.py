@@ -32,6 +32,9 @@ from heatproof.model.in_order import InOrder, in_order
 from heatproof.model.watchdog import RUNNING, Stuck
 from heatproof.model.wellformed import mismatch, mistake, moves
 
+ADDRESSEES = (str, type(None))
+"""Classes of what a message is for, of which nothing needs to be asked."""
+
 LONGEST = 10_000
 """Effects in one transaction, after which it is said not to end."""
 
@@ -199,7 +202,8 @@ class Database:
             if EngineId.doubted:  # of all other effects it is seen where handlers stand before them
                 look_for_made_up(inner)
             if type(inner) is Send:
-                if type(inner.args) is not tuple and (wrong := mistake(inner)):
+                odd = type(inner.args) is not tuple or type(inner.to) not in ADDRESSEES
+                if odd and (wrong := mistake(inner)):
                     raise DesignError(f"{_line(body)}: step {effect.step}: Send: {wrong}")
                 if outbox is not None:
                     outbox.append(inner)

@@ -61,11 +61,7 @@ def _umask() -> int:
 def refuse_unwritable(folder: Path, *names: str) -> None:
     """Raise :class:`HeatproofError` if no files can be written to ``folder``, which need not exist yet, or if what has one of these ``names``
     there is no file: better before long work."""
-    try:
-        there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
-        tempfile.TemporaryFile(dir=there).close()
-    except OSError as error:
-        raise HeatproofError(f"cannot write to {folder}: {error.strerror}") from error
+    _refuse_place(folder, f"to {folder}")
     for name in names:
         try:
             refuse_no_file(folder / name)
@@ -75,5 +71,13 @@ def refuse_unwritable(folder: Path, *names: str) -> None:
 
 def refuse_unwritable_file(path: Path) -> None:
     """The same of a file, or of what a symlink there leads to."""
-    target = Path(os.path.realpath(path))
-    refuse_unwritable(target.parent, target.name)
+    refuse_no_file(path)
+    _refuse_place(Path(os.path.realpath(path)).parent, str(path))
+
+
+def _refuse_place(folder: Path, what: str) -> None:
+    try:
+        there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+        tempfile.TemporaryFile(dir=there).close()
+    except OSError as error:
+        raise HeatproofError(f"cannot write {what}: {error.strerror}") from error

@@ -8,6 +8,7 @@ the database of the next run.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -93,7 +94,9 @@ class Activity:
         self.quiet = []
         self.doing = self._next
         try:
-            there: Effect | End = self._greenlet.switch(result)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # who has them raised, as pytest can, would have the engine do something else
+                there: Effect | End = self._greenlet.switch(result)
             self._next = None if isinstance(there, End) else there
             return there
         finally:
@@ -112,7 +115,9 @@ class Activity:
         before, _current = _current, self
         try:
             if self._greenlet:
-                self._greenlet.throw(Killed())
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore")
+                    self._greenlet.throw(Killed())
             else:
                 self._greenlet = type(self._greenlet)(lambda: None)
         finally:

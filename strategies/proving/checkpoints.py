@@ -2,7 +2,8 @@
 
 Rules of this file:
 
-1. A checkpoint is written beside its place, brought to disk, and renamed: whoever is killed leaves the one before.
+1. A checkpoint is written beside its place, brought to disk, and renamed: whoever is killed leaves the one before. Only one process at a time
+   does that, and none takes away what another has kept there since.
 2. It is data: a zip archive of arrays and one JSON text. Nothing in it is evaluated or unpickled, and what does not fit together is
    refused before anything goes on.
 3. What was learned is not stored but learned again, lesson by lesson in the same order (:class:`heatproof.strategies.proving.storage.Diary`):
@@ -13,6 +14,7 @@ Rules of this file:
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import inspect
 import os
 import sys
@@ -22,7 +24,7 @@ from hashlib import blake2b
 from itertools import chain
 from pathlib import Path
 from time import monotonic
-from typing import Any
+from typing import IO, Any
 
 import msgspec
 import numpy as np
@@ -111,9 +113,9 @@ class Checkpoint:
         try:
             if path.exists() and not path.is_file():
                 raise OSError(21, "it is a folder" if path.is_dir() else "it is a device, pipe or socket")
-            with self.part.open("ab"):
-                pass
-            self.part.unlink()
+            with self._alone():
+                self.part.unlink()
+            self.known = self._stamp()
         except OSError as error:
             raise UnwrittenError(f"cannot write the checkpoint {path}: {error.strerror}") from error
 
@@ -134,6 +136,28 @@ class Checkpoint:
         return self.scope
 
     # -------------------------------------------------------------------------------------------------------------- write
+
+    @contextlib.contextmanager
+    def _alone(self) -> Iterator[IO[bytes]]:
+        """What is written beside the checkpoint, empty, and held as long as this process lives. Raises :class:`OSError` if another holds it."""
+        with os.fdopen(os.open(self.part, os.O_RDWR | os.O_CREAT, 0o666), "r+b") as file:
+            if not _held(file, self.part):
+                raise BlockingIOError(11, "another process writes it at the moment")
+            file.truncate()
+            try:
+                yield file
+            except BaseException:
+                with contextlib.suppress(OSError):
+                    self.part.unlink()
+                raise
+
+    def _stamp(self) -> tuple[int, int, int] | None:
+        """What tells the file that is there now from one that another process puts in its place."""
+        try:
+            stat = self.target.stat()
+        except OSError:
+            return None
+        return stat.st_ino, stat.st_size, stat.st_mtime_ns
 
     def save(self, search: Search) -> None:
         """Write where the search stands. Raises :class:`UnwrittenError` if that cannot be done; the file is then as it was."""
@@ -162,18 +186,19 @@ class Checkpoint:
             learned(search),
         )
         try:
-            with self.part.open("wb") as file:
+            with self._alone() as file:
+                if self._stamp() not in (None, self.known):
+                    raise FileExistsError(17, "another process has kept a search there since")
                 with zipfile.ZipFile(file, "w") as archive:
                     archive.writestr("head", msgspec.json.encode(head))
                     if begun:
                         _write_states(archive, search, chain(level, search.level, search.following))
                 file.flush()
                 os.fsync(file.fileno())
-            os.replace(self.part, self.target)
+                os.replace(self.part, self.target)
+                self.known = self._stamp()
             _sync(self.target.parent)
         except OSError as error:
-            with contextlib.suppress(OSError):
-                self.part.unlink()
             stays = "the one of earlier stays" if self.target.exists() else "there is none"
             raise UnwrittenError(f"the checkpoint {self.path} could not be written: {error.strerror}; {stays}") from error
 
@@ -447,6 +472,17 @@ def _pieces(archive: zipfile.ZipFile, name: str, dtype: Any) -> Iterator[NDArray
     with archive.open(name) as member:
         while content := member.read(np.dtype(dtype).itemsize << 20):
             yield np.frombuffer(content, dtype)
+
+
+def _held(file: IO[bytes], place: Path) -> bool:
+    """Hold a file against other processes as long as it is open here; whether none of them did so before, or has moved it from its place since."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:  # some file systems have no locks
+        pass
+    return place.exists() and os.path.samestat(os.fstat(file.fileno()), place.stat())
 
 
 def _sync(folder: Path) -> None:

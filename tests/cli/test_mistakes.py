@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import shutil
+import tempfile
 from pathlib import Path
+from typing import Any, NoReturn
 
 import click
 import pytest
@@ -15,9 +17,10 @@ from heatproof.cli import COMMANDS, cli
 from heatproof.model import catalogue
 from heatproof.model.errors import DesignError
 from heatproof.model.scenario import create, scenario
+from heatproof.model.world import World
 from heatproof.strategies.running import Driver
 from tests.cli.test_commands import DESIGN, KEPT
-from tests.toys import python
+from tests.toys import ROOT, python
 
 TOY = DESIGN.replace("{body}", "yield Sleep('2')")
 
@@ -175,6 +178,7 @@ def test_a_design_without_operations(tmp_path: Path) -> None:
         (("prove", "--kinds", ","), "--kinds names nothing that can be asked after the create"),
         (("prove", "--kinds", "create"), "--kinds names nothing that can be asked after the create"),
         (("prove", "--memory", "0.0000001k"), "is no amount of memory"),
+        (("prove", "--fault-budget", "2"), "--fault-budget says how often each of --faults may strike, and none is named"),
     ],
 )
 def test_a_value_that_an_option_cannot_have(words: tuple[str, ...], said: str) -> None:
@@ -246,6 +250,51 @@ def test_an_empty_text_is_no_path(name: str, parameter: click.Parameter, tmp_pat
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("shrink", "{case}"),
+        ("shrink", "{case}", "--output", "{there}"),
+        ("replay", "{case}", "--output", "{there}"),
+        ("adopt", "{case}", "--into", "{there}"),
+        ("confirm", "{case}", "--output", "{there}"),
+        ("confirm", "{folder}", "--output", "{there}"),
+        ("port", "{case}", "--output", "{there}"),
+        ("port", "{folder}", "--output", "{there}"),
+    ],
+)
+def test_where_nothing_can_be_written_is_told_before_anything_runs(
+    words: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    case = shutil.copy(min((ROOT / "reports" / "regressions" / "heat").glob("*.case.json")), tmp_path)
+
+    def read_only(**_options: Any) -> NoReturn:
+        raise OSError(30, "Read-only file system")
+
+    def runs(*_arguments: Any) -> NoReturn:
+        raise AssertionError("something was done")
+
+    monkeypatch.setattr(tempfile, "TemporaryFile", read_only)
+    monkeypatch.setattr(World, "perform", runs)
+    given = [word.format(case=case, folder=tmp_path, there=tmp_path / "there") for word in words]
+    refused(": Read-only file system\n", *given)
+
+
+def test_what_a_replay_says_is_not_lost_with_its_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    case = ROOT / "reports/regressions/heat/a-check-vouches-for-what-it-saw-not-looked-at.case.json"
+
+    def full(_handle: int) -> NoReturn:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    done = asked("replay", case, "--output", tmp_path / "new.case.json")
+    assert done.exit_code == 2
+    assert "a check vouches for what it saw: not looked at" in done.stdout
+    assert "Written" not in done.stdout
+    assert done.stderr == f"heatproof: cannot write {tmp_path}/new.case.json: No space left on device\n"
+    assert not list(tmp_path.iterdir())
+
+
 def test_what_may_be_a_file_or_a_folder_is_asked_for_as_that() -> None:
     refused("Invalid value for '--checkpoint': it is empty; name a file\n", "prove", "--checkpoint", "")
     refused("Invalid value for '--report': it is empty; name a folder\n", "check", "--report", "")
@@ -290,7 +339,7 @@ def test_where_no_file_can_be_written_nothing_is_begun(
     ):  # fmt: skip
         monkeypatch.setattr(f"heatproof.{place}", begun)
     monkeypatch.setattr("heatproof.ports.heat.installation.why_not", lambda: None)
-    refused("pipe: Not a directory" if "pipe/x.py" in words else f"{Path(folder or 'pipe').name} is a ", *words)
+    refused("pipe/x.py: Not a directory" if "pipe/x.py" in words else f"{Path(folder or 'pipe').name} is a ", *words)
     assert sorted(tmp_path.rglob("*")) == there
 
 

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 import uuid
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -28,6 +29,8 @@ from heatproof.strategies.schedules import record, replay
 
 if reason := installation.why_not():
     pytest.skip(f"the real engine is not here: {reason}", allow_module_level=True)
+
+from heat.engine.scheduler import TaskRunner
 
 from heatproof.ports.heat import patches
 from heatproof.ports.heat.world import EngineWorld, trace
@@ -89,6 +92,23 @@ def test_others_of_the_process_have_their_time_and_chance() -> None:
     time.sleep(0.01)
     assert time.monotonic() - began >= 0.01
     assert uuid.uuid4() != uuid.uuid4()
+
+
+def test_the_engine_does_the_same_where_warnings_are_raised(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As pytest does here. With Python 3.12 Heat itself warns when a worker is cancelled."""
+    asked = (create([A, B]), update([resource("A", {"p": 2})]))
+    before = trace(settled(opened(*asked)))
+    step, warned = TaskRunner.step, 0
+
+    def warning(self: TaskRunner) -> bool:
+        nonlocal warned
+        warned += 1
+        warnings.warn("as of an old way to write it", DeprecationWarning, stacklevel=1)
+        return bool(step(self))
+
+    monkeypatch.setattr(TaskRunner, "step", warning)
+    assert trace(settled(opened(*asked))) == before
+    assert warned
 
 
 def test_nothing_of_heats_tests_is_used() -> None:

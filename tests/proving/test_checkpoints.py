@@ -19,7 +19,7 @@ from heatproof.model.design import Design
 from heatproof.model.scenario import Scenario, create, scenario
 from heatproof.model.templates import resource
 from heatproof.properties.catalogue import ALL
-from heatproof.strategies.proving.checkpoints import Checkpoint, CheckpointError
+from heatproof.strategies.proving.checkpoints import Checkpoint, CheckpointError, UnwrittenError
 from heatproof.strategies.proving.search import CHUNK, Search
 from heatproof.strategies.proving.sources import with_imported
 from tests.proving.interrupted import said, searching
@@ -333,6 +333,44 @@ def test_a_checkpoint_that_cannot_be_written_leaves_the_one_before(tmp_path: Pat
     )
     assert file.read_bytes() == before
     assert list(tmp_path.iterdir()) == [file]
+
+
+def test_another_search_of_the_same_checkpoint_takes_nothing_away(tmp_path: Path) -> None:
+    file = tmp_path / "search"
+    one, other = searching(file), searching(file)
+    one.go_on = other.go_on = lambda result: "enough" if result.states > 300 else ""
+    one.run()
+    before = file.read_bytes()
+    other.run()
+    assert isinstance(other.checkpoint, Checkpoint)
+    assert "another process has kept a search there since; the one of earlier stays" in other.checkpoint.unkept
+    assert file.read_bytes() == before
+    file.unlink()  # there is nothing to lose then
+    other.go_on = lambda result: ""
+    assert other.run().complete
+    assert not other.checkpoint.unkept
+    assert [found.name for found in tmp_path.iterdir()] == ["search"]
+
+
+def test_a_checkpoint_that_is_being_written_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file, fsync, said_to_others = tmp_path / "search", os.fsync, []
+
+    def meanwhile(handle: int) -> None:  # a lock belongs to an open file, so this is to it what another process would be
+        if not said_to_others:
+            with pytest.raises(UnwrittenError) as refused:
+                Checkpoint(file)
+            said_to_others.append(str(refused.value))
+        fsync(handle)
+
+    monkeypatch.setattr(os, "fsync", meanwhile)
+    search = searching(file)
+    search.run()
+    assert said_to_others == [f"cannot write the checkpoint {file}: another process writes it at the moment"]
+    assert isinstance(search.checkpoint, Checkpoint)
+    assert not search.checkpoint.unkept
+    again = searching(file)
+    again.resume()
+    assert again.run().complete
 
 
 def test_a_checkpoint_is_written_through_a_symlink(tmp_path: Path) -> None:
