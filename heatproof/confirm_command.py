@@ -62,7 +62,18 @@ def confirm_command(case: Path, nearby: int, output: Path | None, patch: tuple[s
         result = tried(stored, case, nearby, patch)
     except Interrupted as interrupt:
         result = interrupt.found
-    say(f"{case}: {result.answer} on {result.on}: {'anything' if stored.expected is None else ': '.join(stored.expected)}")
+    try:
+        if output is not None and result.case is not None:
+            write_whole(output, cases.dump(result.case, heatproof.__version__))
+    finally:  # neither is lost where the other cannot be written
+        _say(case, stored, result, full)
+    if output is not None and result.case is not None:
+        say(f"\nWritten: {output}")
+    return CODES[result.answer]
+
+
+def _say(path: Path, stored: Case, result: Confirmation, full: bool) -> None:
+    say(f"{path}: {result.answer} on {result.on}: {'anything' if stored.expected is None else ': '.join(stored.expected)}")
     for line in result.told:
         say(f"  {line}")
     if result.case is not None:
@@ -71,10 +82,6 @@ def confirm_command(case: Path, nearby: int, output: Path | None, patch: tuple[s
         except KeyboardInterrupt:
             said = "  Interrupted before its story could be told."
         say(f"\n{said}")
-    if output is not None and result.case is not None:
-        write_whole(output, cases.dump(result.case, heatproof.__version__))
-        say(f"\nWritten: {output}")
-    return CODES[result.answer]
 
 
 def tried(case: Case, path: Path, nearby: int, patches: Sequence[str] = ()) -> Confirmation:

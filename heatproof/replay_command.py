@@ -73,9 +73,12 @@ def replay(
     except Interrupted as interrupt:
         judged = interrupt.found
     renewed = None if judged.case is None or output is None else judged.case._replace(design=design or stored.design)
-    tell_judgement(case, stored, judged, design or stored.design, full)
-    if renewed is not None and output is not None:
-        write_whole(output, cases.dump(renewed, heatproof.__version__))
+    try:
+        if renewed is not None and output is not None:
+            write_whole(output, cases.dump(renewed, heatproof.__version__))
+    finally:  # neither is lost where the other cannot be written
+        tell_judgement(case, stored, judged, design or stored.design, full)
+    if renewed is not None:
         say(f"\nWritten: {output}")
     elif judged.answer == ELSEWHERE:
         say(f"\nTo keep it as it is now: {replay_command(case, design or stored.design, stored.design)} --output NEW.case.json")

@@ -395,7 +395,8 @@ class LearningWorld(World):
         except NotEnabled:
             self.versions.check()
             return self._lesson(False)
-        self._ask(lambda: monitor.after(1))
+        if monitor.watches:
+            self._ask(lambda: monitor.after(1))
         accesses = accesses_of(self, entry)
         if entry.before is not None and entry.after is not None:
             monitor.saw((met(entry.before, entry.after),))

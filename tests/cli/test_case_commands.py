@@ -112,7 +112,7 @@ def test_shrink_refuses_what_does_not_fail(design: Path, tmp_path: Path) -> None
 def test_shrink_cannot_write(padded: Path) -> None:
     done = here("shrink", padded, "--budget", "5", "--output", "/dev/null/x")
     assert done.returncode == 2
-    assert "cannot write to /dev/null: Not a directory" in done.stderr
+    assert "cannot write /dev/null/x: Not a directory" in done.stderr
 
 
 # --------------------------------------------------------------------------------------------------------------- adopt

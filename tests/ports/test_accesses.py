@@ -406,7 +406,7 @@ def test_the_command_ends_with_1_where_they_differ() -> None:
         (["--operations", "suspend"], "unknown operation 'suspend'"),
         (["--design", "heat-engine"], "is no model of Heat's algorithm"),
         (["--design", "nonsense"], "nonsense"),
-        (["--csv", "/proc/none/numbers.csv", "--sizes", "1"], "cannot write to"),
+        (["--csv", "/proc/none/numbers.csv", "--sizes", "1"], "cannot write /proc/none/numbers.csv"),
         (["no-such.case.json"], "no-such.case.json"),
         (["--patch", "nonsense"], "unknown patch 'nonsense'"),
     ],
