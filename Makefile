@@ -15,7 +15,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 # Each start would compile all that it imports, seconds of it, where bytecode is not kept; the tests start hundreds of processes.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help check prove test lint bench nightly nightly-tests nightly-check clean
+.PHONY: help check prove test lint compiled bench nightly nightly-tests nightly-check clean
 
 help: ## say what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' Makefile
@@ -29,7 +29,8 @@ prove: $(STAMP) ## search all runs of Heat's own design in a small scope; PROVE_
 	@rm -f .heatproof/prove/verdicts.txt
 	$(HEATPROOF) prove $(PROVE_ARGS) --report .heatproof/prove || { code=$$?; [ $$code -eq 1 ] && [ -e .heatproof/prove/verdicts.txt ]; }
 
-test: lint ## lint, then all tests
+test: $(STAMP) ## lint, then all tests
+	@$(MAKE) --jobs 2 --output-sync --no-print-directory lint compiled
 	$(BIN)/pytest -n 2 --max-worker-restart=0 $(PYTEST_ARGS)
 
 lint: $(STAMP) ## ruff, mypy and the rules on who may import whom
@@ -37,6 +38,10 @@ lint: $(STAMP) ## ruff, mypy and the rules on who may import whom
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy --strict -p heatproof -m conftest
 	$(BIN)/lint-imports
+
+# It takes a minute after an installation, and each test process would do the same. What goes wrong here is for the tests to tell.
+compiled: $(STAMP)
+	@$(HEATPROOF) prove heat --operations create --faults crash --engines 2 --shrink 0 --report .heatproof/compiled >/dev/null 2>&1 || :
 
 bench: $(STAMP) ## measure speed and finding power
 	$(BIN)/python -m benchmarks

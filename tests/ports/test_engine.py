@@ -238,7 +238,7 @@ def test_a_task_that_waits_for_others_sleeps_until_nothing_else_can_run() -> Non
 
 
 def test_runs_have_the_same_traces_in_another_process_order_and_hash_seed() -> None:
-    numbers = list(range(50 if NIGHTLY else 15))
+    numbers = list(range(50 if NIGHTLY else 10))
     here = traces.traces(numbers)
     environment = {**os.environ, "PYTHONHASHSEED": "4242"}
     command = [sys.executable, "-m", "tests.ports.traces", "heat-engine", *map(str, reversed(numbers))]

@@ -35,6 +35,7 @@ from tests.toys import (
     STORM,
     await_flag,
     busy,
+    fewer,
     resting,
     same_in_any_process,
     seen_toy,
@@ -70,6 +71,7 @@ def test_a_run_is_the_same_in_any_process() -> None:
     assert sum(int(line[3]) for line in lines) > len(lines), "faults struck"
 
 
+@fewer(3)
 @given(scenarios(HEAT), st.lists(plans(), min_size=2, max_size=3))
 def test_what_a_program_has_learnt_changes_nothing(asked: Scenario, all_plans: list[Plan]) -> None:
     program = program_for(HEAT, asked)
