@@ -30,7 +30,7 @@ prove: $(STAMP) ## search all runs of Heat's own design in a small scope; PROVE_
 	$(HEATPROOF) prove $(PROVE_ARGS) --report .heatproof/prove || { code=$$?; [ $$code -eq 1 ] && [ -e .heatproof/prove/verdicts.txt ]; }
 
 test: $(STAMP) ## lint, then all tests
-	@$(MAKE) --jobs 2 --output-sync --no-print-directory lint compiled
+	@$(MAKE) --jobs 2 --no-print-directory lint compiled
 	$(BIN)/pytest -n 2 --max-worker-restart=0 $(PYTEST_ARGS)
 
 lint: $(STAMP) ## ruff, mypy and the rules on who may import whom
@@ -42,6 +42,7 @@ lint: $(STAMP) ## ruff, mypy and the rules on who may import whom
 # It takes a minute after an installation, and each test process would do the same. What goes wrong here is for the tests to tell.
 compiled: $(STAMP)
 	@$(HEATPROOF) prove heat --operations create --faults crash --engines 2 --shrink 0 --report .heatproof/compiled >/dev/null 2>&1 || :
+	@rm -rf .heatproof/compiled
 
 bench: $(STAMP) ## measure speed and finding power
 	$(BIN)/python -m benchmarks

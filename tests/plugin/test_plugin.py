@@ -219,7 +219,7 @@ def test_the_results_are_the_same_in_every_process_and_order(project: pytest.Pyt
     found: list[tuple[list[str], dict[str, str]]] = []
     for number, way in enumerate(ways):
         report = project.path / f"report{number}"
-        result = project.runpytest_subprocess(*SAME, *way, "--heatproof-report", report.name)
+        result = project.runpytest_subprocess(*AS_FOUND, *way, "--heatproof-report", report.name)
         result.assert_outcomes(passed=1, failed=3)  # the case, and the stateful test twice
         written = {name: text.replace(report.name, "DIR") for name, text in stories(report).items()}
         found.append(([line.replace(report.name, "DIR") for line in table(result)], written))
@@ -382,7 +382,7 @@ def test_a_case_is_replayed_on_the_design_of_the_test_that_is_asked_for(
 
 def test_where_nothing_can_be_written_the_failure_comes_as_python(project: pytest.Pytester) -> None:
     (project.path / ".heatproof").write_text("a file where the folder would be")
-    result = project.runpytest_subprocess(*SAME, "test_once.py::TestOnce")
+    result = project.runpytest_subprocess(*AS_FOUND, "test_once.py::TestOnce")
     text = result.stdout.str()
     assert "replay(driver, deviations)" in text
     assert "heatproof could not keep the case: cannot write " in text

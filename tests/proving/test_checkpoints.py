@@ -25,7 +25,7 @@ from heatproof.strategies.proving.sources import with_imported
 from tests.proving.interrupted import said, searching
 from tests.proving.peers import instance
 from tests.proving.test_counts import PROPERTIES, SMALL
-from tests.toys import HEAT, ROOT
+from tests.toys import HEAT, NIGHTLY, ROOT
 
 
 def test_a_search_that_is_killed_again_and_again_finds_the_same(tmp_path: Path) -> None:
@@ -65,31 +65,33 @@ def half(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     return file.read_bytes()
 
 
-def test_a_search_in_steps_finds_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def at(chunk: int) -> None:
-        monkeypatch.setattr("heatproof.strategies.proving.search.CHUNK", chunk)
+if NIGHTLY:  # half a minute, and the killed search above goes the same ways
 
-    whole, file, usual = searching(tmp_path / "whole"), tmp_path / "search", CHUNK
-    at(60)
-    whole.run()
-    steps = 0
-    while True:
-        at(usual)
-        search = searching(file)
-        if file.exists():
-            search.resume()
+    def test_a_search_in_steps_finds_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        def at(chunk: int) -> None:
+            monkeypatch.setattr("heatproof.strategies.proving.search.CHUNK", chunk)
+
+        whole, file, usual = searching(tmp_path / "whole"), tmp_path / "search", CHUNK
         at(60)
-        begun = search.result.transitions
-        search.go_on = lambda result, search=search, begun=begun: (  # type: ignore[misc]
-            "enough" if search.at and result.transitions > begun + 1_500 else ""  # within a block
-        )
-        search.run()
-        steps += 1
-        if search.result.complete:
-            break
-        assert search.result.cut == "enough"
-    assert steps > 3
-    assert said(search) == said(whole)
+        whole.run()
+        steps = 0
+        while True:
+            at(usual)
+            search = searching(file)
+            if file.exists():
+                search.resume()
+            at(60)
+            begun = search.result.transitions
+            search.go_on = lambda result, search=search, begun=begun: (  # type: ignore[misc]
+                "enough" if search.at and result.transitions > begun + 1_500 else ""  # within a block
+            )
+            search.run()
+            steps += 1
+            if search.result.complete:
+                break
+            assert search.result.cut == "enough"
+        assert steps > 3
+        assert said(search) == said(whole)
 
 
 def test_a_checkpoint_is_written_when_it_is_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
