@@ -34,6 +34,9 @@ def names_of(known: Any, what: str, refused: Mapping[str, str] | None = None) ->
         for name in names:
             if refused is not None and name in refused:
                 raise click.BadParameter(f"{what} {name!r} {refused[name]}")
+            kind, numbered, _ = name.partition("=")
+            if what == "fault" and numbered and kind in known:
+                raise click.BadParameter(f"{name!r}: how often each may strike is said by --fault-budget here; name {kind} alone")
         try:
             return chosen(names, known, what)
         except ScenarioError as error:

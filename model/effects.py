@@ -51,6 +51,11 @@ class Table:
             raise ValueError(f"the name of a table is a text, not {name!r:.80}")
         if not hasattr(row, "_fields") or not callable(row):  # no more of a named tuple is needed
             raise ValueError(f"the rows of table {name!r} must be of a NamedTuple class, not {row!r:.80}")
+        given: Any = index
+        if isinstance(given, str):  # it would be taken letter by letter
+            raise ValueError(
+                f"the index of table {name!r} is a tuple of columns, not {index!r}; of one column that is ({index!r},)"
+            )
         self.columns: tuple[str, ...] = row._fields
         self.key_columns: tuple[str, ...] = (key,) if isinstance(key, str) else key  # always as a tuple
         for column in (*self.key_columns, *index, *self.references):

@@ -169,6 +169,7 @@ def test_a_design_without_operations(tmp_path: Path) -> None:
         (("conform", "--seconds", "inf"), "'inf' is no number of seconds"),
         (("check", "--kinds", ","), "it names no kind of operation"),
         (("check", "--policies", ""), "it names no policy"),
+        (("check", "--faults", "lose,crash=2"), "'crash=2': how often each may strike is said by --fault-budget here"),
         (("prove", "--operations", "²"), "unknown operation '²'"),
         (("prove", "--operations", "9" * 5000), "unknown operation '9999"),
         (("prove", "--operations", ""), "no operation is given; write kinds"),
