@@ -102,7 +102,7 @@ class Purity:
                 elif instruction.opname == "LOAD_DEREF" and name in cells:
                     self._add("the closure variable", cells[name], name, sites.of(instruction))
                 elif (instruction.opname in (*READS, "STORE_ATTR") and name in attributes) or (
-                    instruction.opname == "STORE_ATTR" and instructions[number - 1].argval in itself
+                    instruction.opname == "STORE_ATTR" and _last(instructions[number - 1].argval) in itself
                 ):
                     self._add("the attribute self.", self.design, name, sites.of(instruction))
         parameters = function.__code__.co_varnames[: function.__code__.co_argcount]
@@ -222,6 +222,11 @@ def _codes(code: CodeType) -> Iterator[CodeType]:
 @cache
 def _instructions(code: CodeType) -> list[dis.Instruction]:
     return list(dis.get_instructions(code))
+
+
+def _last(names: Any) -> Any:
+    """The name that an instruction puts on top: since Python 3.13 one may have two."""
+    return names[-1] if isinstance(names, tuple) and names else names
 
 
 def _own(value: Any) -> bool:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from codecs import BOM_UTF8
 from collections.abc import Iterator
+from inspect import cleandoc
 from pathlib import Path
 from sys import intern
 from typing import Annotated, Any, Final, Literal, NamedTuple
@@ -242,9 +243,18 @@ def _laid_out(head: str, value: Any, indent: str) -> Iterator[str]:
 
 def json_schema() -> str:
     """The JSON Schema of the files that :func:`dump` writes, as text."""
-    schema = msgspec.json.schema(_Case)
+    schema = _dedented(msgspec.json.schema(_Case))
     text = json.dumps({"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "heatproof case", **schema}, indent=1)
     return text.replace("/_", "/").replace('"_', '"') + "\n"
+
+
+def _dedented(part: Any) -> Any:
+    """Part of a schema. Of the lines of a docstring Python leaves the indentation up to 3.12."""
+    if isinstance(part, list):
+        return list(map(_dedented, part))
+    if not isinstance(part, dict):
+        return part
+    return {name: cleandoc(value) if name == "description" else _dedented(value) for name, value in part.items()}
 
 
 # ------------------------------------------------------------------------------------------------------------- reading

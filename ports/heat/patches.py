@@ -50,7 +50,7 @@ PATCHES: tuple[Patch, ...] = (
     Patch("uuid:uuid4", "()", "identifiers are drawn from the name of the task that draws them", new.uuid4),
     Patch("heat.common.crypt:encrypt", "(value, encryption_key=None)", "it draws a random vector and notes the time", new.encrypt),
     Patch("heat.engine.resource:Resource.__hash__", "(self)", "it is the address of the object, which orders sets", new.hash_by_name),
-    Patch("heat.engine.stack:ConvergenceNode.__hash__", "(self, /)", "it hashes text, which orders sets by PYTHONHASHSEED",
+    Patch("heat.engine.stack:ConvergenceNode.__hash__", "", "it hashes text, which orders sets by PYTHONHASHSEED",
           new.hash_without_text),
     Patch("heat.engine.rsrc_defn:ResourceDefinition.required_resource_names", "(self)",
           "names are gone through in the order of their hashes, which makes the order of edges and casts", new.in_order),
@@ -66,7 +66,7 @@ PATCHES: tuple[Patch, ...] = (
           "of several rows of a name the last one counts, in an order that nothing promises", new.rows_in_order),
     Patch("heat.engine.stack:Stack.db_active_resources_get", "(self)", "a cycle in the graph is met at a row that has no update node",
           new.rows_by_id_in_order),
-    Patch("heat.engine.stack:sorted", "(iterable, /, *, key=None, reverse=False)", "leaves are cast in the order of a set",
+    Patch("heat.engine.stack:sorted", "", "leaves are cast in the order of a set",
           new.sorted_in_order),
     Patch("heat.engine.sync_point:_str_unpack_tuple", "(s)",
           "what is compared with nodes must hash as nodes do: plain tuples hash their text", new.nodes_are_nodes),
@@ -103,7 +103,11 @@ def find(patch: Patch) -> tuple[Any, str, Any]:
 
 
 def signature(standing: Any) -> str:
-    """The signature of what stands at a place; empty for what has none or whose own is Python's."""
+    """The signature of what stands at a place; empty for what has none or whose own is Python's, which another Python may tell otherwise."""
+    if inspect.isbuiltin(standing) or (
+        inspect.isroutine(standing) and not hasattr(standing, "__code__") and not hasattr(standing, "__func__")
+    ):
+        return ""
     try:
         return str(inspect.signature(standing))
     except (TypeError, ValueError):
