@@ -162,7 +162,7 @@ def test_tables_must_be_listed_and_have_names_of_their_own() -> None:
     with pytest.raises(ValueError, match="table 'account' has no column 'colour'; it has id, value, owner"):
         Table("account", Account, index=("colour",))
     with pytest.raises(ValueError, match=r"is a tuple of columns, not 'owner'; of one column that is \('owner',\)"):
-        Table("account", Account, index="owner")  # type: ignore[arg-type]
+        Table("account", Account, index="owner")  # type: ignore[arg-type]  # the slip that is tried
 
 
 # ------------------------------------------------------------------------------------------------------ foreign keys

@@ -34,6 +34,7 @@ from tests.model.toys import ACCOUNT, Account, place, toy
 PAIR, OTHER = Table("pair", Account, key=("id", "value")), Table("other", Account)
 
 
+# Types are ignored where the value of a wrong type is what is tried.
 @pytest.mark.parametrize(
     ("effect", "wrong"),
     [
